@@ -1,0 +1,59 @@
+/**
+ * The contract of the canal engine: it plays a replica of one source server and hands out whole transactions.
+ *
+ * One engine per source and node, one dump connection however many pipelines read. Readers share a ring bounded in
+ * bytes with put, get and ack cursors; a reader that falls out of the ring, or starts elsewhere, gets a dump
+ * connection of its own until it is level.
+ */
+import type { Service } from '../lib/service.ts';
+import type { StartConfig } from '../model/config.ts';
+import type { Position, PositionText } from '../model/position.ts';
+import type { SourceItem } from '../model/source-item.ts';
+
+export interface ReaderOptions {
+  /** Name of the consumer (the pipeline); for logs and metrics. */
+  readonly name: string;
+  /** Exactly where the first item begins. */
+  readonly start: Position;
+  /** Which tables this reader wants rows of; Holt's own schema always passes. Called once per table and shape, then cached. */
+  readonly wants: (schema: string, table: string) => boolean;
+}
+
+export interface CanalReader {
+  /** The next item in log order; waits for one. Rejects with a HoltError whose disposition says what to do. */
+  next(signal: AbortSignal): Promise<SourceItem>;
+  /** True when `next` would return without waiting. */
+  readonly hasNext: boolean;
+  /** All items up to and including the last one handed out may be forgotten. */
+  ack(): void;
+  /** Where this reader would go on after the last item handed out. */
+  readonly position: Position;
+  close(): Promise<void>;
+}
+
+/** What is known about the source at start. */
+export interface SourceIdentity {
+  readonly flavour: 'mysql' | 'mariadb';
+  /** As the server gives it, e.g. `10.11.19-MariaDB-log`. */
+  readonly version: string;
+  /** server_uuid on MySQL; on MariaDB server_uid where it exists, else a digest of server id, host and data directory. No colon in it. */
+  readonly identity: string;
+  readonly serverId: number;
+  /** True where positions are GTID sets. */
+  readonly gtids: boolean;
+}
+
+export interface CanalEngine extends Service {
+  readonly source: SourceIdentity;
+  openReader(options: ReaderOptions): Promise<CanalReader>;
+  /** Turns a configured start into a position; used only when there is no checkpoint. */
+  resolveStart(start: StartConfig): Promise<Position>;
+  /** Head of the source's log now. */
+  currentPosition(): Promise<Position>;
+  /** The position after one more transaction. */
+  advance(
+    text: PositionText,
+    gtid: import('../model/source-item.ts').TransactionGtid | null,
+    end: import('../model/position.ts').BinlogCoordinates,
+  ): PositionText;
+}

@@ -1,0 +1,142 @@
+/**
+ * The effective configuration: what `conf/` yields after parsing, defaults and checks, frozen, and all that the rest accepts.
+ * Durations are milliseconds, sizes bytes. Secrets are resolved only where they are used: here they are references.
+ */
+import type { ChannelId, DataSourceId, NodeId, PipelineId, SiteId } from './ids.ts';
+import type { TaskStage } from './stage.ts';
+
+/** A secret by reference; `resolve` reads it at the moment of use and its text never reaches logs, znodes or API. */
+export interface SecretRef {
+  readonly kind: 'env' | 'file' | 'literal';
+  /** Variable name or path; for `literal` (only `${…:-default}` and tests) the word "literal". */
+  readonly from: string;
+  resolve(): string;
+}
+
+export interface TlsConfig {
+  readonly mode: 'disabled' | 'required' | 'verify-ca' | 'verify-identity';
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+export interface DataSourceConfig {
+  readonly name: DataSourceId;
+  readonly site: SiteId;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: SecretRef;
+  readonly tls: TlsConfig;
+  /** server_id under which Holt follows this source's binlog. */
+  readonly serverId: number;
+  readonly connectTimeoutMs: number;
+}
+
+export interface SiteConfig {
+  readonly name: SiteId;
+  readonly redis: { readonly url: SecretRef } | null;
+}
+
+/** Schema and table patterns: `*` and `?` wildcards, `shop.*`; matched on the source's names. */
+export interface TableFilterConfig {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+export interface TableRuleConfig {
+  /** Pattern on source names; the first rule that matches a table counts. */
+  readonly match: string;
+  readonly to: { readonly schema: string | null; readonly table: string | null };
+  /** Order of target columns; null keeps the source's. */
+  readonly columns: {
+    readonly rename: Readonly<Record<string, string>>;
+    readonly drop: readonly string[];
+    readonly order: readonly string[] | null;
+    /** Target column → constant value, as text, or null for NULL. */
+    readonly constant: Readonly<Record<string, string | null>>;
+  };
+  /** Row filter expression, checked when the config is loaded; null takes every row. */
+  readonly where: string | null;
+  /** Path of a user processor module; null for none. */
+  readonly processor: string | null;
+}
+
+/** Where a pipeline without a checkpoint begins; there is no default. */
+export type StartConfig =
+  | { readonly kind: 'now' }
+  | { readonly kind: 'earliest' }
+  | { readonly kind: 'gtid'; readonly set: string }
+  | { readonly kind: 'file'; readonly file: string; readonly offset: number }
+  | { readonly kind: 'time'; readonly iso: string };
+
+export interface BatchLimits {
+  readonly maxRows: number;
+  readonly maxBytes: number;
+  /** A transaction above this goes in parts of this size. */
+  readonly partBytes: number;
+  /** Batches in flight. */
+  readonly window: number;
+}
+
+export interface PipelineConfig {
+  readonly name: PipelineId;
+  readonly channel: ChannelId;
+  readonly source: DataSourceId;
+  readonly target: DataSourceId;
+  readonly sourceSite: SiteId;
+  readonly targetSite: SiteId;
+  /** Origins whose changes this pipeline carries; the source's own site unless told otherwise. */
+  readonly origins: readonly SiteId[];
+  readonly start: StartConfig | null;
+  readonly tables: TableFilterConfig;
+  readonly rules: readonly TableRuleConfig[];
+  readonly batch: BatchLimits;
+  readonly conflict: {
+    /** Compare each row with its before image under lock: on in two-way channels. */
+    readonly detect: boolean;
+    /** The site whose version stays when rows differ. */
+    readonly winner: SiteId;
+  };
+  readonly pipe: { readonly kind: 'node' | 'redis' };
+}
+
+export interface NodeConfig {
+  readonly name: NodeId;
+  readonly site: SiteId;
+  /** HTTP API; port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Pipe and node-to-node calls. */
+  readonly pipe: {
+    readonly host: string;
+    readonly port: number;
+    /** Name or address under which other nodes reach it. */
+    readonly advertise: string | null;
+    readonly tls: { readonly cert: string; readonly key: string; readonly ca: string } | null;
+    readonly maxPayloadBytes: number;
+  };
+  /** HMAC key of node-to-node calls. */
+  readonly clusterKey: SecretRef;
+  readonly stages: readonly ('select' | TaskStage)[];
+  readonly memoryBytes: number;
+  readonly log: { readonly level: string; readonly pretty: boolean };
+  readonly drainTimeoutMs: number;
+}
+
+export interface CoordinationConfig {
+  readonly kind: 'zookeeper' | 'embedded';
+  /** host:port,host:port/chroot */
+  readonly servers: string;
+  readonly sessionTimeoutMs: number;
+  readonly tls: TlsConfig;
+  readonly auth: SecretRef | null;
+}
+
+export interface HoltConfig {
+  /** Name of the whole installation; part of checkpoints, so that two do not share a row. */
+  readonly cluster: string;
+  readonly coordination: CoordinationConfig;
+  readonly sites: readonly SiteConfig[];
+  readonly dataSources: readonly DataSourceConfig[];
+  readonly pipelines: readonly PipelineConfig[];
+}

@@ -1,0 +1,300 @@
+/**
+ * The bytes of a batch, as they lie in memory, cross the pipe and are read by Load: a stream of records, little-endian.
+ *
+ *     payload     := magic u32 "HLT1", record*
+ *     table       := 1 u8, number u16, length u32, JSON of a TableShape
+ *     transaction := 2 u8, commitUs u64, gtidLength u16, gtid (ASCII, the server's own notation)
+ *     rows        := 3 u8, table u16, op u8, flags u16, rows u32,
+ *                    beforeLength u16, before bitmap, afterLength u16, after bitmap, dataLength u32, row images
+ *
+ * A table stands before its first rows. Numbers of tables count from 0 in order of appearance. Rows follow the
+ * transaction they belong to. The order is the source's. Readers check every length; a payload is untrusted input.
+ */
+import { ByteSink } from '../lib/byte-sink.ts';
+import { HoltError } from '../lib/errors.ts';
+import { type ColumnBitmap, ROW_OPS, type RowOp } from './rows.ts';
+import type { SourceRows } from './source-item.ts';
+import type { ColumnShape, TableShape } from './table-shape.ts';
+
+const MAGIC = 0x31544c48;
+const RECORD_TABLE = 1;
+const RECORD_TRANSACTION = 2;
+const RECORD_ROWS = 3;
+
+export class PayloadWriter {
+  readonly #sink: ByteSink;
+  readonly #tables = new Map<TableShape, number>();
+  #rows = 0;
+  #transactions = 0;
+
+  constructor(initialBytes = 64 * 1024) {
+    this.#sink = new ByteSink(initialBytes);
+    this.#sink.uint32(MAGIC);
+  }
+
+  get bytes(): number {
+    return this.#sink.length;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  get transactions(): number {
+    return this.#transactions;
+  }
+
+  /** Starts a transaction; what `rows` writes until the next call belongs to it. */
+  transaction(commitUs: number, gtid: string): void {
+    this.#sink.byte(RECORD_TRANSACTION);
+    this.#sink.uint64(commitUs);
+    this.#sink.uint16(gtid.length);
+    this.#sink.latin1(gtid);
+    this.#transactions += 1;
+  }
+
+  /** Shapes are told apart by identity: whoever decodes rows keeps one object per table and schema version. */
+  sourceRows(rows: SourceRows): void {
+    this.rawRows(
+      rows.shape,
+      rows.op,
+      rows.flags,
+      rows.rows,
+      rows.before,
+      rows.after,
+      rows.data,
+      0,
+      rows.data.length,
+    );
+  }
+
+  rawRows(
+    shape: TableShape,
+    op: RowOp,
+    flags: number,
+    count: number,
+    before: ColumnBitmap | null,
+    after: ColumnBitmap | null,
+    data: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const table = this.#tableNumber(shape);
+    const sink = this.#sink;
+    sink.byte(RECORD_ROWS);
+    sink.uint16(table);
+    sink.byte(ROW_OPS.indexOf(op));
+    sink.uint16(flags);
+    sink.uint32(count);
+    sink.uint16(before?.length ?? 0);
+    if (before !== null) sink.copy(before);
+    sink.uint16(after?.length ?? 0);
+    if (after !== null) sink.copy(after);
+    sink.uint32(end - start);
+    sink.copy(data, start, end);
+    this.#rows += count;
+  }
+
+  /** The payload, as a buffer of its own; the writer may be reset and used again. */
+  finish(): Buffer {
+    return this.#sink.take();
+  }
+
+  reset(): void {
+    this.#sink.reset();
+    this.#sink.uint32(MAGIC);
+    this.#tables.clear();
+    this.#rows = 0;
+    this.#transactions = 0;
+  }
+
+  #tableNumber(shape: TableShape): number {
+    const known = this.#tables.get(shape);
+    if (known !== undefined) return known;
+    const number = this.#tables.size;
+    if (number > 0xffff)
+      throw new HoltError('HOLT_BATCH_TOO_MANY_TABLES', 'a batch holds at most 65536 tables');
+    this.#tables.set(shape, number);
+    const json = Buffer.from(JSON.stringify(shape), 'utf8');
+    this.#sink.byte(RECORD_TABLE);
+    this.#sink.uint16(number);
+    this.#sink.uint32(json.length);
+    this.#sink.copy(json);
+    return number;
+  }
+}
+
+/**
+ * Walks a payload record by record without an object a record: `next()` says what stands there, the fields of that
+ * kind are then valid until the following `next()`.
+ */
+export class PayloadReader {
+  readonly #bytes: Buffer;
+  #at = 4;
+  readonly #shapes: TableShape[] = [];
+
+  /** Of the transaction last met. */
+  commitUs = 0;
+  gtid = '';
+  /** Counts from 0; −1 before the first. */
+  transaction = -1;
+
+  /** Of the rows record last met. */
+  table = 0;
+  op: RowOp = 'insert';
+  flags = 0;
+  rows = 0;
+  before: ColumnBitmap | null = null;
+  after: ColumnBitmap | null = null;
+  /** The row images lie in `bytes` from `dataStart` to `dataEnd`. */
+  dataStart = 0;
+  dataEnd = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+    if (bytes.length < 4 || bytes.readUInt32LE(0) !== MAGIC) throw corrupt('it does not begin with HLT1', 0);
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  /** Shapes met so far, by table number. */
+  get shapes(): readonly TableShape[] {
+    return this.#shapes;
+  }
+
+  next(): 'table' | 'transaction' | 'rows' | null {
+    if (this.#at === this.#bytes.length) return null;
+    const kind = this.#uint8();
+    switch (kind) {
+      case RECORD_TABLE:
+        this.#readTable();
+        return 'table';
+      case RECORD_TRANSACTION: {
+        this.#need(10);
+        this.commitUs =
+          this.#bytes.readUInt32LE(this.#at) + this.#bytes.readUInt32LE(this.#at + 4) * 0x1_0000_0000;
+        const length = this.#bytes.readUInt16LE(this.#at + 8);
+        this.#at += 10;
+        this.#need(length);
+        this.gtid = this.#bytes.toString('latin1', this.#at, this.#at + length);
+        this.#at += length;
+        this.transaction += 1;
+        return 'transaction';
+      }
+      case RECORD_ROWS:
+        this.#readRows();
+        return 'rows';
+      default:
+        throw corrupt(`record kind ${kind}`, this.#at - 1);
+    }
+  }
+
+  #readTable(): void {
+    this.#need(6);
+    const number = this.#bytes.readUInt16LE(this.#at);
+    const length = this.#bytes.readUInt32LE(this.#at + 2);
+    this.#at += 6;
+    this.#need(length);
+    if (number !== this.#shapes.length) throw corrupt(`table ${number} out of order`, this.#at);
+    this.#shapes.push(parseShape(this.#bytes.toString('utf8', this.#at, this.#at + length), this.#at));
+    this.#at += length;
+    this.table = number;
+  }
+
+  #readRows(): void {
+    this.#need(9);
+    this.table = this.#bytes.readUInt16LE(this.#at);
+    const op = ROW_OPS[this.#bytes.readUInt8(this.#at + 2)];
+    this.flags = this.#bytes.readUInt16LE(this.#at + 3);
+    this.rows = this.#bytes.readUInt32LE(this.#at + 5);
+    this.#at += 9;
+    if (op === undefined || this.table >= this.#shapes.length || this.transaction < 0)
+      throw corrupt('rows without table, transaction or operation', this.#at);
+    this.op = op;
+    this.before = this.#bitmap();
+    this.after = this.#bitmap();
+    if ((op !== 'insert') !== (this.before !== null) || (op !== 'delete') !== (this.after !== null))
+      throw corrupt(`images do not fit ${op}`, this.#at);
+    this.#need(4);
+    const length = this.#bytes.readUInt32LE(this.#at);
+    this.#at += 4;
+    this.#need(length);
+    this.dataStart = this.#at;
+    this.dataEnd = this.#at + length;
+    this.#at = this.dataEnd;
+  }
+
+  #bitmap(): ColumnBitmap | null {
+    this.#need(2);
+    const length = this.#bytes.readUInt16LE(this.#at);
+    this.#at += 2;
+    this.#need(length);
+    if (length === 0) return null;
+    const bitmap = this.#bytes.subarray(this.#at, this.#at + length);
+    this.#at += length;
+    return bitmap;
+  }
+
+  #uint8(): number {
+    this.#need(1);
+    const value = this.#bytes.readUInt8(this.#at);
+    this.#at += 1;
+    return value;
+  }
+
+  #need(bytes: number): void {
+    if (this.#at + bytes > this.#bytes.length)
+      throw corrupt(`${bytes} bytes expected beyond its end`, this.#at);
+  }
+}
+
+function parseShape(json: string, at: number): TableShape {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw corrupt('a table is no JSON', at);
+  }
+  if (!isShape(value)) throw corrupt('a table has not the form of one', at);
+  return value;
+}
+
+function isShape(value: unknown): value is TableShape {
+  if (typeof value !== 'object' || value === null) return false;
+  const shape = value as Partial<Record<keyof TableShape, unknown>>;
+  return (
+    typeof shape.schema === 'string' &&
+    typeof shape.table === 'string' &&
+    typeof shape.hasPrimaryKey === 'boolean' &&
+    Array.isArray(shape.columns) &&
+    shape.columns.every(isColumn) &&
+    Array.isArray(shape.key) &&
+    shape.key.every(
+      (index) => Number.isInteger(index) && index >= 0 && index < (shape.columns as unknown[]).length,
+    )
+  );
+}
+
+function isColumn(value: unknown): value is ColumnShape {
+  if (typeof value !== 'object' || value === null) return false;
+  const column = value as Partial<Record<keyof ColumnShape, unknown>>;
+  return (
+    typeof column.name === 'string' &&
+    typeof column.type === 'number' &&
+    typeof column.meta === 'number' &&
+    typeof column.nullable === 'boolean' &&
+    typeof column.unsigned === 'boolean' &&
+    typeof column.collation === 'number' &&
+    (column.carrier === 'binlog' || column.carrier === 'text') &&
+    (column.declared === null || typeof column.declared === 'string')
+  );
+}
+
+function corrupt(what: string, at: number): HoltError {
+  return new HoltError('HOLT_PAYLOAD_CORRUPT', `batch payload cannot be read: ${what} (byte ${at})`, {
+    disposition: 'rewind',
+    facts: { at },
+  });
+}

@@ -1,0 +1,81 @@
+/**
+ * What the canal engine hands to Select: whole transactions (or parts of one that is too large to hold), raw.
+ */
+import type { BinlogCoordinates, LastEvent } from './position.ts';
+import type { ColumnBitmap, RowOp } from './rows.ts';
+import type { TableShape } from './table-shape.ts';
+
+/** One rows event, decompressed, checksum verified, its row images untouched. */
+export interface SourceRows {
+  readonly shape: TableShape;
+  readonly op: RowOp;
+  /** `ROW_FLAG` bits. */
+  readonly flags: number;
+  /** Columns present in the before image (update, delete), else null. */
+  readonly before: ColumnBitmap | null;
+  /** Columns present in the after image (insert, update), else null. */
+  readonly after: ColumnBitmap | null;
+  /** Number of rows in `data` (an update's two images are one row). */
+  readonly rows: number;
+  /** Row images back to back, each a null bitmap over the present columns followed by the values. */
+  readonly data: Buffer;
+}
+
+/** A changed `holt.checkpoint` row at the head of a transaction: Holt itself wrote what follows (the loop mark, protocol section 6). */
+export interface LoadMark {
+  readonly pipeline: string;
+  readonly lane: number;
+  readonly seq: bigint;
+  readonly origin: string;
+  /** Seq before the change, for the gap check. Null when the image lacks it. */
+  readonly previousSeq: bigint | null;
+}
+
+/** A transaction's GTID, in the flavour of its server; null where the server has none. */
+export type TransactionGtid =
+  | { readonly flavour: 'mysql'; readonly uuid: string; readonly tag: string; readonly number: bigint }
+  | {
+      readonly flavour: 'mariadb';
+      readonly domain: number;
+      readonly server: number;
+      readonly sequence: bigint;
+    };
+
+export interface SourceTransactionBase {
+  readonly gtid: TransactionGtid | null;
+  /** Where the transaction's first event begins. */
+  readonly start: BinlogCoordinates;
+  /** Where the next transaction begins: a place to resume. For a part that is not the last, the place after its last event. */
+  readonly end: BinlogCoordinates;
+  readonly lastEvent: LastEvent;
+  /** Commit at this source, µs since 1970: from the GTID event where it is logged, else the header's second × 10^6. */
+  readonly commitUs: number;
+  /** True when `commitUs` has µs precision. */
+  readonly commitIsExact: boolean;
+  /** Bytes held in memory by this item; what queues count. */
+  readonly bytes: number;
+}
+
+export type SourceItem =
+  /** A transaction, or one part of it. `part` 0 and `lastPart` true for nearly all. All parts of one transaction follow each other. */
+  | (SourceTransactionBase & {
+      readonly kind: 'rows';
+      readonly part: number;
+      readonly lastPart: boolean;
+      readonly mark: LoadMark | null;
+      /** In the order of the log. Holt's own tables are included, ordinary filters applied. */
+      readonly rows: readonly SourceRows[];
+    })
+  /** A statement that is not rows: DDL, or DML in statement form. Alone in its transaction. */
+  | (SourceTransactionBase & {
+      readonly kind: 'statement';
+      /** Default schema of the session. */
+      readonly schema: string;
+      /** The statement's own bytes. */
+      readonly sql: Buffer;
+      readonly threadId: number;
+      /** What it is: `ddl`, or `dml` (statement-format change: never safe to skip), or `xa`, or `load-data`, or `incident`. */
+      readonly nature: 'ddl' | 'dml' | 'xa' | 'load-data' | 'incident';
+    })
+  /** Parts already handed out will not be completed by this connection (reconnect in mid-transaction): whoever passed them on rewinds. */
+  | { readonly kind: 'interrupted'; readonly bytes: number };

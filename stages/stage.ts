@@ -1,0 +1,52 @@
+/**
+ * What moves between the stages, and what each stage is: a pure core with a thin shell. Schedulers, pipes and connections are around it.
+ *
+ *     SourceItem* → SelectedBatch → ExtractedBatch → TransformedBatch → LoadOutcome
+ */
+
+import type { HoltError } from '../lib/errors.ts';
+import type { BatchHeader, LoadReceipt } from '../model/batch.ts';
+import type { TableRoute } from '../model/table-route.ts';
+
+/** A batch with its payload in memory: `payload` is in the form of `model/payload.ts`. */
+export interface SelectedBatch {
+  readonly header: BatchHeader;
+  readonly payload: Buffer;
+}
+
+/** After row filters and user processors: the same form. */
+export type ExtractedBatch = SelectedBatch;
+
+/** With the places its tables go to, by table number of the payload. */
+export interface TransformedBatch extends SelectedBatch {
+  readonly routes: readonly TableRoute[];
+}
+
+/** What became of a batch at Load (protocol section 4, the table under the guard). */
+export type LoadOutcome =
+  | { readonly kind: 'applied'; readonly receipt: LoadReceipt; readonly stats: LoadStats }
+  /** Committed before, by this tenure: the receipt is given again. */
+  | { readonly kind: 'repeat'; readonly receipt: LoadReceipt }
+  /** Another loader of the same tenure has the run: let go of the claims. */
+  | { readonly kind: 'lost-run' }
+  /** A higher epoch rules: discard the task. */
+  | { readonly kind: 'superseded' }
+  /** The mainstem must raise again and read from the checkpoint. */
+  | { readonly kind: 'rewind'; readonly why: string }
+  /** The pipeline stops with a code until someone acts. */
+  | { readonly kind: 'stop'; readonly error: HoltError };
+
+export interface LoadStats {
+  /** Row changes of the source that took effect. */
+  readonly rows: number;
+  readonly inserted: number;
+  readonly updated: number;
+  readonly deleted: number;
+  readonly statements: number;
+  /** Changes written to the ledger instead of, or beside, being applied. */
+  readonly ledgered: number;
+  /** True when the batch went row by row under lock. */
+  readonly careful: boolean;
+  readonly executeMs: number;
+  readonly commitMs: number;
+}
