@@ -37,6 +37,42 @@ export const ERROR_CODES = {
   // canal: connection and protocol
 
   // canal: events, values, schema
+  HOLT_EVENT_CORRUPT: {
+    what: 'A binlog event does not have the form its type prescribes.',
+    remedy:
+      'Look at the event with "holt binlog dump"; if the file is damaged, start the pipeline behind it from a fresh copy, else report the event.',
+  },
+  HOLT_EVENT_CHECKSUM: {
+    what: 'The CRC32 of a binlog event is wrong: bytes changed on disk or on the way.',
+    remedy:
+      "Holt reads it again by itself; if it repeats at the same place, the source's file is damaged: check its disk and memory.",
+  },
+  HOLT_EVENT_UNKNOWN: {
+    what: 'The binlog has an event of a type that this version does not know and that may not be skipped.',
+    remedy: 'Upgrade Holt; if the newest version does not know the type either, report its number.',
+  },
+  HOLT_EVENT_UNSUPPORTED: {
+    what: 'The binlog has an event of a form that MySQL 5.5 and older, or a beta, wrote and that cannot be applied.',
+    remedy: 'Start the pipeline behind it from a fresh copy of the tables.',
+  },
+  HOLT_EVENT_TOO_LARGE: {
+    what: 'A binlog event, or what it unpacks to, is larger than the limit.',
+    remedy: 'Raise the limit, or split the transaction at the source.',
+  },
+  HOLT_ROW_CORRUPT: {
+    what: 'A row image does not have the form that its table map prescribes.',
+    remedy:
+      'Look at the event with "holt binlog dump"; if the file is damaged, start behind it from a fresh copy, else report the event.',
+  },
+  HOLT_VALUE_INVALID: {
+    what: 'A value does not have a form that its column type allows.',
+    remedy: 'Look at the named column; if a user processor made the value, correct the processor.',
+  },
+  HOLT_JSON_DIFF_INVALID: {
+    what: 'A partial JSON change does not fit the document it is to be applied to.',
+    remedy:
+      "Set binlog_row_value_options = '' at the source, or start behind the event from a fresh copy of the table.",
+  },
 
   // select, extract, transform
 
