@@ -193,11 +193,16 @@ async function checked(program) {
   return { ...program, version };
 }
 
-async function zookeeperProgram(java, jars, origin) {
-  const version = (/-(\d[\d.]*)\.jar$/.exec(
-    readdirSync(jars).find((file) => /^zookeeper-\d/.test(file)) ?? '',
-  ) ?? [])[1];
-  return { ...java, paths: { jars }, version: version ?? 'unknown', origin };
+/** `jars`: the folder; of the machine's own, which holds all of its Java libraries, only what a server loads. */
+function zookeeperProgram(java, jars, origin) {
+  const files = readdirSync(jars);
+  const version = /^zookeeper-(\d[\d.]*\d)\.jar$/.exec(
+    files.find((file) => /^zookeeper-\d/.test(file)) ?? '',
+  )?.[1];
+  const wanted =
+    /^(zookeeper(-jute)?|slf4j-api|slf4j-log4j12|log4j-1\.2|netty-[a-z-]+|netty|metrics-core|snappy-java|commons-cli|commons-io|jackson-[a-z]+|jctools-core|tcnative)\.jar$/;
+  const classPath = files.filter((file) => wanted.test(file)).map((file) => join(jars, file));
+  return { ...java, paths: { classPath: classPath.join(':') }, version: version ?? 'unknown', origin };
 }
 
 async function installedJava() {
