@@ -79,6 +79,24 @@ export const ERROR_CODES = {
   // load and target
 
   // scheduler
+  HOLT_ZNODE_FOREIGN: {
+    what: 'A znode of Holt holds something that Holt did not write, or wrote in a version this release does not know.',
+    remedy:
+      'Look at the named path; restore or remove it. Only the named pipeline (or node) waits; it goes on by itself.',
+  },
+  HOLT_CLAIM_LOST: {
+    what: 'A lock of this node went away, or its session could not be kept: another node goes on with the work.',
+    remedy:
+      'Nothing if it is rare. If it repeats, look at the network to ZooKeeper and at the event-loop delay.',
+  },
+  HOLT_EPOCH_SUPERSEDED: {
+    what: 'A newer reign of the pipeline rules: what was in flight under the older one is dropped and read again.',
+    remedy: 'Nothing: it follows every rewind and take-over.',
+  },
+  HOLT_NODE_NAME_TAKEN: {
+    what: 'Another living process is registered under the name of this node.',
+    remedy: 'Give each process a node name of its own, or stop the other one.',
+  },
 
   // pipe and node-to-node
 
