@@ -101,6 +101,22 @@ export const ERROR_CODES = {
   // pipe and node-to-node
 
   // configuration
+  HOLT_CONFIG_INVALID: {
+    what: 'The configuration has problems; each is named with file, line, column and what was expected.',
+    remedy: 'Correct the places named and run `holt config check` again.',
+  },
+  HOLT_CONFIG_MISSING: {
+    what: 'The configuration file or folder does not exist, or holds no YAML.',
+    remedy: 'Name it with --config; conf/examples has some to begin with.',
+  },
+  HOLT_SECRET_MISSING: {
+    what: 'A secret that the configuration refers to cannot be read.',
+    remedy: 'Set the environment variable, or make the file readable for the user Holt runs as.',
+  },
+  HOLT_ROW_FILTER_INVALID: {
+    what: 'A row filter is not of the language of row filters.',
+    remedy: "Write comparisons, IN, IS NULL and LIKE joined by AND, OR, NOT: region = 'EU' and total >= 10.",
+  },
 
   // commands and API
 } as const satisfies Record<string, ErrorCode>;

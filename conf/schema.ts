@@ -1,0 +1,296 @@
+/**
+ * Every key of the configuration: validator, default, unit and sentence in one place. Help, JSON Schema and the
+ * reference page come from here; unknown keys are errors.
+ *
+ * A configuration is one or more YAML documents, in one file or a folder, each `{apiVersion, kind, metadata, spec}`.
+ */
+import { z } from 'zod';
+import { NAME_RULE } from '../model/ids.ts';
+
+export const API_VERSION = 'holt/v1';
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9])?$/, `a name: ${NAME_RULE}`)
+  .refine((text) => !text.includes('..'), 'a name without ".."');
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNITS_BYTES: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+function quantity(units: Readonly<Record<string, number>>, example: string) {
+  const form = new RegExp(`^([0-9]+(?:\\.[0-9]+)?) ?(${Object.keys(units).join('|')})$`);
+  return z
+    .string()
+    .regex(form, `a number with one of the units ${Object.keys(units).join(', ')}, such as ${example}`)
+    .transform((text) => {
+      const [, amount, unit] = form.exec(text) ?? [];
+      return Math.round(Number(amount) * (units[unit ?? ''] ?? 1));
+    });
+}
+
+/** In milliseconds once parsed. */
+const duration = quantity(UNITS_MS, '30s');
+/** In bytes once parsed. */
+const size = quantity(UNITS_BYTES, '64MiB');
+
+const pattern = z
+  .string()
+  .regex(/^[^.\s]+\.[^\s]+$/, 'a pattern "schema.table", with * and ? as wildcards, such as shop.*');
+
+const port = z.number().int().min(0).max(65535);
+
+/** A secret by reference: the loader leaves `${env:NAME}` and `${file:path}` unresolved here. */
+const secret = z
+  .string()
+  .regex(
+    /^\$\{(env|file):[^}]+\}$/,
+    'a reference such as ${env:DB_PASSWORD} or ${file:/etc/holt/password}, never the secret itself',
+  );
+
+const tls = z
+  .strictObject({
+    mode: z
+      .enum(['disabled', 'required', 'verify-ca', 'verify-identity'])
+      .describe('How much of the server is checked. verify-identity checks certificate and host name.'),
+    ca: z.string().optional().describe('Path of a PEM file with the accepted authorities.'),
+    cert: z.string().optional().describe('Path of our certificate, PEM.'),
+    key: z.string().optional().describe("Path of our certificate's key, PEM."),
+  })
+  .describe('TLS. Without this block: verify-identity to other machines, disabled to loopback addresses.');
+
+export const dataSourceSpec = z.strictObject({
+  site: name.describe('Site the server stands at.'),
+  host: z.string().min(1).describe('Host name or address.'),
+  port: port.default(3306).describe('TCP port.'),
+  user: z.string().min(1).describe('Account; `holt grants print` tells what it needs.'),
+  password: secret.optional().describe('Password by reference; an account without one if absent.'),
+  tls: tls.optional(),
+  serverId: z
+    .number()
+    .int()
+    .min(1)
+    .max(4294967295)
+    .optional()
+    .describe('server_id under which Holt follows the binlog; derived from cluster and name if absent.'),
+  connectTimeout: duration.default(10_000).describe('How long a connection attempt may take.'),
+});
+
+const constantValue = z.union([z.string(), z.null()]);
+
+export const tableRule = z.strictObject({
+  match: pattern.describe("Pattern on the source's names; the first rule that matches a table counts."),
+  to: z
+    .strictObject({
+      schema: z.string().min(1).max(64).optional(),
+      table: z.string().min(1).max(64).optional(),
+    })
+    .default({})
+    .describe('Schema and table at the target; what is absent stays as at the source.'),
+  columns: z
+    .strictObject({
+      rename: z
+        .record(z.string(), z.string().min(1).max(64))
+        .default({})
+        .describe('Source column → target column.'),
+      drop: z.array(z.string()).default([]).describe('Source columns not carried.'),
+      order: z
+        .array(z.string())
+        .optional()
+        .describe('Target columns in the order in which they are written.'),
+      constant: z
+        .record(z.string(), constantValue)
+        .default({})
+        .describe('Target column → a value that every row gets, as text, or null.'),
+    })
+    .prefault({})
+    .describe('What becomes of columns.'),
+  where: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Row filter, such as region = 'EU' and total >= 10. A row that leaves the filter is deleted at the target, one that enters is inserted.",
+    ),
+  processor: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Path of a .js or .ts module that changes rows; must be deterministic.'),
+});
+
+const start = z
+  .union([
+    z.enum(['now', 'earliest']),
+    z.strictObject({ gtid: z.string().min(1) }),
+    z.strictObject({ file: z.string().min(1), pos: z.number().int().min(4) }),
+    z.strictObject({ time: z.iso.datetime({ offset: true }) }),
+  ])
+  .describe(
+    'Where a pipeline without checkpoint begins: now, earliest, {gtid: …}, {file: …, pos: …} or {time: ISO instant}. Never guessed.',
+  );
+
+export const pipelineSpec = z.strictObject({
+  source: name.describe('Data source that is read.'),
+  target: name.describe('Data source that is written.'),
+  start: start.optional(),
+  tables: z
+    .union([
+      z.array(pattern).min(1),
+      z.strictObject({ include: z.array(pattern).min(1), exclude: z.array(pattern).default([]) }),
+    ])
+    .describe(
+      'Tables carried: patterns, or {include, exclude}. mysql, sys, information_schema, performance_schema and holt never are.',
+    ),
+  rules: z.array(tableRule).default([]).describe('Names, columns and rows changed on the way.'),
+  origins: z
+    .array(name)
+    .min(1)
+    .optional()
+    .describe("Sites whose changes this pipeline carries; the source's own site if absent."),
+  batch: z
+    .strictObject({
+      maxRows: z.number().int().min(1).max(1_000_000).default(20_000).describe('Rows a batch may hold.'),
+      maxBytes: size.default(16 * 1024 ** 2).describe('Bytes a batch may hold.'),
+      partBytes: size.default(8 * 1024 ** 2).describe('A larger transaction goes in parts of this size.'),
+      window: z.number().int().min(1).max(64).default(6).describe('Batches in flight.'),
+    })
+    .prefault({})
+    .describe('Sizes of batches.'),
+  pipe: z
+    .enum(['node', 'redis'])
+    .default('node')
+    .describe("What keeps a batch between stages: the node's memory, or the site's Redis."),
+});
+
+export const channelSpec = z.strictObject({
+  pipelines: z
+    .record(name, pipelineSpec)
+    .describe('Pipelines that keep the same data in step: two for two-way.'),
+  winner: name
+    .optional()
+    .describe(
+      'Two-way: the site whose version stays when a row is not what its before image says. Required with two or more pipelines.',
+    ),
+});
+
+export const nodeSpec = z.strictObject({
+  site: name.describe('Site the node stands at.'),
+  listen: z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:]+):[0-9]+$/, 'host:port')
+    .default('127.0.0.1:8640')
+    .describe(
+      'Address of API, health and metrics; loopback only until there is a login. Port 0 takes a free one.',
+    ),
+  pipe: z
+    .strictObject({
+      listen: z
+        .string()
+        .regex(/^(\[[0-9a-fA-F:]+\]|[^:]+):[0-9]+$/, 'host:port')
+        .default('127.0.0.1:8641'),
+      advertise: z
+        .string()
+        .optional()
+        .describe('host:port under which other nodes reach this one; the listen address if absent.'),
+      tls: z
+        .strictObject({ cert: z.string(), key: z.string(), ca: z.string() })
+        .optional()
+        .describe('PEM files; mutual TLS when given.'),
+      maxPayload: size.default(256 * 1024 ** 2).describe('Largest payload taken from another node.'),
+    })
+    .prefault({})
+    .describe('Channel between nodes.'),
+  clusterKey: secret
+    .optional()
+    .describe('Key that signs calls between nodes, at least 16 bytes; required with more than one node.'),
+  stages: z
+    .array(z.enum(['select', 'extract', 'transform', 'load']))
+    .min(1)
+    .default(['select', 'extract', 'transform', 'load'])
+    .describe('Stages this node takes part in.'),
+  memory: size.default(256 * 1024 ** 2).describe('Memory for batches and rings, all pipelines together.'),
+  log: z
+    .strictObject({
+      level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+      pretty: z.boolean().default(false),
+    })
+    .prefault({})
+    .describe('Logging.'),
+  drainTimeout: duration.default(20_000).describe('How long a stopping node may finish what it holds.'),
+});
+
+export const installationSpec = z.strictObject({
+  cluster: name.default('holt').describe('Name of the installation; part of every checkpoint.'),
+  coordination: z
+    .strictObject({
+      kind: z.enum(['zookeeper', 'embedded']),
+      servers: z.string().min(1).default('127.0.0.1:2181').describe('host:port,host:port/chroot'),
+      sessionTimeout: duration
+        .default(10_000)
+        .describe('ZooKeeper session; a dead node is noticed after this.'),
+      tls: tls.optional(),
+      auth: secret
+        .optional()
+        .describe('Digest credentials user:password by reference; every znode is then closed to others.'),
+    })
+    .prefault({ kind: 'zookeeper' })
+    .describe('Who decides who works: a ZooKeeper ensemble, or one process by itself.'),
+  sites: z
+    .record(
+      name,
+      z.strictObject({
+        redis: secret.optional().describe("URL of the site's Redis by reference, e.g. ${env:EAST_REDIS}."),
+      }),
+    )
+    .default({})
+    .describe('Data centres. A site that a data source or node names need not be listed.'),
+});
+
+export const allInOneSpec = installationSpec.extend({
+  dataSources: z.record(name, dataSourceSpec).default({}).describe('MySQL and MariaDB endpoints.'),
+  channels: z.record(name, channelSpec).default({}).describe('Channels with their pipelines.'),
+  nodes: z.record(name, nodeSpec).default({}).describe('Nodes; each picks its own by name.'),
+});
+
+const metadata = z.strictObject({ name });
+
+/** The kinds of documents; `Holt` may hold everything, the others one thing each. */
+export const DOCUMENT_KINDS = {
+  Holt: allInOneSpec,
+  Installation: installationSpec,
+  DataSource: dataSourceSpec,
+  Channel: channelSpec,
+  Node: nodeSpec,
+} as const;
+export type DocumentKind = keyof typeof DOCUMENT_KINDS;
+
+function envelope<K extends DocumentKind>(kind: K) {
+  return z.strictObject({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal(kind),
+    metadata,
+    spec: DOCUMENT_KINDS[kind],
+  });
+}
+
+export const document = z.discriminatedUnion('kind', [
+  envelope('Holt'),
+  envelope('Installation'),
+  envelope('DataSource'),
+  envelope('Channel'),
+  envelope('Node'),
+]);
+export type ConfigDocument = z.infer<typeof document>;
+export type DataSourceSpec = z.infer<typeof dataSourceSpec>;
+export type ChannelSpec = z.infer<typeof channelSpec>;
+export type PipelineSpec = z.infer<typeof pipelineSpec>;
+export type NodeSpec = z.infer<typeof nodeSpec>;
+export type InstallationSpec = z.infer<typeof installationSpec>;
+
+/** JSON Schema (2020-12) of one document: what `holt config schema` prints. */
+export function configJsonSchema(): unknown {
+  return {
+    title: 'Holt configuration',
+    ...(z.toJSONSchema(document, { io: 'input', unrepresentable: 'any' }) as object),
+  };
+}
