@@ -35,6 +35,82 @@ export const ERROR_CODES = {
   },
 
   // canal: connection and protocol
+  HOLT_SOURCE_UNREACHABLE: {
+    what: 'No connection to the source could be made.',
+    remedy:
+      'Look whether the server runs, and whether host, port and network are as configured; Holt keeps trying.',
+  },
+  HOLT_SOURCE_LINK_LOST: {
+    what: 'The connection to the source ended in the middle of its work.',
+    remedy:
+      'Nothing, if it comes back: Holt reconnects and goes on without a gap. If it repeats, look at the network and the server log.',
+  },
+  HOLT_SOURCE_SILENT: {
+    what: 'The source sent neither events nor heartbeats for several heartbeat periods.',
+    remedy:
+      'Nothing, if it comes back: Holt reconnects. If it repeats, the server hangs or a firewall drops idle links.',
+  },
+  HOLT_SOURCE_PROTOCOL: {
+    what: 'The source sent bytes that do not fit the MySQL protocol.',
+    remedy:
+      'Look whether host and port belong to a MySQL or MariaDB server, and for a proxy that changes bytes.',
+  },
+  HOLT_SOURCE_PACKET_TOO_LARGE: {
+    what: 'The source sent one event or row above the largest size that Holt takes.',
+    remedy: 'Raise the cap if the node has the memory, or split what makes the event.',
+  },
+  HOLT_SOURCE_TLS: {
+    what: 'TLS with the source was asked for and could not be had as configured.',
+    remedy:
+      "Look at the server's certificate and TLS settings, and at tls.mode and tls.ca of the data source.",
+  },
+  HOLT_SOURCE_ACCESS_DENIED: {
+    what: 'The source refused user or password.',
+    remedy: 'Correct user and password of the data source; Holt tries again by itself.',
+  },
+  HOLT_SOURCE_AUTH_METHOD: {
+    what: 'The source asks for a way to log in that Holt does not speak, or that is not safe on this link.',
+    remedy: 'Use TLS, or an account with caching_sha2_password, mysql_native_password or (MariaDB) ed25519.',
+  },
+  HOLT_SOURCE_SQL: {
+    what: 'The source answered a query of Holt with an error.',
+    remedy: "The message is the server's own.",
+  },
+
+  // canal: source checks and start
+  HOLT_SOURCE_VERSION: {
+    what: 'The source is of a version that Holt does not know.',
+    remedy: 'Use MySQL 5.6 or later, or MariaDB 10.5 or later.',
+  },
+  HOLT_SOURCE_BINLOG_OFF: {
+    what: 'The source writes no binary log.',
+    remedy: 'Start the server with log_bin, and log_slave_updates if it is itself a replica.',
+  },
+  HOLT_SOURCE_BINLOG_FORMAT: {
+    what: 'The source logs statements, not rows.',
+    remedy: 'SET GLOBAL binlog_format = ROW, in the option file too, and let old sessions reconnect.',
+  },
+  HOLT_SOURCE_GRANT: {
+    what: 'The account on the source lacks privileges.',
+    remedy: 'Grant what the message names; `holt grants print` gives the statements.',
+  },
+  HOLT_SOURCE_SERVER_ID: {
+    what: 'The server_id under which Holt follows the source is used by the source itself or by another replica.',
+    remedy: 'Give the data source a serverId that no server or replica of this source has.',
+  },
+  HOLT_SOURCE_POSITION_PURGED: {
+    what: 'The source has deleted the binary log that begins at the position asked for.',
+    remedy: 'Take a new copy of the data and set the position to it; keep binary logs for longer.',
+  },
+  HOLT_SOURCE_POSITION_FOREIGN: {
+    what: 'The source does not have the history that the position speaks of.',
+    remedy:
+      'Look whether this is the right server, and whether it was rebuilt or reset; then take a new copy and set the position.',
+  },
+  HOLT_SOURCE_START_INVALID: {
+    what: 'The configured start cannot be found in the log of this source.',
+    remedy: 'Correct start: of the pipeline; the message says what the source has.',
+  },
 
   // canal: events, values, schema
   HOLT_EVENT_CORRUPT: {

@@ -28,6 +28,8 @@ export interface LastEvent {
   readonly timestamp: number;
   /** CRC32 of the event as the source wrote it; null where the source writes none. */
   readonly crc32: number | null;
+  /** Length of the event in bytes: with it the check finds the event at once, without it by reading its file. */
+  readonly length?: number | undefined;
 }
 
 export interface Position {
