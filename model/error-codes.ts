@@ -151,6 +151,11 @@ export const ERROR_CODES = {
   },
 
   // select, extract, transform
+  HOLT_MAPPING_COLUMN_MISSING: {
+    what: 'A table rule names a column that the table does not have.',
+    remedy:
+      'Correct the rule, or narrow its pattern to the tables that have the column; then resume the pipeline.',
+  },
 
   // load and target
 
