@@ -158,6 +158,14 @@ export const ERROR_CODES = {
   },
 
   // load and target
+  HOLT_FAILPOINT: {
+    what: 'A failpoint that the environment variable HOLT_FAILPOINTS names has acted.',
+    remedy: 'Only tests set it: unset HOLT_FAILPOINTS.',
+  },
+  HOLT_FAILPOINT_INVALID: {
+    what: 'The environment variable HOLT_FAILPOINTS cannot be read.',
+    remedy: 'Unset it, or write name=kill|stop|error|sleepN, several separated by ";".',
+  },
 
   // scheduler
   HOLT_ZNODE_FOREIGN: {
