@@ -41,6 +41,25 @@ export type TransactionGtid =
       readonly sequence: bigint;
     };
 
+/**
+ * What a statement in the log is: `ddl`, or `dml` (a statement-format change: never safe to skip), or `xa` (rows that wait for an
+ * XA COMMIT, or that COMMIT), or `load-data`, or `incident` (the source itself says that changes are missing).
+ */
+export type StatementNature = 'ddl' | 'dml' | 'xa' | 'load-data' | 'incident';
+
+export interface SourceStatement {
+  /** Default schema of the session. */
+  readonly schema: string;
+  /** The statement's own bytes. */
+  readonly sql: Buffer;
+  readonly threadId: number;
+  readonly nature: StatementNature;
+  /** Of the session, where the event says it: decides how its quotes and backslashes are read. */
+  readonly sqlMode: bigint | null;
+  /** Collation id of the client's character set: what encoding `sql` is in. */
+  readonly charset: number | null;
+}
+
 export interface SourceTransactionBase {
   readonly gtid: TransactionGtid | null;
   /** Where the transaction's first event begins. */
@@ -63,19 +82,12 @@ export type SourceItem =
       readonly part: number;
       readonly lastPart: boolean;
       readonly mark: LoadMark | null;
-      /** In the order of the log. Holt's own tables are included, ordinary filters applied. */
+      /** In the order of the log. Of Holt's own tables only `checkpoint` and `heartbeat`; of others those a reader wants. */
       readonly rows: readonly SourceRows[];
+      /** Statements inside the transaction beside its rows: CREATE TABLE … SELECT, statement-format changes, XA PREPARE. Mostly empty. */
+      readonly statements: readonly SourceStatement[];
     })
   /** A statement that is not rows: DDL, or DML in statement form. Alone in its transaction. */
-  | (SourceTransactionBase & {
-      readonly kind: 'statement';
-      /** Default schema of the session. */
-      readonly schema: string;
-      /** The statement's own bytes. */
-      readonly sql: Buffer;
-      readonly threadId: number;
-      /** What it is: `ddl`, or `dml` (statement-format change: never safe to skip), or `xa`, or `load-data`, or `incident`. */
-      readonly nature: 'ddl' | 'dml' | 'xa' | 'load-data' | 'incident';
-    })
+  | (SourceTransactionBase & SourceStatement & { readonly kind: 'statement' })
   /** Parts already handed out will not be completed by this connection (reconnect in mid-transaction): whoever passed them on rewinds. */
   | { readonly kind: 'interrupted'; readonly bytes: number };
