@@ -1,0 +1,208 @@
+/**
+ * The shell around Extract and Transform: claims tasks, fetches payloads, runs the pure core, hands over.
+ *
+ * Several batches at once, since fetching waits for the other site. What goes wrong is decided here by the error's disposition:
+ * `retry` tries the same claim again, `rewind` and `pause` are asked of the mainstem, and a lost claim is dropped.
+ */
+import { Backoff } from '../../lib/backoff.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { HoltError, isAbort, messageOf } from '../../lib/errors.ts';
+import { failpoint } from '../../lib/failpoint.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { RunningState, type Service } from '../../lib/service.ts';
+import { TaskGroup } from '../../lib/task-group.ts';
+import type { BatchHeader } from '../../model/batch.ts';
+import type { PipelineConfig } from '../../model/config.ts';
+import type { Claim, PipelineTasks, TaskBoard } from '../../scheduler/contract.ts';
+import type { Pipe } from '../../stages/pipe/pipe.ts';
+import type { SelectedBatch } from '../../stages/stage.ts';
+import type { PipelineConfigs } from './pipeline-configs.ts';
+import { terminateWith } from './terminate.ts';
+
+/** The pure core of a stage under one configuration. */
+export interface StageCore {
+  /** The same payload object when nothing changed: it then stays where it is. */
+  process(batch: SelectedBatch, signal: AbortSignal): Promise<SelectedBatch>;
+}
+
+export interface StageWorkerOptions {
+  readonly stage: 'extract' | 'transform';
+  readonly tasks: PipelineTasks;
+  readonly configs: PipelineConfigs;
+  readonly pipe: Pipe;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Batches worked on at once. */
+  readonly concurrency: number;
+  readonly core: (config: PipelineConfig) => Promise<StageCore>;
+  /** Takes a claim on the next stage that came with the hand-over. */
+  readonly passOn: (claim: Claim) => void;
+  readonly onDone?: (facts: StageDone) => void;
+}
+
+export interface StageDone {
+  readonly header: BatchHeader;
+  readonly durationMs: number;
+}
+
+export class StageWorker implements Service {
+  readonly #options: StageWorkerOptions;
+  readonly #board: TaskBoard;
+  readonly #state: RunningState;
+  readonly #group: TaskGroup;
+  #core: { readonly version: number; readonly core: Promise<StageCore> } | null = null;
+  #slotFree: (() => void) | null = null;
+  #over: Promise<void> = Promise.resolve();
+
+  constructor(options: StageWorkerOptions) {
+    this.#options = options;
+    this.#board = options.tasks.board(options.stage);
+    this.#state = new RunningState({ clock: options.clock });
+    this.#group = new TaskGroup((error) =>
+      options.log.error(
+        { event: 'stage:work:failed', err: error },
+        'a defect of ours: work on a batch ended unexpectedly',
+      ),
+    );
+  }
+
+  /** Batches being worked on here. */
+  get active(): number {
+    return this.#group.size;
+  }
+
+  run(): Promise<void> {
+    this.#over = this.#loop();
+    return this.#over;
+  }
+
+  /** Claims nothing more; what is claimed is finished, or given up when `signal`s of the claims abort. */
+  async stop(): Promise<void> {
+    this.#state.requestStop();
+    await this.#over;
+    await this.#group.idle();
+  }
+
+  /** A claim that came with a hand-over. */
+  adopt(claim: Claim): void {
+    this.#spawn(claim);
+  }
+
+  async #loop(): Promise<void> {
+    while (this.#state.shouldRun()) {
+      if (this.#group.size >= this.#options.concurrency) {
+        await new Promise<void>((resolve) => {
+          this.#slotFree = resolve;
+          this.#state.signal.addEventListener('abort', () => resolve(), { once: true });
+        });
+        continue;
+      }
+      try {
+        this.#spawn(await this.#board.next({ signal: this.#state.signal }));
+        this.#state.resetBackoff();
+      } catch (error) {
+        if (isAbort(error) || !this.#state.shouldRun()) return;
+        this.#options.log.warn({ event: 'stage:claim:failed', err: error }, 'no claim; trying again');
+        await this.#state.backoff();
+      }
+    }
+  }
+
+  #spawn(claim: Claim): void {
+    this.#group.spawn(async () => {
+      try {
+        await this.#work(claim);
+      } finally {
+        this.#slotFree?.();
+        this.#slotFree = null;
+      }
+    });
+  }
+
+  async #work(claim: Claim): Promise<void> {
+    const { stage, log, clock, tasks } = this.#options;
+    const backoff = new Backoff({ initialMs: 50, maxMs: 5_000 });
+    const startedMs = clock.monotonicMs();
+    while (claim.isHeld()) {
+      try {
+        const next = await this.#process(claim);
+        if (next === null) {
+          await claim.release();
+          return;
+        }
+        const nextClaim = await claim.handOver(next, { claimNext: true });
+        this.#options.onDone?.({ header: next, durationMs: clock.monotonicMs() - startedMs });
+        if (nextClaim !== null) this.#options.passOn(nextClaim);
+        return;
+      } catch (error) {
+        if (claim.lost.aborted) return;
+        if (isAbort(error)) {
+          await claim.release();
+          return;
+        }
+        const disposition = error instanceof HoltError ? error.disposition : 'pause';
+        const facts = {
+          event: 'stage:batch:failed',
+          stage,
+          batch: String(claim.seq),
+          attempt: backoff.attempt,
+          err: error,
+        };
+        if (disposition === 'retry') {
+          log.warn(facts, 'a batch failed at this stage; trying again');
+          await clock.sleep(backoff.nextMs(), claim.lost).catch(() => {});
+          continue;
+        }
+        log.error(
+          { ...facts, message: messageOf(error) },
+          'a batch failed at this stage; asking the mainstem',
+        );
+        await terminateWith({ tasks, claim, stage, error, clock });
+        await claim.release();
+        return;
+      }
+    }
+  }
+
+  /** Null when the batch belongs to a reign that is over. */
+  async #process(claim: Claim): Promise<BatchHeader | null> {
+    const { stage, configs, pipe, clock } = this.#options;
+    const { header } = claim;
+    const config = await configs.at(header.configVersion, claim.lost);
+    if (config === null) return null;
+    const core = await this.#coreFor(header.configVersion, config);
+    const payload = await pipe.get(header, claim.lost);
+    await failpoint(`${stage}:before`);
+    const result = await core.process({ header, payload }, claim.lost);
+    await failpoint(`${stage}:after`);
+    const key = {
+      pipeline: header.pipeline,
+      tenure: header.tenure,
+      seq: BigInt(header.seq),
+      part: header.part,
+    };
+    // Extract leaves an unchanged payload where it is; Transform brings it to this site, where Load finds it.
+    const place =
+      result.payload === payload && stage === 'extract'
+        ? header.payload
+        : await pipe.put(key, result.payload, claim.lost);
+    const nowMs = Math.round(clock.nowMs());
+    return {
+      ...result.header,
+      payload: place,
+      extractedMs: stage === 'extract' ? nowMs : result.header.extractedMs,
+      transformedMs: stage === 'transform' ? nowMs : result.header.transformedMs,
+    };
+  }
+
+  #coreFor(version: number, config: PipelineConfig): Promise<StageCore> {
+    if (this.#core?.version !== version) {
+      const core = this.#options.core(config);
+      this.#core = { version, core };
+      core.catch(() => {
+        this.#core = null;
+      });
+    }
+    return this.#core.core;
+  }
+}
