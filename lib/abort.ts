@@ -33,6 +33,12 @@ export function withDeadline<T>(work: Promise<T>, ms: number, what: string): Pro
   });
 }
 
+/** Resolves when the signal aborts; at once if it has. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
 export interface WaitOptions {
   readonly timeoutMs: number;
   readonly pollMs?: number;

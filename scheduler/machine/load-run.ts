@@ -1,0 +1,235 @@
+/**
+ * What a node does with the Load claims of one pipeline: it takes the run once a tenure, then brings batch after batch
+ * to the target, in the order of the claims; the answer of the guard decides what becomes of each.
+ *
+ *     idle ─claimed─► taking ─took─► ready ─(lowest claim)─► loading ─applied─► ready
+ *                        │                                      │ part-done ─► ready, mid-transaction
+ *                        └─────── lost-run, superseded, rewind, stop, claim lost ───────► idle (claims let go)
+ *
+ * Receipts are given while the next batch loads: one that is lost is given again by whoever claims the task then.
+ * A transaction stays open between the parts of a batch (`open`): then only its next part may follow, and losing a
+ * claim, or a part missing at the front, ends the run with a rewind.
+ */
+import { type Step, stay, step, type TransitionTable, transitionOf } from './machine.ts';
+
+/** One task of Load, claimed by this node. */
+export interface LoadItem {
+  readonly epoch: number;
+  readonly tenure: string;
+  readonly seq: bigint;
+  readonly part: number;
+  readonly lastPart: boolean;
+}
+
+/** The reign for which the run is held. */
+export interface RunReign {
+  readonly epoch: number;
+  readonly tenure: string;
+}
+
+/** Where an open target transaction stands. */
+export interface OpenTransaction {
+  readonly seq: bigint;
+  readonly nextPart: number;
+}
+
+/** Claims waiting, lowest first. */
+type Waiting = readonly LoadItem[];
+
+export type LoadRunState =
+  | { readonly name: 'idle' }
+  | { readonly name: 'taking'; readonly reign: RunReign; readonly waiting: Waiting }
+  | {
+      readonly name: 'ready';
+      readonly reign: RunReign;
+      readonly waiting: Waiting;
+      readonly open: OpenTransaction | null;
+    }
+  | {
+      readonly name: 'loading';
+      readonly reign: RunReign;
+      readonly item: LoadItem;
+      readonly waiting: Waiting;
+    };
+
+export type LoadRunEvent =
+  | { readonly type: 'claimed'; readonly item: LoadItem }
+  | { readonly type: 'took' }
+  /** Taking or loading answered that the run is another loader's. */
+  | { readonly type: 'lost-run' }
+  /** A higher epoch is in the row. */
+  | { readonly type: 'superseded' }
+  | { readonly type: 'rewind'; readonly why: string }
+  | { readonly type: 'stop'; readonly code: string; readonly why: string }
+  /** Committed, now or before. */
+  | { readonly type: 'applied' }
+  | { readonly type: 'part-done' }
+  /** The claim of this task is no longer ours. */
+  | { readonly type: 'claim-lost'; readonly seq: bigint; readonly part: number }
+  /** The node stops: claims go back. */
+  | { readonly type: 'leave' };
+
+export type LoadRunAction =
+  | { readonly type: 'take'; readonly reign: RunReign }
+  | { readonly type: 'load'; readonly item: LoadItem }
+  /** Give the receipt: delete claim and task, parts included. */
+  | { readonly type: 'finish'; readonly item: LoadItem }
+  | { readonly type: 'part-progress'; readonly item: LoadItem }
+  /** Give back the claims of these tasks. */
+  | { readonly type: 'let-go'; readonly items: readonly LoadItem[] }
+  /** Roll back and close the connection: nothing of this run may come through later. */
+  | { readonly type: 'close' }
+  | { readonly type: 'request-rewind'; readonly item: LoadItem; readonly why: string }
+  | { readonly type: 'request-pause'; readonly item: LoadItem; readonly code: string; readonly why: string };
+
+type LoadRunStep = Step<LoadRunState, LoadRunAction>;
+type Running = Exclude<LoadRunState, { readonly name: 'idle' }>;
+
+const IDLE: LoadRunState = { name: 'idle' };
+
+function before(a: LoadItem, b: LoadItem): number {
+  if (a.seq !== b.seq) return a.seq < b.seq ? -1 : 1;
+  return a.part - b.part;
+}
+
+function enqueue(waiting: Waiting, item: LoadItem): Waiting {
+  return [...waiting.filter((other) => before(other, item) !== 0), item].sort(before);
+}
+
+const heldBy = (state: Running): readonly LoadItem[] =>
+  state.name === 'loading' ? [state.item, ...state.waiting] : state.waiting;
+
+const letGo = (items: readonly LoadItem[]): readonly LoadRunAction[] =>
+  items.length === 0 ? [] : [{ type: 'let-go', items }];
+
+/** Ends the run: whatever is open rolls back, claims go back, and somebody may be told. */
+function endRun(state: Running, ...told: readonly LoadRunAction[]): LoadRunStep {
+  return step<LoadRunState, LoadRunAction>(IDLE, { type: 'close' }, ...told, ...letGo(heldBy(state)));
+}
+
+/** A batch came in: of the reign at hand it waits; a newer reign takes over the run; an older one is given back. */
+function admit(state: Running, item: LoadItem): LoadRunStep {
+  if (item.epoch === state.reign.epoch && item.tenure === state.reign.tenure)
+    return proceed({ ...state, waiting: enqueue(state.waiting, item) });
+  if (item.epoch <= state.reign.epoch) return step<LoadRunState, LoadRunAction>(state, ...letGo([item]));
+  const reign = { epoch: item.epoch, tenure: item.tenure };
+  return step<LoadRunState, LoadRunAction>(
+    { name: 'taking', reign, waiting: [item] },
+    { type: 'close' },
+    ...letGo(heldBy(state)),
+    { type: 'take', reign },
+  );
+}
+
+/** Starts the lowest waiting batch where that is possible. */
+function proceed(state: Running): LoadRunStep {
+  if (state.name !== 'ready') return stay(state);
+  const [item, ...waiting] = state.waiting;
+  if (item === undefined) return stay(state);
+  const fits =
+    state.open === null ? item.part === 0 : item.seq === state.open.seq && item.part === state.open.nextPart;
+  // A later part without the ones before it in this very transaction: they died with another loader, or with our claim.
+  if (!fits && (state.open === null || item.seq !== state.open.seq || item.part < state.open.nextPart))
+    return endRun(state, {
+      type: 'request-rewind',
+      item,
+      why: 'a part of a large transaction came without the parts before it',
+    });
+  if (!fits) return stay(state);
+  return step<LoadRunState, LoadRunAction>(
+    { name: 'loading', reign: state.reign, item, waiting },
+    { type: 'load', item },
+  );
+}
+
+/** A claim that only waited is dropped; the one in work, or an open transaction's, ends the run. */
+function loseClaim(state: Running, lost: { readonly seq: bigint; readonly part: number }): LoadRunStep {
+  const isLost = (item: LoadItem) => item.seq === lost.seq && item.part === lost.part;
+  const open = state.name === 'ready' ? state.open : null;
+  const inWork = (state.name === 'loading' && isLost(state.item)) || open?.seq === lost.seq;
+  const rest = { ...state, waiting: state.waiting.filter((item) => !isLost(item)) };
+  if (!inWork) return stay(rest);
+  return endRun(
+    rest.name === 'loading' ? { name: 'ready', reign: rest.reign, waiting: rest.waiting, open: null } : rest,
+  );
+}
+
+function applied(state: Extract<LoadRunState, { readonly name: 'loading' }>): LoadRunStep {
+  const { reign, item, waiting } = state;
+  return after({ type: 'finish', item }, proceed({ name: 'ready', reign, waiting, open: null }));
+}
+
+const after = (action: LoadRunAction, next: LoadRunStep): LoadRunStep => ({
+  state: next.state,
+  actions: [action, ...next.actions],
+});
+
+export const LOAD_RUN_TABLE: TransitionTable<LoadRunState, LoadRunEvent, LoadRunAction> = {
+  idle: {
+    claimed: (_, { item }) => {
+      const reign = { epoch: item.epoch, tenure: item.tenure };
+      return step({ name: 'taking', reign, waiting: [item] }, { type: 'take', reign });
+    },
+    took: stay,
+    'lost-run': stay,
+    superseded: stay,
+    rewind: stay,
+    stop: stay,
+    applied: stay,
+    'part-done': stay,
+    'claim-lost': stay,
+    leave: stay,
+  },
+  taking: {
+    claimed: (state, { item }) => admit(state, item),
+    took: ({ reign, waiting }) => proceed({ name: 'ready', reign, waiting, open: null }),
+    'lost-run': (state) => endRun(state),
+    superseded: (state) => endRun(state),
+    rewind: (state, { why }) => endRun(state, ...askRewind(state, why)),
+    stop: (state, { code, why }) => endRun(state, ...askPause(state, code, why)),
+    applied: stay,
+    'part-done': stay,
+    'claim-lost': (state, event) => loseClaim(state, event),
+    leave: (state) => endRun(state),
+  },
+  ready: {
+    claimed: (state, { item }) => admit(state, item),
+    took: stay,
+    'lost-run': stay,
+    superseded: stay,
+    rewind: (state, { why }) => endRun(state, ...askRewind(state, why)),
+    stop: (state, { code, why }) => endRun(state, ...askPause(state, code, why)),
+    applied: stay,
+    'part-done': stay,
+    'claim-lost': (state, event) => loseClaim(state, event),
+    leave: (state) => endRun(state),
+  },
+  loading: {
+    claimed: (state, { item }) => admit(state, item),
+    took: stay,
+    'lost-run': (state) => endRun(state),
+    superseded: (state) => endRun(state),
+    rewind: (state, { why }) => endRun(state, ...askRewind(state, why)),
+    stop: (state, { code, why }) => endRun(state, ...askPause(state, code, why)),
+    applied: (state) => applied(state),
+    'part-done': ({ reign, item, waiting }) => {
+      const open = { seq: item.seq, nextPart: item.part + 1 };
+      return after({ type: 'part-progress', item }, proceed({ name: 'ready', reign, waiting, open }));
+    },
+    'claim-lost': (state, event) => loseClaim(state, event),
+    leave: (state) => endRun(state),
+  },
+};
+
+function askRewind(state: Running, why: string): readonly LoadRunAction[] {
+  const [item] = heldBy(state);
+  return item === undefined ? [] : [{ type: 'request-rewind', item, why }];
+}
+
+function askPause(state: Running, code: string, why: string): readonly LoadRunAction[] {
+  const [item] = heldBy(state);
+  return item === undefined ? [] : [{ type: 'request-pause', item, code, why }];
+}
+
+export const loadRunTransition = transitionOf(LOAD_RUN_TABLE);
+export const initialLoadRun: LoadRunState = IDLE;
