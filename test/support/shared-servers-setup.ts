@@ -11,6 +11,12 @@ import type { SharedAnswer, SharedRequest } from './shared-servers.ts';
  * request for it and ends all after the last file; the workers ask over loopback HTTP. A run of unit tests starts none.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // scripts/test.mjs holds the other end of our stdin: should it be killed, the run is over.
+  if (process.env.HOLT_RUN !== undefined)
+    process.stdin
+      .on('end', () => process.exit(1))
+      .resume()
+      .unref();
   const databases = new Map<DatabaseFlavour, Promise<Opened<Database>>>();
   let zookeeper: Promise<Opened<string>> | undefined;
   let redis: Promise<Opened<string>> | undefined;
