@@ -6,6 +6,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { HoltError, messageOf } from '../lib/errors.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import type {
   CoordinationConfig,
   DataSourceConfig,
@@ -521,10 +522,6 @@ function tlsConfig(spec: DataSourceSpec['tls'], folder: string, host: string): T
   if (spec === undefined) return isLoopback(host) ? NO_TLS : { ...NO_TLS, mode: 'verify-identity' };
   const path = (file: string | undefined) => (file === undefined ? null : resolve(folder, file));
   return { mode: spec.mode, ca: path(spec.ca), cert: path(spec.cert), key: path(spec.key) };
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\./.test(host);
 }
 
 /** Two data sources of one installation must not look like the same replica; derived ids stay clear of small hand-given ones. */

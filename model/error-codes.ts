@@ -158,6 +158,10 @@ export const ERROR_CODES = {
   },
 
   // load and target
+  HOLT_LOAD_REWIND: {
+    what: 'Load found the target elsewhere than the batch expects, and asks for a rewind.',
+    remedy: 'Nothing: Holt reads on from the checkpoint by itself.',
+  },
   HOLT_FAILPOINT: {
     what: 'A failpoint that the environment variable HOLT_FAILPOINTS names has acted.',
     remedy: 'Only tests set it: unset HOLT_FAILPOINTS.',
@@ -188,6 +192,19 @@ export const ERROR_CODES = {
   },
 
   // pipe and node-to-node
+  HOLT_PAYLOAD_GONE: {
+    what: 'The rows of a batch are not where its header says: the node that held them has restarted or died.',
+    remedy: 'Nothing: Holt reads on from the checkpoint by itself.',
+  },
+  HOLT_PIPE_UNREACHABLE: {
+    what: 'The node that holds the rows of a batch does not answer.',
+    remedy:
+      'Nothing for a while: it is asked again, and when it is gone Holt rewinds. Check pipe.advertise if it lasts.',
+  },
+  HOLT_PIPE_REFUSED: {
+    what: 'A node refused to hand out rows: signature, clock or claim do not fit.',
+    remedy: 'Check that all nodes have the same cluster key and clocks within 30 s.',
+  },
 
   // configuration
   HOLT_CONFIG_INVALID: {
@@ -208,6 +225,38 @@ export const ERROR_CODES = {
   },
 
   // commands and API
+  HOLT_INTERNAL: {
+    what: 'Something happened that the code holds impossible: a defect of Holt.',
+    remedy: 'Keep the log with the stack and report it; the pipeline stays at its position.',
+  },
+  HOLT_API_NOT_LOOPBACK: {
+    what: 'The API is configured on an address that other machines can reach, and there is no login yet.',
+    remedy: 'Set listen to 127.0.0.1 or [::1]; reach it from elsewhere through ssh.',
+  },
+  HOLT_REQUEST_INVALID: {
+    what: 'A request to the API has not the form that is expected.',
+    remedy: 'The message names the field.',
+  },
+  HOLT_SERVER_UNREACHABLE: {
+    what: 'No Holt node answers at the address given.',
+    remedy: 'Start a node, or name the address of one with --server.',
+  },
+  HOLT_SERVER_FOREIGN: {
+    what: 'Something answers at the address given, and it is no Holt node of this release.',
+    remedy: 'Check --server: it names the listen address of a node of the same release.',
+  },
+  HOLT_PIPELINE_UNKNOWN: {
+    what: 'No pipeline of that name is configured.',
+    remedy: '`holt pipeline list` shows the names.',
+  },
+  HOLT_PIPELINE_STATE: {
+    what: 'The pipeline is not in a state in which this may be done.',
+    remedy: 'Pause or stop it first; the message says which.',
+  },
+  HOLT_VERIFY_UNKNOWN: {
+    what: 'There is no check of that id.',
+    remedy: 'Checks are kept for a day; start a new one with `holt verify`.',
+  },
 } as const satisfies Record<string, ErrorCode>;
 
 export type ErrorCodeName = keyof typeof ERROR_CODES;

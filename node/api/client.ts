@@ -1,0 +1,134 @@
+/** `Operations` over a node's HTTP API: what the CLI speaks. */
+import { z } from 'zod';
+import { HoltError, messageOf } from '../../lib/errors.ts';
+import {
+  type DesiredChange,
+  ledgerDetailView,
+  ledgerEntryView,
+  nodeView,
+  type Operations,
+  pipelineStatusView,
+  positionView,
+  verifyView,
+} from '../operations.ts';
+
+const problem = z.object({ code: z.string(), detail: z.string(), remedy: z.string().optional() });
+
+export class ApiClient implements Operations {
+  readonly #base: string;
+  readonly #timeoutMs: number;
+
+  constructor(options: { readonly server: string; readonly timeoutMs: number }) {
+    this.#base = `${options.server.replace(/\/+$/, '')}/api/v1`;
+    this.#timeoutMs = options.timeoutMs;
+  }
+
+  nodes() {
+    return this.#call('GET', '/nodes', z.array(nodeView));
+  }
+
+  pipelines() {
+    return this.#call('GET', '/pipelines', z.array(pipelineStatusView));
+  }
+
+  pipeline(name: string) {
+    return this.#call('GET', `${path(name)}/status`, pipelineStatusView);
+  }
+
+  async setDesired(name: string, change: DesiredChange) {
+    await this.#call('PUT', `${path(name)}/desired`, z.unknown(), change);
+  }
+
+  async deletePipeline(name: string) {
+    await this.#call('DELETE', path(name), z.unknown());
+  }
+
+  position(name: string) {
+    return this.#call('GET', `${path(name)}/position`, positionView);
+  }
+
+  setPosition(name: string, position: string, why: string) {
+    return this.#call('PATCH', `${path(name)}/position`, positionView, { position, why });
+  }
+
+  errors(name: string, limit: number) {
+    return this.#call('GET', `${path(name)}/errors?limit=${limit}`, z.array(ledgerEntryView));
+  }
+
+  error(name: string, id: string) {
+    return this.#call('GET', `${path(name)}/errors/${encodeURIComponent(id)}`, ledgerDetailView);
+  }
+
+  replay(name: string, id: string) {
+    return this.#call('POST', `${path(name)}/errors/${encodeURIComponent(id)}/replay`, ledgerEntryView);
+  }
+
+  startVerify(name: string) {
+    return this.#call('POST', `${path(name)}/checks`, verifyView);
+  }
+
+  verify(name: string, id: string) {
+    return this.#call('GET', `${path(name)}/checks/${encodeURIComponent(id)}`, verifyView);
+  }
+
+  async #call<T>(method: string, route: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
+    const url = this.#base + route;
+    let response: Response;
+    try {
+      response = await fetch(url, {
+        method,
+        signal: AbortSignal.timeout(this.#timeoutMs),
+        ...(body === undefined
+          ? {}
+          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      });
+    } catch (error) {
+      throw new HoltError(
+        'HOLT_SERVER_UNREACHABLE',
+        `no answer from ${new URL(url).origin}: ${reason(error)}`,
+        {
+          disposition: 'retry',
+          remedy: 'Start a node, or name the address of one with --server.',
+          cause: error,
+        },
+      );
+    }
+    const text = await response.text();
+    const json: unknown = text === '' ? null : parseJson(text, url);
+    if (!response.ok) {
+      const known = problem.safeParse(json);
+      if (known.success)
+        throw new HoltError(
+          known.data.code,
+          known.data.detail,
+          known.data.remedy === undefined ? {} : { remedy: known.data.remedy },
+        );
+      throw foreign(url, `it answered ${response.status}`);
+    }
+    const result = schema.safeParse(json);
+    if (!result.success) throw foreign(url, result.error.issues[0]?.message ?? 'another form');
+    return result.data;
+  }
+}
+
+const path = (name: string) => `/pipelines/${encodeURIComponent(name)}`;
+
+function parseJson(text: string, url: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw foreign(url, 'it is no JSON');
+  }
+}
+
+function foreign(url: string, why: string): HoltError {
+  return new HoltError('HOLT_SERVER_FOREIGN', `the answer of ${url} is not that of a Holt node: ${why}`, {
+    disposition: 'fatal',
+    remedy: 'Check --server: it names the listen address of a node of the same release.',
+  });
+}
+
+function reason(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && cause.message !== '' ? cause.message : messageOf(error);
+}

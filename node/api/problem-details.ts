@@ -1,0 +1,41 @@
+/** Errors as RFC 9457 problem details with Holt's stable codes. */
+import { HoltError } from '../../lib/errors.ts';
+
+export interface ProblemDetails {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly remedy?: string;
+}
+
+const STATUS: Readonly<Record<string, number>> = {
+  HOLT_PIPELINE_UNKNOWN: 404,
+  HOLT_LEDGER_ENTRY_UNKNOWN: 404,
+  HOLT_VERIFY_UNKNOWN: 404,
+  HOLT_PIPELINE_STATE: 409,
+  HOLT_POSITION_INVALID: 400,
+  HOLT_REQUEST_INVALID: 400,
+};
+
+export function problemDetails(error: unknown): ProblemDetails {
+  if (error instanceof HoltError) {
+    const status = STATUS[error.code] ?? (error.disposition === 'retry' ? 503 : 500);
+    return {
+      type: `https://holt.invalid/errors/${error.code}`,
+      title: error.code,
+      status,
+      code: error.code,
+      detail: error.message,
+      ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    };
+  }
+  return {
+    type: 'https://holt.invalid/errors/HOLT_INTERNAL',
+    title: 'HOLT_INTERNAL',
+    status: 500,
+    code: 'HOLT_INTERNAL',
+    detail: error instanceof Error ? error.message : String(error),
+  };
+}

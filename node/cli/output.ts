@@ -1,0 +1,104 @@
+/** Tables for people, JSON for programs; errors as one line, a hint and a code. */
+import { HoltError, messageOf } from '../../lib/errors.ts';
+
+export type OutputFormat = 'table' | 'json';
+
+export interface Column<T> {
+  readonly title: string;
+  readonly value: (row: T) => string;
+  readonly align?: 'left' | 'right';
+}
+
+/** Columns separated by two spaces, titles in capitals, no trailing blanks. */
+export function formatTable<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
+  const cells = rows.map((row) => columns.map((column) => column.value(row)));
+  const widths = columns.map((column, i) =>
+    Math.max(width(column.title), ...cells.map((line) => width(line[i] ?? ''))),
+  );
+  const line = (texts: readonly string[]) =>
+    texts
+      .map((text, i) => {
+        const pad = ' '.repeat(Math.max(0, (widths[i] ?? 0) - width(text)));
+        return columns[i]?.align === 'right' ? pad + text : text + pad;
+      })
+      .join('  ')
+      .trimEnd();
+  return [line(columns.map((column) => column.title.toUpperCase())), ...cells.map(line)].join('\n');
+}
+
+function width(text: string): number {
+  return [...text].length;
+}
+
+export function formatMs(ms: number | null): string {
+  if (ms === null) return '?';
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+  return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`;
+}
+
+export function formatRate(rowsPerSecond: number): string {
+  return rowsPerSecond >= 100
+    ? Math.round(rowsPerSecond).toLocaleString('en-US')
+    : rowsPerSecond.toFixed(rowsPerSecond === 0 ? 0 : 1);
+}
+
+export function formatBytes(bytes: number | null): string {
+  if (bytes === null) return '?';
+  const units = ['B', 'KiB', 'MiB', 'GiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Exit codes of the CLI. */
+export const EXIT = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  config: 3,
+  notFound: 4,
+  conflict: 5,
+  forbidden: 6,
+  unreachable: 7,
+  differences: 8,
+  threshold: 9,
+  partial: 10,
+  timeout: 124,
+} as const;
+
+const EXIT_BY_CODE: Readonly<Record<string, number>> = {
+  HOLT_CONFIG_INVALID: EXIT.config,
+  HOLT_CONFIG_MISSING: EXIT.config,
+  HOLT_SECRET_MISSING: EXIT.config,
+  HOLT_PIPELINE_UNKNOWN: EXIT.notFound,
+  HOLT_LEDGER_ENTRY_UNKNOWN: EXIT.notFound,
+  HOLT_VERIFY_UNKNOWN: EXIT.notFound,
+  HOLT_PIPELINE_STATE: EXIT.conflict,
+  HOLT_SERVER_UNREACHABLE: EXIT.unreachable,
+  HOLT_REQUEST_INVALID: EXIT.usage,
+  HOLT_POSITION_INVALID: EXIT.usage,
+  HOLT_NAME_INVALID: EXIT.usage,
+};
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof HoltError)
+    return EXIT_BY_CODE[error.code] ?? (error.disposition === 'retry' ? EXIT.unreachable : EXIT.failure);
+  return EXIT.failure;
+}
+
+export function formatError(error: unknown, format: OutputFormat): string {
+  const holt = error instanceof HoltError ? error : null;
+  if (format === 'json')
+    return JSON.stringify({
+      error: { code: holt?.code ?? 'HOLT_INTERNAL', message: messageOf(error), remedy: holt?.remedy ?? null },
+    });
+  const lines = [`holt: ${messageOf(error)} [${holt?.code ?? 'HOLT_INTERNAL'}]`];
+  if (holt?.remedy !== undefined) lines.push(`  ${holt.remedy}`);
+  return lines.join('\n');
+}

@@ -1,0 +1,352 @@
+/** Commands that ask a running node. */
+import { userInfo } from 'node:os';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../../lib/clock.ts';
+import { ApiClient } from '../api/client.ts';
+import type {
+  LedgerDetailView,
+  LedgerEntryView,
+  NodeView,
+  Operations,
+  PipelineStatusView,
+  VerifyView,
+} from '../operations.ts';
+import {
+  type Column,
+  EXIT,
+  formatBytes,
+  formatMs,
+  formatRate,
+  formatTable,
+  type OutputFormat,
+} from './output.ts';
+
+export interface RemoteOptions {
+  readonly server: string;
+  readonly output: OutputFormat;
+  readonly timeout: number;
+  readonly watch?: boolean | string;
+}
+
+/** Where commands print and how they end: the process's own, or a test's. */
+export interface Terminal {
+  readonly out: (text: string) => void;
+  /** True where the screen can be redrawn. */
+  readonly interactive: boolean;
+  exit(code: number): void;
+  readonly signal: AbortSignal;
+}
+
+const DEFAULT_SERVER = 'http://127.0.0.1:8640';
+
+function seconds(text: string): number {
+  const value = Number(text.replace(/s$/, ''));
+  if (!(value > 0)) throw new InvalidArgumentError('a number of seconds is expected, such as 5 or 5s');
+  return value;
+}
+
+/** The options every remote command takes. */
+export function remote(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--server <url>', 'a node of the installation').env('HOLT_SERVER').default(DEFAULT_SERVER),
+    )
+    .addOption(
+      new Option('-o, --output <format>', 'table for people, json for programs')
+        .choices(['table', 'json'])
+        .default('table'),
+    )
+    .option('--timeout <seconds>', 'how long to wait for an answer', seconds, 10);
+}
+
+function watchable(command: Command): Command {
+  return command.option('--watch [seconds]', 'show again every second, or as often as told');
+}
+
+const PIPELINE_COLUMNS: readonly Column<PipelineStatusView>[] = [
+  { title: 'pipeline', value: (row) => row.pipeline },
+  { title: 'state', value: (row) => row.state },
+  { title: 'lag', value: (row) => formatMs(row.lagMs), align: 'right' },
+  { title: 'at', value: (row) => row.lagStage ?? '-' },
+  { title: 'rows/s', value: (row) => formatRate(row.rowsPerSecond), align: 'right' },
+  { title: 'rows', value: (row) => row.rowsTotal.toLocaleString('en-US'), align: 'right' },
+  { title: 'epoch', value: (row) => String(row.epoch ?? '-'), align: 'right' },
+  { title: 'reason', value: (row) => [row.code, row.reason].filter((one) => one !== null).join(' ') },
+];
+
+interface StageRow {
+  readonly pipeline: string;
+  readonly stage: PipelineStatusView['stages'][number];
+}
+
+const STAGE_COLUMNS: readonly Column<StageRow>[] = [
+  { title: 'pipeline', value: (row) => row.pipeline },
+  { title: 'stage', value: (row) => row.stage.stage },
+  { title: 'node', value: (row) => row.stage.holder ?? '-' },
+  { title: 'lag', value: (row) => formatMs(row.stage.lagMs), align: 'right' },
+  { title: 'batches', value: (row) => String(row.stage.batches), align: 'right' },
+  { title: 'rows/s', value: (row) => formatRate(row.stage.rowsPerSecond), align: 'right' },
+  { title: 'note', value: (row) => row.stage.problem?.message ?? row.stage.waiting ?? '' },
+];
+
+const NODE_COLUMNS: readonly Column<NodeView>[] = [
+  { title: 'node', value: (row) => row.node },
+  { title: 'site', value: (row) => row.site },
+  {
+    title: 'state',
+    value: (row) =>
+      row.state === 'unknown'
+        ? `unknown (${row.ageSeconds === null ? 'never heard' : `${row.ageSeconds} s`})`
+        : row.state,
+  },
+  { title: 'session', value: (row) => row.session ?? '-' },
+  { title: 'memory', value: (row) => formatBytes(row.memoryBytes), align: 'right' },
+  { title: 'loop p99', value: (row) => formatMs(row.eventLoopP99Ms), align: 'right' },
+  { title: 'release', value: (row) => row.release },
+];
+
+const LEDGER_COLUMNS: readonly Column<LedgerEntryView>[] = [
+  { title: 'id', value: (row) => row.id, align: 'right' },
+  { title: 'at', value: (row) => row.at },
+  { title: 'code', value: (row) => row.code },
+  { title: 'op', value: (row) => row.op },
+  { title: 'table', value: (row) => row.table },
+  { title: 'key', value: (row) => row.key },
+  { title: 'state', value: (row) => row.state },
+];
+
+export function stageTable(pipelines: readonly PipelineStatusView[]): string {
+  return formatTable(
+    pipelines.flatMap((one) => one.stages.map((stage) => ({ pipeline: one.pipeline, stage }))),
+    STAGE_COLUMNS,
+  );
+}
+
+export function pipelineTable(pipelines: readonly PipelineStatusView[]): string {
+  return formatTable(pipelines, PIPELINE_COLUMNS);
+}
+
+function ledgerDetail(entry: LedgerDetailView): string {
+  const columns = [
+    ...new Set([entry.before, entry.after, entry.found].flatMap((one) => Object.keys(one ?? {}))),
+  ];
+  const cell = (value: LedgerDetailView['before'], name: string) =>
+    value === null ? '-' : (value[name] ?? (name in value ? 'NULL' : ''));
+  const head = `${entry.id}  ${entry.at}  ${entry.code}\n${entry.op} on ${entry.table}, key ${entry.key}: ${entry.why}\nstate: ${entry.state}\n`;
+  return `${head}\n${formatTable(columns, [
+    { title: 'column', value: (name) => name },
+    { title: 'before', value: (name) => cell(entry.before, name) },
+    { title: 'after', value: (name) => cell(entry.after, name) },
+    { title: 'found at target', value: (name) => cell(entry.found, name) },
+  ])}`;
+}
+
+function verifyText(check: VerifyView): string {
+  const head = `${check.pipeline}: ${check.state}, ${check.rowsCompared.toLocaleString('en-US')} rows compared, ${check.differencesTotal} differences`;
+  if (check.differences.length === 0) return check.error === null ? head : `${head}\n${check.error}`;
+  const table = formatTable(check.differences, [
+    { title: 'table', value: (row) => row.table },
+    { title: 'key', value: (row) => row.key },
+    {
+      title: 'difference',
+      value: (row) =>
+        row.kind === 'missing'
+          ? 'missing at the target'
+          : row.kind === 'unexpected'
+            ? 'only at the target'
+            : `differs in ${row.columns.join(', ')}`,
+    },
+  ]);
+  return `${head}\n${table}`;
+}
+
+/** Adds the remote commands to `program`. */
+export function addRemoteCommands(program: Command, terminal: Terminal): void {
+  const client = (options: RemoteOptions): Operations =>
+    new ApiClient({ server: options.server, timeoutMs: options.timeout * 1000 });
+  const print = (options: RemoteOptions, value: unknown, text: () => string) =>
+    terminal.out(options.output === 'json' ? JSON.stringify(value) : text());
+  const by = () => userInfo().username;
+
+  const show = async <T>(options: RemoteOptions, read: () => Promise<T>, text: (value: T) => string) => {
+    const period =
+      options.watch === undefined ? null : options.watch === true ? 1 : seconds(String(options.watch));
+    for (;;) {
+      const value = await read();
+      if (period !== null && options.output === 'table' && terminal.interactive)
+        terminal.out('\u001b[2J\u001b[H');
+      print(options, value, () => text(value));
+      if (period === null) return;
+      await systemClock.sleep(period * 1000, terminal.signal).catch(() => {});
+      if (terminal.signal.aborted) return;
+    }
+  };
+
+  watchable(
+    remote(
+      program.command('status').argument('[pipeline]').description('pipelines, their stages, and nodes'),
+    ),
+  ).action(async (name: string | undefined, options: RemoteOptions) => {
+    await show(
+      options,
+      async () => ({
+        pipelines:
+          name === undefined ? await client(options).pipelines() : [await client(options).pipeline(name)],
+        nodes: await client(options).nodes(),
+      }),
+      (value) =>
+        [
+          pipelineTable(value.pipelines),
+          stageTable(value.pipelines),
+          formatTable(value.nodes, NODE_COLUMNS),
+        ].join('\n\n'),
+    );
+  });
+
+  watchable(
+    remote(
+      program
+        .command('lag')
+        .argument('[pipeline]')
+        .description('the lag of each stage; exit code 9 above a threshold')
+        .option('--max <seconds>', 'exit with 9 when a lag is above', seconds),
+    ),
+  ).action(async (name: string | undefined, options: RemoteOptions & { readonly max?: number }) => {
+    let worst: number | null = 0;
+    await show(
+      options,
+      async () => {
+        const pipelines =
+          name === undefined ? await client(options).pipelines() : [await client(options).pipeline(name)];
+        worst = pipelines.some((one) => one.lagMs === null)
+          ? null
+          : Math.max(0, ...pipelines.map((one) => one.lagMs ?? 0));
+        return pipelines;
+      },
+      (value) => `${pipelineTable(value)}\n\n${stageTable(value)}`,
+    );
+    if (options.max !== undefined && (worst === null || worst > options.max * 1000))
+      terminal.exit(EXIT.threshold);
+  });
+
+  const pipeline = program.command('pipeline').description('start, stop, pause, resume and delete pipelines');
+  watchable(remote(pipeline.command('list').description('all pipelines'))).action(
+    async (options: RemoteOptions) => {
+      await show(options, () => client(options).pipelines(), pipelineTable);
+    },
+  );
+  for (const [verb, desired, description] of [
+    ['start', 'running', 'let a stopped pipeline run'],
+    ['resume', 'running', 'let a paused pipeline go on where it stopped'],
+    ['pause', 'paused', 'finish what is in flight and wait'],
+    ['stop', 'stopped', 'finish what is in flight and let go of source and target'],
+  ] as const) {
+    remote(
+      pipeline
+        .command(verb)
+        .argument('<pipeline>')
+        .description(description)
+        .option('--reason <text>', 'why, for status and audit', ''),
+    ).action(async (name: string, options: RemoteOptions & { readonly reason: string }) => {
+      await client(options).setDesired(name, { desired, by: by(), why: options.reason });
+      print(options, { pipeline: name, desired }, () => `${name}: ${desired} is asked for`);
+    });
+  }
+  remote(
+    pipeline
+      .command('delete')
+      .argument('<pipeline>')
+      .description(
+        "take a stopped pipeline's znodes and its rows in the target's holt schema away; it must be gone from the configuration or it starts anew",
+      )
+      .requiredOption('--yes', 'really delete: where it stood is forgotten'),
+  ).action(async (name: string, options: RemoteOptions) => {
+    await client(options).deletePipeline(name);
+    print(options, { pipeline: name, deleted: true }, () => `${name}: deleted`);
+  });
+
+  const position = program.command('position').description('where a pipeline stands');
+  remote(position.command('get').argument('<pipeline>').description('the checkpoint in the target')).action(
+    async (name: string, options: RemoteOptions) => {
+      const value = await client(options).position(name);
+      print(options, value, () =>
+        formatTable(
+          [value],
+          [
+            { title: 'pipeline', value: (row) => row.pipeline },
+            { title: 'position', value: (row) => row.position ?? '-' },
+            { title: 'file', value: (row) => (row.file === null ? '-' : `${row.file}:${row.offset}`) },
+            { title: 'epoch', value: (row) => String(row.epoch ?? '-'), align: 'right' },
+            { title: 'seq', value: (row) => row.seq ?? '-', align: 'right' },
+            { title: 'applied', value: (row) => row.appliedAt ?? '-' },
+          ],
+        ),
+      );
+    },
+  );
+  remote(
+    position
+      .command('set')
+      .argument('<pipeline>')
+      .argument('<position>', 'mysql:<gtid set>, mariadb:<gtid list> or file:<server>:<file>:<offset>')
+      .description('move a paused or stopped pipeline; what lies between is not applied, or applied again')
+      .requiredOption('--reason <text>', 'why, for the log'),
+  ).action(async (name: string, text: string, options: RemoteOptions & { readonly reason: string }) => {
+    const value = await client(options).setPosition(name, text, options.reason);
+    print(options, value, () => `${name}: stands at ${value.position}`);
+  });
+
+  const errors = program.command('errors').description('changes that were not applied as they came');
+  remote(errors.command('list').argument('<pipeline>').option('--limit <n>', 'newest so many', '50')).action(
+    async (name: string, options: RemoteOptions & { readonly limit: string }) => {
+      const value = await client(options).errors(name, Number(options.limit));
+      print(options, value, () =>
+        value.length === 0 ? `${name}: the ledger is empty` : formatTable(value, LEDGER_COLUMNS),
+      );
+    },
+  );
+  remote(
+    errors
+      .command('show')
+      .argument('<pipeline>')
+      .argument('<id>')
+      .description('both images, and what was found'),
+  ).action(async (name: string, id: string, options: RemoteOptions) => {
+    const value = await client(options).error(name, id);
+    print(options, value, () => ledgerDetail(value));
+  });
+  remote(
+    errors
+      .command('replay')
+      .argument('<pipeline>')
+      .argument('<id>')
+      .description('apply the kept change now, once'),
+  ).action(async (name: string, id: string, options: RemoteOptions) => {
+    const value = await client(options).replay(name, id);
+    print(options, value, () => `${id}: ${value.state}`);
+  });
+
+  remote(
+    program
+      .command('verify')
+      .argument('<pipeline>')
+      .description('compare source and target row by row; exit code 8 on a difference')
+      .option('--max-seconds <seconds>', 'give up after (exit code 124)', seconds, 3600),
+  ).action(async (name: string, options: RemoteOptions & { readonly maxSeconds: number }) => {
+    const api = client(options);
+    const end = systemClock.monotonicMs() + options.maxSeconds * 1000;
+    let check = await api.startVerify(name);
+    while (check.state === 'running') {
+      if (systemClock.monotonicMs() > end) {
+        print(options, check, () => `${verifyText(check)}\nstill running after ${options.maxSeconds} s`);
+        terminal.exit(EXIT.timeout);
+        return;
+      }
+      await systemClock.sleep(200, terminal.signal);
+      check = await api.verify(name, check.id);
+    }
+    print(options, check, () => verifyText(check));
+    if (check.state === 'different') terminal.exit(EXIT.differences);
+    if (check.state === 'failed') terminal.exit(EXIT.failure);
+  });
+}

@@ -1,0 +1,128 @@
+/**
+ * What can be asked of a running installation: the one list behind HTTP API and CLI. Any node answers for the whole.
+ * Shapes are schemas since they cross processes.
+ */
+import { z } from 'zod';
+import { STAGES } from '../model/stage.ts';
+import { DESIRED_STATES, PIPELINE_STATES } from '../model/status.ts';
+
+export const stageStatusView = z.object({
+  stage: z.enum(STAGES),
+  holder: z.string().nullable(),
+  lagMs: z.number().nullable(),
+  batches: z.number(),
+  rowsPerSecond: z.number(),
+  waiting: z.string().nullable(),
+  problem: z.object({ code: z.string(), message: z.string() }).nullable(),
+});
+
+export const pipelineStatusView = z.object({
+  pipeline: z.string(),
+  state: z.enum(PIPELINE_STATES),
+  reason: z.string().nullable(),
+  code: z.string().nullable(),
+  epoch: z.number().nullable(),
+  lagMs: z.number().nullable(),
+  lagStage: z.enum(STAGES).nullable(),
+  rowsPerSecond: z.number(),
+  rowsTotal: z.number(),
+  stages: z.array(stageStatusView),
+  position: z.string().nullable(),
+  appliedSeq: z.string().nullable(),
+  rewinds: z.number(),
+});
+export type PipelineStatusView = z.infer<typeof pipelineStatusView>;
+
+export const nodeView = z.object({
+  node: z.string(),
+  site: z.string(),
+  release: z.string(),
+  state: z.enum(['ready', 'draining', 'unknown']),
+  /** Seconds since the node last answered; 0 for the node asked. */
+  ageSeconds: z.number().nullable(),
+  session: z.string().nullable(),
+  memoryBytes: z.number().nullable(),
+  eventLoopP99Ms: z.number().nullable(),
+  stages: z.array(z.string()),
+});
+export type NodeView = z.infer<typeof nodeView>;
+
+export const positionView = z.object({
+  pipeline: z.string(),
+  position: z.string().nullable(),
+  file: z.string().nullable(),
+  offset: z.number().nullable(),
+  epoch: z.number().nullable(),
+  seq: z.string().nullable(),
+  appliedAt: z.string().nullable(),
+});
+export type PositionView = z.infer<typeof positionView>;
+
+export const ledgerEntryView = z.object({
+  id: z.string(),
+  at: z.string(),
+  code: z.string(),
+  op: z.string(),
+  table: z.string(),
+  key: z.string(),
+  state: z.string(),
+  position: z.string().nullable(),
+});
+export type LedgerEntryView = z.infer<typeof ledgerEntryView>;
+
+/** Column → text as people can read it, or null; bytes that are no UTF-8 as 0x… */
+const image = z.record(z.string(), z.string().nullable()).nullable();
+
+export const ledgerDetailView = ledgerEntryView.extend({
+  before: image,
+  after: image,
+  found: image,
+  why: z.string(),
+});
+export type LedgerDetailView = z.infer<typeof ledgerDetailView>;
+
+export const verifyView = z.object({
+  id: z.string(),
+  pipeline: z.string(),
+  state: z.enum(['running', 'equal', 'different', 'failed']),
+  chunksDone: z.number(),
+  chunksTotal: z.number().nullable(),
+  rowsCompared: z.number(),
+  differences: z.array(
+    z.object({
+      table: z.string(),
+      key: z.string(),
+      kind: z.enum(['missing', 'unexpected', 'different']),
+      columns: z.array(z.string()),
+    }),
+  ),
+  /** More differences than are listed. */
+  differencesTotal: z.number(),
+  error: z.string().nullable(),
+});
+export type VerifyView = z.infer<typeof verifyView>;
+
+export const desiredChange = z.strictObject({
+  desired: z.enum(DESIRED_STATES),
+  by: z.string().max(256),
+  why: z.string().max(4096),
+});
+export type DesiredChange = z.infer<typeof desiredChange>;
+
+/** Every member throws HoltError; HOLT_PIPELINE_UNKNOWN for a name that is not configured. */
+export interface Operations {
+  nodes(): Promise<readonly NodeView[]>;
+  pipelines(): Promise<readonly PipelineStatusView[]>;
+  pipeline(name: string): Promise<PipelineStatusView>;
+  setDesired(name: string, change: DesiredChange): Promise<void>;
+  /** Only when stopped: takes znodes and the target's rows of the pipeline away. */
+  deletePipeline(name: string): Promise<void>;
+  position(name: string): Promise<PositionView>;
+  /** Only when paused or stopped: a raise with the position given. */
+  setPosition(name: string, position: string, why: string): Promise<PositionView>;
+  errors(name: string, limit: number): Promise<readonly LedgerEntryView[]>;
+  error(name: string, id: string): Promise<LedgerDetailView>;
+  replay(name: string, id: string): Promise<LedgerEntryView>;
+  startVerify(name: string): Promise<VerifyView>;
+  verify(name: string, id: string): Promise<VerifyView>;
+}
