@@ -135,6 +135,11 @@ export const ERROR_CODES = {
     what: 'A binlog event, or what it unpacks to, is larger than the limit.',
     remedy: 'Raise the limit, or split the transaction at the source.',
   },
+  HOLT_BINLOG_FILE_INVALID: {
+    what: 'A file given as a binlog is none, is encrypted, or is cut off.',
+    remedy:
+      "Give a file that the server has closed, or read it through the server with the data source's name.",
+  },
   HOLT_ROW_CORRUPT: {
     what: 'A row image does not have the form that its table map prescribes.',
     remedy:

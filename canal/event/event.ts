@@ -145,12 +145,16 @@ export type BinlogEvent =
       readonly file: string;
       readonly offset: number;
     }
-  /** The inner events, already decompressed and decoded, in order. */
+  /**
+   * A compressed transaction. `events` unpacks and decodes while it is iterated, an event at a time (and anew with
+   * every iteration), so that a payload of any plain size passes in bounded memory; iterating may throw what `decode` throws.
+   * Inner events keep the log positions of the transaction before compression: the outer header's is the one to use.
+   */
   | {
       readonly kind: 'transaction-payload';
       readonly header: EventHeader;
       readonly compression: 'zstd' | 'none';
-      readonly events: readonly BinlogEvent[];
+      readonly events: Iterable<BinlogEvent>;
     }
   /** Known and of no concern, or unknown with the ignorable flag. */
   | { readonly kind: 'ignored'; readonly header: EventHeader; readonly name: string };

@@ -1,0 +1,289 @@
+/**
+ * From the bytes of one event to its decoded form.
+ *
+ * The decoder holds the format description in force and the fragments of a rows event that comes in pieces; all else
+ * is a function of the bytes. One decoder reads one stream, in order.
+ */
+import { HoltError } from '../../lib/errors.ts';
+import type { RowOp } from '../../model/rows.ts';
+import { ByteReader } from './byte-reader.ts';
+import type { BinlogEvent, EventHeader } from './event.ts';
+import { EVENT_CODE, type EventName, eventName } from './event-code.ts';
+import { decodeFormatDescription, type FormatDescription } from './format-description.ts';
+import { decodeGtid } from './gtid.ts';
+import { decodeGtidTagged } from './gtid-tagged.ts';
+import {
+  CHECKSUM_BYTES,
+  computeChecksum,
+  EVENT_FLAG,
+  HEADER_BYTES,
+  readEventHeader,
+  verifyChecksum,
+} from './header.ts';
+import { decodeHeartbeat, decodeHeartbeatV2 } from './heartbeat.ts';
+import { decodeIncident } from './incident.ts';
+import { decodeExecuteLoadQuery, decodeLoadBlock } from './load-data.ts';
+import { inflateMariadb } from './mariadb-compression.ts';
+import { decodeMariadbGtid } from './mariadb-gtid.ts';
+import { decodeMariadbGtidList } from './mariadb-gtid-list.ts';
+import { PartialRowData } from './partial-row-data.ts';
+import { decodePreviousGtids } from './previous-gtids.ts';
+import { decodeQuery } from './query.ts';
+import { decodeRotate } from './rotate.ts';
+import { decodeRows } from './rows.ts';
+import { decodeAnnotateRows, decodeRowsQuery } from './rows-query.ts';
+import { decodeIntvar, decodeRand, decodeUserVar } from './statement-context.ts';
+import { decodeTableMap } from './table-map.ts';
+import { decodeTransactionPayload } from './transaction-payload.ts';
+import { decodeXaPrepare } from './xa-prepare.ts';
+import { decodeXid } from './xid.ts';
+
+/** The servers' largest packet is 1 GiB, and no larger event can be sent whole; fragments and payloads may unpack to more. */
+const DEFAULT_MAX_EVENT_BYTES = 1024 * 1024 * 1024;
+
+export interface EventDecoderOptions {
+  /** The largest event that is unpacked or put together in memory; 1 GiB by default. */
+  readonly maxEventBytes?: number;
+}
+
+/** Where an event was found: what is decoded out of a payload has no checksum and may hold no payload. */
+type Nesting = 'outer' | 'inner';
+
+export class EventDecoder {
+  readonly #maxEventBytes: number;
+  readonly #fragments: PartialRowData;
+  #format: FormatDescription | null = null;
+
+  constructor(options: EventDecoderOptions = {}) {
+    this.#maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES;
+    this.#fragments = new PartialRowData(this.#maxEventBytes);
+  }
+
+  /** The format description in force; null before the first. */
+  get format(): FormatDescription | null {
+    return this.#format;
+  }
+
+  /** True where the format description is MariaDB's. */
+  get mariadb(): boolean {
+    return this.#format !== null && /mariadb/i.test(this.#format.serverVersion);
+  }
+
+  /**
+   * Decodes one whole event: header, body and checksum, which is verified. The result keeps views into `event`.
+   *
+   * Before the first format description only the artificial ROTATE (and heartbeats) of a dump's beginning may come;
+   * whether such an event has a checksum is seen from the event itself.
+   * @throws HOLT_EVENT_CORRUPT, HOLT_EVENT_CHECKSUM, HOLT_EVENT_UNKNOWN, HOLT_EVENT_UNSUPPORTED, HOLT_EVENT_TOO_LARGE.
+   */
+  decode(event: Buffer): BinlogEvent {
+    const header = readEventHeader(event, null);
+    if (header.typeCode === EVENT_CODE.formatDescription) {
+      this.#fragments.reset();
+      this.#format = decodeFormatDescription(event, header);
+      return this.#format;
+    }
+    const format = this.#format;
+    if (format === null) {
+      const summed =
+        event.length >= HEADER_BYTES + CHECKSUM_BYTES &&
+        event.readUInt32LE(event.length - CHECKSUM_BYTES) === computeChecksum(event);
+      return summed
+        ? this.#decodeSummed(event, header)
+        : this.#decodeBody(event.subarray(HEADER_BYTES), header, 'outer');
+    }
+    return format.checksum === 'crc32'
+      ? this.#decodeSummed(event, header)
+      : this.#decodeBody(event.subarray(HEADER_BYTES), header, 'outer');
+  }
+
+  #decodeSummed(event: Buffer, header: EventHeader): BinlogEvent {
+    const crc32 = verifyChecksum(event);
+    return this.#decodeBody(
+      event.subarray(HEADER_BYTES, event.length - CHECKSUM_BYTES),
+      { ...header, crc32 },
+      'outer',
+    );
+  }
+
+  #decodeBody(body: Buffer, header: EventHeader, nesting: Nesting): BinlogEvent {
+    const name = eventName(header.typeCode);
+    if (name === null) return ignoreOrFail(header);
+    if (this.#fragments.pending && name !== 'mariadbPartialRowData' && header.logPos !== 0)
+      throw new HoltError(
+        'HOLT_EVENT_CORRUPT',
+        `an event of type ${name} between the fragments of a rows event`,
+      );
+    const reader = new ByteReader(body, name);
+    switch (name) {
+      case 'unknown':
+        return ignoreOrFail(header);
+      case 'startV3':
+      case 'load':
+      case 'slave':
+      case 'createFile':
+      case 'execLoad':
+      case 'newLoad':
+      case 'preGaWriteRows':
+      case 'preGaUpdateRows':
+      case 'preGaDeleteRows':
+        throw new HoltError(
+          'HOLT_EVENT_UNSUPPORTED',
+          `event type ${header.typeCode} (${name}) is of a server before MySQL 5.1`,
+          { facts: { typeCode: header.typeCode, name } },
+        );
+      case 'formatDescription':
+        return reader.fail('a format description inside another event');
+      case 'query':
+        return decodeQuery(reader, header);
+      case 'mariadbQueryCompressed':
+        return decodeQuery(reader, header, this.#inflate);
+      case 'stop':
+        return { kind: 'stop', header };
+      case 'rotate':
+        return decodeRotate(reader, header);
+      case 'intvar':
+        return decodeIntvar(reader, header);
+      case 'rand':
+        return decodeRand(reader, header);
+      case 'userVar':
+        return decodeUserVar(reader, header);
+      case 'appendBlock':
+        return decodeLoadBlock(reader, header, 'append-block');
+      case 'deleteFile':
+        return decodeLoadBlock(reader, header, 'delete-file');
+      case 'beginLoadQuery':
+        return decodeLoadBlock(reader, header, 'begin-load-query');
+      case 'executeLoadQuery':
+        return decodeExecuteLoadQuery(reader, header);
+      case 'xid':
+        return decodeXid(reader, header);
+      case 'tableMap':
+        return decodeTableMap(reader, header, {
+          tableIdBytes: this.#tableIdBytes(header.typeCode),
+          mariadb: this.mariadb,
+          raw: body,
+        });
+      case 'writeRowsV1':
+      case 'updateRowsV1':
+      case 'deleteRowsV1':
+      case 'writeRowsV2':
+      case 'updateRowsV2':
+      case 'deleteRowsV2':
+      case 'partialUpdateRows':
+      case 'mariadbWriteRowsCompressedV1':
+      case 'mariadbUpdateRowsCompressedV1':
+      case 'mariadbDeleteRowsCompressedV1':
+      case 'mariadbWriteRowsCompressedV2':
+      case 'mariadbUpdateRowsCompressedV2':
+      case 'mariadbDeleteRowsCompressedV2':
+        return this.#decodeRows(reader, header, name);
+      case 'incident':
+        return decodeIncident(reader, header);
+      case 'heartbeat':
+        return decodeHeartbeat(reader, header, this.mariadb);
+      case 'heartbeatV2':
+        return decodeHeartbeatV2(reader, header);
+      case 'rowsQuery':
+        return decodeRowsQuery(reader, header);
+      case 'mariadbAnnotateRows':
+        return decodeAnnotateRows(reader, header);
+      case 'gtid':
+        return decodeGtid(reader, header, false);
+      case 'anonymousGtid':
+        return decodeGtid(reader, header, true);
+      case 'gtidTagged':
+        return decodeGtidTagged(reader, header);
+      case 'previousGtids':
+        return decodePreviousGtids(reader, header);
+      case 'mariadbGtid':
+        return decodeMariadbGtid(reader, header);
+      case 'mariadbGtidList':
+        return decodeMariadbGtidList(reader, header);
+      case 'xaPrepare':
+        return decodeXaPrepare(reader, header);
+      case 'transactionPayload':
+        if (nesting === 'inner') return reader.fail('a payload inside a payload');
+        return decodeTransactionPayload(reader, header, this.#maxEventBytes, (inner) =>
+          this.#decodeInner(inner),
+        );
+      case 'mariadbPartialRowData': {
+        const whole = this.#fragments.add(reader);
+        return whole === null ? { kind: 'ignored', header, name } : this.#decodeReassembled(whole, header);
+      }
+      case 'ignorable':
+      case 'transactionContext':
+      case 'viewChange':
+      case 'mariadbBinlogCheckpoint':
+      case 'mariadbStartEncryption':
+        return { kind: 'ignored', header, name };
+      default:
+        return name satisfies never;
+    }
+  }
+
+  #decodeInner(event: Buffer): BinlogEvent {
+    return this.#decodeBody(event.subarray(HEADER_BYTES), readEventHeader(event, null), 'inner');
+  }
+
+  /** A rows event put together from fragments: its place in the log is that of the last fragment. */
+  #decodeReassembled(event: Buffer, last: EventHeader): BinlogEvent {
+    const inner = readEventHeader(event, null);
+    const rows = ROWS_FORM.get(eventName(inner.typeCode) ?? 'unknown');
+    if (rows === undefined)
+      throw new HoltError('HOLT_EVENT_CORRUPT', `fragments of an event of type ${inner.typeCode}`);
+    const header = { ...last, typeCode: inner.typeCode, eventLength: inner.eventLength };
+    return this.#decodeBody(event.subarray(HEADER_BYTES), header, 'inner');
+  }
+
+  #decodeRows(reader: ByteReader, header: EventHeader, name: EventName): BinlogEvent {
+    const form = ROWS_FORM.get(name);
+    if (form === undefined) return reader.fail('no rows event');
+    return decodeRows(reader, header, {
+      op: form.op,
+      version: form.version,
+      partialJson: name === 'partialUpdateRows',
+      tableIdBytes: this.#tableIdBytes(header.typeCode),
+      unpack: form.compressed ? this.#inflate : null,
+    });
+  }
+
+  readonly #inflate = (packed: Buffer): Buffer => inflateMariadb(packed, this.#maxEventBytes);
+
+  /** Servers of the 5.1 beta wrote table ids in 32 bits, and say so by a post-header of 6 bytes. */
+  #tableIdBytes(typeCode: number): 4 | 6 {
+    return this.#format?.postHeaderLengths[typeCode - 1] === 6 ? 4 : 6;
+  }
+}
+
+interface RowsKind {
+  readonly op: RowOp;
+  readonly version: 1 | 2;
+  readonly compressed: boolean;
+}
+
+const ROWS_FORM: ReadonlyMap<EventName, RowsKind> = new Map<EventName, RowsKind>([
+  ['writeRowsV1', { op: 'insert', version: 1, compressed: false }],
+  ['updateRowsV1', { op: 'update', version: 1, compressed: false }],
+  ['deleteRowsV1', { op: 'delete', version: 1, compressed: false }],
+  ['writeRowsV2', { op: 'insert', version: 2, compressed: false }],
+  ['updateRowsV2', { op: 'update', version: 2, compressed: false }],
+  ['deleteRowsV2', { op: 'delete', version: 2, compressed: false }],
+  ['partialUpdateRows', { op: 'update', version: 2, compressed: false }],
+  ['mariadbWriteRowsCompressedV1', { op: 'insert', version: 1, compressed: true }],
+  ['mariadbUpdateRowsCompressedV1', { op: 'update', version: 1, compressed: true }],
+  ['mariadbDeleteRowsCompressedV1', { op: 'delete', version: 1, compressed: true }],
+  ['mariadbWriteRowsCompressedV2', { op: 'insert', version: 2, compressed: true }],
+  ['mariadbUpdateRowsCompressedV2', { op: 'update', version: 2, compressed: true }],
+  ['mariadbDeleteRowsCompressedV2', { op: 'delete', version: 2, compressed: true }],
+]);
+
+function ignoreOrFail(header: EventHeader): BinlogEvent {
+  if ((header.flags & EVENT_FLAG.ignorable) !== 0)
+    return { kind: 'ignored', header, name: `type-${header.typeCode}` };
+  throw new HoltError(
+    'HOLT_EVENT_UNKNOWN',
+    `event type ${header.typeCode} is not known and may not be skipped`,
+    { facts: { typeCode: header.typeCode, logPos: header.logPos } },
+  );
+}

@@ -1,0 +1,55 @@
+/**
+ * Row events: what was inserted, updated or deleted, as row images that only the table map makes readable.
+ *
+ *     u48 table id (u32 where the post-header has 6 bytes) · u16 flags
+ *     version 2: u16 extra length, counting itself · extra data
+ *     lenenc columns · bitmap of the before image (or the only one) · [update: bitmap of the after image]
+ *     row images (rest); MariaDB's compressed forms: packed as in `mariadb-compression.ts`
+ *
+ * PARTIAL_UPDATE_ROWS has the form of an update of version 2; each of its after images is preceded by
+ * lenenc value options · [option 1: a bit per JSON column of the table], see `canal/value/row-scanner.ts`.
+ * Source: https://dev.mysql.com/doc/dev/mysql-server/latest/classbinary__log_1_1Rows__event.html.
+ */
+import type { RowOp } from '../../model/rows.ts';
+import type { ByteReader } from './byte-reader.ts';
+import type { BinlogEvent, EventHeader } from './event.ts';
+
+/** MySQL allows 4096 columns in a table, MariaDB too. */
+export const MAX_COLUMNS = 4096;
+
+export interface RowsForm {
+  readonly op: RowOp;
+  readonly version: 1 | 2;
+  readonly partialJson: boolean;
+  readonly tableIdBytes: 4 | 6;
+  /** Undoes MariaDB's compression; null where the images stand plain. */
+  readonly unpack: ((packed: Buffer) => Buffer) | null;
+}
+
+export function decodeRows(reader: ByteReader, header: EventHeader, form: RowsForm): BinlogEvent {
+  const tableId = reader.uint(form.tableIdBytes);
+  const flags = reader.u16();
+  if (form.version === 2) {
+    const extraLength = reader.u16();
+    if (extraLength < 2) reader.fail(`extra data of ${extraLength} bytes`);
+    reader.skip(extraLength - 2);
+  }
+  const columnCount = reader.lenenc();
+  if (columnCount > MAX_COLUMNS) reader.fail(`${columnCount} columns`);
+  const bitmapBytes = (columnCount + 7) >> 3;
+  const first = reader.bytes(bitmapBytes);
+  const second = form.op === 'update' ? reader.bytes(bitmapBytes) : null;
+  const images = reader.rest();
+  return {
+    kind: 'rows',
+    header,
+    op: form.op,
+    tableId,
+    flags,
+    columnCount,
+    before: form.op === 'insert' ? null : first,
+    after: form.op === 'insert' ? first : second,
+    partialJson: form.partialJson,
+    data: form.unpack === null || images.length === 0 ? images : form.unpack(images),
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * Column type codes as they stand in TABLE_MAP, with STRING resolved.
+ * Source: https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html; MariaDB's own: 140 and 141.
+ */
+export const TYPE = {
+  tiny: 1,
+  short: 2,
+  long: 3,
+  float: 4,
+  double: 5,
+  null: 6,
+  timestamp: 7,
+  longlong: 8,
+  int24: 9,
+  date: 10,
+  time: 11,
+  datetime: 12,
+  year: 13,
+  newDate: 14,
+  varchar: 15,
+  bit: 16,
+  timestamp2: 17,
+  datetime2: 18,
+  time2: 19,
+  /** MariaDB: COMPRESSED columns. */
+  blobCompressed: 140,
+  varcharCompressed: 141,
+  vector: 242,
+  json: 245,
+  newDecimal: 246,
+  enum: 247,
+  set: 248,
+  tinyBlob: 249,
+  mediumBlob: 250,
+  longBlob: 251,
+  blob: 252,
+  varString: 253,
+  string: 254,
+  geometry: 255,
+} as const;
