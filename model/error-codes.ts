@@ -167,6 +167,112 @@ export const ERROR_CODES = {
     what: 'Load found the target elsewhere than the batch expects, and asks for a rewind.',
     remedy: 'Nothing: Holt reads on from the checkpoint by itself.',
   },
+  HOLT_TARGET_UNREACHABLE: {
+    what: 'The target server cannot be reached, or the connection to it broke.',
+    remedy: 'Holt tries again by itself; check host, port, firewall and whether the server runs.',
+  },
+  HOLT_TARGET_TLS: {
+    what: 'The TLS session that the configuration asks for cannot be made with the target.',
+    remedy:
+      "Check the data source's tls section: mode, authority and certificate files, and that the server has TLS on.",
+  },
+  HOLT_TARGET_ACCESS_DENIED: {
+    what: 'The target refuses the account, or the account lacks a privilege.',
+    remedy:
+      'Check user, password and grants; `holt grants print` shows what is needed. Holt tries again by itself.',
+  },
+  HOLT_TARGET_READ_ONLY: {
+    what: 'The target server is read-only: read_only or super_read_only is on.',
+    remedy: 'Point the data source at the primary, or switch the variable off. Holt tries again by itself.',
+  },
+  HOLT_TARGET_DISK: {
+    what: 'The target server has no room: disk, tablespace or binlog cache is full, or its storage failed.',
+    remedy: "Make room and look at the server's error log. Holt tries again by itself.",
+  },
+  HOLT_TARGET_CONNECTIONS: {
+    what: 'The target server takes no more connections, from this account or at all.',
+    remedy: 'Raise max_connections or the limit of the account. Holt tries again by itself.',
+  },
+  HOLT_TARGET_BINLOG_FORMAT: {
+    what: "The target logs statements instead of rows, so that Holt's own changes would carry no mark.",
+    remedy: 'Set binlog_format=ROW at the target, or let the account set it for its sessions.',
+  },
+  HOLT_TARGET_SESSION: {
+    what: "A setting of Holt's own session at the target did not take.",
+    remedy:
+      'Something between Holt and the server (a proxy, init_connect) changes session settings: connect directly.',
+  },
+  HOLT_TARGET_TABLE: {
+    what: 'A table or column that a change goes to is not there at the target, or cannot be written.',
+    remedy: 'Create or alter the table at the target, or map it otherwise. Holt tries again by itself.',
+  },
+  HOLT_TARGET_STATEMENT: {
+    what: 'The target refuses a statement, also row by row.',
+    remedy: 'Look up the error number; compare the table at both ends. Holt tries again by itself.',
+  },
+  HOLT_STATEMENT_TOO_LARGE: {
+    what: 'A single row makes a statement too large to be sent.',
+    remedy: 'Leave the table out, or drop the column, until the row is smaller.',
+  },
+  HOLT_LOAD_DEFECT: {
+    what: 'Load failed in a way that no answer of the target explains.',
+    remedy: 'Report it with the log; the position is kept, nothing is lost.',
+  },
+  HOLT_SCHEMA_NEWER: {
+    what: 'A newer Holt has migrated the holt schema of this server.',
+    remedy: 'Run that version or a later one everywhere.',
+  },
+  HOLT_SCHEMA_BUSY: {
+    what: 'Another process holds the lock for migrating the holt schema.',
+    remedy: 'Holt tries again by itself; look for a process that hangs in a migration.',
+  },
+  HOLT_SCHEMA_FAILED: {
+    what: 'The holt schema cannot be created or migrated.',
+    remedy:
+      'Grant the account all privileges on the schema holt, or run the migration with one that has them.',
+  },
+  HOLT_CHECKPOINT_MISSING: {
+    what: 'The pipeline has run before, and its checkpoint row at the target is gone.',
+    remedy: 'Find out who removed it, compare the tables, and set the position with `holt position set`.',
+  },
+  HOLT_CHECKPOINT_FOREIGN: {
+    what: 'The checkpoint row at the target belongs to another Holt installation with a pipeline of the same name.',
+    remedy: 'Rename the pipeline, or delete the row if the other installation is gone.',
+  },
+  HOLT_CHECKPOINT_CORRUPT: {
+    what: 'The checkpoint row at the target does not hold what Holt writes there.',
+    remedy: 'Someone else wrote there. Compare the tables and set the position with `holt position set`.',
+  },
+  HOLT_START_MISSING: {
+    what: 'The pipeline has no checkpoint and its configuration says no start.',
+    remedy: 'Add start: now, earliest, gtid, file:pos or time; there is no default that loses data.',
+  },
+  HOLT_DDL_UNSETTLED: {
+    what: 'A schema change was begun at the target, and whether it ran is not known.',
+    remedy: 'Look at the named row of holt.ddl and at the table, then settle the row.',
+  },
+  HOLT_WRITER_NOT_GONE: {
+    what: 'An older connection of Holt was killed at the target and does not end.',
+    remedy:
+      'The server is rolling it back or cannot; look for the named connection in its process list. Holt waits and tries again.',
+  },
+  HOLT_RAISE_CONTENDED: {
+    what: 'The checkpoint rows at the target stay locked by somebody who is not Holt.',
+    remedy:
+      'Look for a session at the target that holds locks in the schema holt and end it. Holt tries again by itself.',
+  },
+  HOLT_LEDGER_MISSING: {
+    what: 'There is no such entry in the ledger.',
+    remedy: 'List the entries with `holt errors list`.',
+  },
+  HOLT_LEDGER_REPLAYED: {
+    what: 'The ledger entry has been replayed already.',
+    remedy: 'Nothing is to be done.',
+  },
+  HOLT_REPLAY_SUPERSEDED: {
+    what: 'The pipeline was raised while a ledger entry was replayed; nothing was applied.',
+    remedy: 'Replay it again.',
+  },
   HOLT_FAILPOINT: {
     what: 'A failpoint that the environment variable HOLT_FAILPOINTS names has acted.',
     remedy: 'Only tests set it: unset HOLT_FAILPOINTS.',

@@ -7,7 +7,7 @@ export interface StatementResult {
   /** Rows matched (the session is opened with FOUND_ROWS). */
   readonly affectedRows: number;
   readonly warningCount: number;
-  /** The server's own text, such as `Records: 3  Duplicates: 2  Warnings: 0`; empty if none. */
+  /** The server's own text, such as `Records: 3  Duplicates: 2  Warnings: 0`; empty if none. Always in English. */
   readonly info: string;
 }
 
@@ -20,9 +20,12 @@ export interface ServerErrorFacts {
 export interface TargetConnection {
   /** The server's connection id. */
   readonly threadId: number;
-  /** Statement text as bytes; exactly one statement. */
+  /**
+   * Statement text as bytes; exactly one statement. One at a time: the next only after the answer to the last.
+   * @throws TargetServerError when the server refuses it, TargetLinkError when no answer came (it may have been done).
+   */
   execute(sql: Buffer | string): Promise<StatementResult>;
-  /** Rows as arrays of raw column bytes (null for NULL), text protocol. */
+  /** Rows as arrays of raw column bytes (null for NULL), text protocol. Throws as `execute` does. */
   rows(sql: Buffer | string): Promise<(Buffer | null)[][]>;
   /** False after any failure of the transport. */
   readonly usable: boolean;
@@ -30,4 +33,52 @@ export interface TargetConnection {
   close(): Promise<void>;
   /** Destroys the socket at once: whatever was open rolls back. */
   destroy(): void;
+}
+
+/** What is known of a server from its own variables; read once per connection. */
+export interface TargetServer {
+  readonly flavour: 'mysql' | 'mariadb';
+  /** As the server gives it, e.g. `10.11.19-MariaDB-log`. */
+  readonly version: string;
+  /** major × 10000 + minor × 100 + patch. */
+  readonly versionNumber: number;
+  /** Names this server and no copy of it: see `target-identity.ts`. */
+  readonly identity: string;
+  /** True when the server writes a binlog, so that the guard's row is a loop mark there. */
+  readonly binlog: boolean;
+  /** Largest statement the server takes, bytes. */
+  readonly maxAllowedPacket: number;
+}
+
+/** A connection as `connectTarget` gives it. */
+export interface TargetSession extends TargetConnection {
+  readonly server: TargetServer;
+  /** Keeps an idle session from the server's `wait_timeout`. Does nothing while a statement runs. */
+  ping(): Promise<void>;
+}
+
+/** The server answered a statement with an error. Its own text may hold row values: it is kept apart, and never logged. */
+export class TargetServerError extends Error implements ServerErrorFacts {
+  override readonly name = 'TargetServerError';
+  readonly errno: number;
+  readonly sqlState: string;
+  /** The server's text; may hold row values. */
+  readonly serverText: string;
+
+  constructor(facts: {
+    readonly errno: number;
+    readonly sqlState: string;
+    readonly symbol: string;
+    readonly serverText: string;
+  }) {
+    super(`${facts.symbol} (${facts.errno}, ${facts.sqlState})`);
+    this.errno = facts.errno;
+    this.sqlState = facts.sqlState;
+    this.serverText = facts.serverText;
+  }
+}
+
+/** The connection failed, or could not be made: a statement in flight may or may not have been done. */
+export class TargetLinkError extends Error {
+  override readonly name = 'TargetLinkError';
 }

@@ -1,0 +1,29 @@
+/**
+ * Names in the `holt` schema that more than one part of Holt relies on: Load writes these tables, Select and the canal engine
+ * recognise their rows in the binlog. What they hold is in `stages/load/target/schema/migrations.ts`.
+ */
+export const HOLT_SCHEMA = 'holt';
+export const CHECKPOINT_TABLE = 'checkpoint';
+export const HEARTBEAT_TABLE = 'heartbeat';
+export const PIPELINE_TABLE = 'pipeline';
+
+/**
+ * Where the loop mark's values are in a row of `holt.checkpoint`, counted from 0. A binlog without column names still
+ * has to be read: these columns stay where they are in every later version of the table.
+ *
+ * A mark is an UPDATE that changes seq. Whatever else Holt updates in that table (raise, taking Load) never assigns seq
+ * nor origin, so that under MINIMAL row images the after image shows them exactly when the row is a mark. An
+ * INSERT begins a lane anew: the next mark of that lane has seq + 1.
+ *
+ * pipeline VARBINARY(64) · lane INT UNSIGNED · seq BIGINT UNSIGNED · origin VARBINARY(64)
+ */
+export const CHECKPOINT_COLUMN = { pipeline: 0, lane: 1, seq: 2, origin: 3 } as const;
+
+/**
+ * The same of `holt.heartbeat`: cluster VARBINARY(64) · site VARBINARY(64) · beat BIGINT UNSIGNED (counts up) ·
+ * at_us BIGINT UNSIGNED (µs since 1970 by the source server's own clock).
+ */
+export const HEARTBEAT_COLUMN = { cluster: 0, site: 1, beat: 2, atUs: 3 } as const;
+
+/** Lanes of a pipeline's checkpoint: 0 is the stream, 1…k its parallel lanes; other writers have one each. */
+export const LANE = { stream: 0, snapshot: 1_000_000, repair: 1_000_001, replay: 1_000_002 } as const;

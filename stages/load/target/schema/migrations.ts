@@ -1,0 +1,176 @@
+/**
+ * The `holt` schema, version by version. A server has all tables, whichever of source and target it is: in a channel of
+ * two pipelines it is both.
+ *
+ * Rules: a migration that was released is never changed. DDL commits by itself and may be cut off between two
+ * statements, so each statement must bear being run again. They run on MySQL 5.6 to 9.7 and MariaDB 10.5 and later: InnoDB,
+ * keys under 767 bytes, no JSON, no expression defaults. Text of Holt's own is VARBINARY (UTF-8 bytes): comparing it never depends on a collation.
+ */
+export interface Migration {
+  readonly version: number;
+  readonly what: string;
+  readonly statements: readonly string[];
+}
+
+const TABLE_END = 'ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4';
+
+/**
+ * How far a pipeline is, and who may say so: the row that the guard updates. Columns 0 to 3 are the loop mark and keep their places
+ * (`model/holt-tables.ts`). `position` is the canonical text, `position_digest` its digest; file, offset, timestamp and CRC of
+ * the last event are for display and for checks on resume. `loader` is the run of Load that may write; null until one has taken it.
+ */
+const CHECKPOINT = `CREATE TABLE IF NOT EXISTS holt.checkpoint (
+  pipeline VARBINARY(64) NOT NULL,
+  lane INT UNSIGNED NOT NULL,
+  seq BIGINT UNSIGNED NOT NULL,
+  origin VARBINARY(64) NOT NULL,
+  cluster VARBINARY(64) NOT NULL,
+  epoch BIGINT UNSIGNED NOT NULL,
+  tenure BINARY(16) NOT NULL,
+  loader BINARY(16) NULL,
+  position LONGBLOB NOT NULL,
+  position_digest BINARY(16) NOT NULL,
+  position_file VARBINARY(512) NULL,
+  position_offset BIGINT UNSIGNED NULL,
+  last_event_timestamp BIGINT UNSIGNED NULL,
+  last_event_crc32 INT UNSIGNED NULL,
+  last_event_length INT UNSIGNED NULL,
+  source_identity VARBINARY(255) NOT NULL,
+  target_identity VARBINARY(255) NOT NULL,
+  source_committed_us BIGINT UNSIGNED NOT NULL,
+  applied_at DATETIME(6) NOT NULL,
+  raised_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (pipeline, lane)
+) ${TABLE_END}`;
+
+/** Every connection that locks a checkpoint row or runs DDL; `registration` names the user lock it holds for life. */
+const WRITER = `CREATE TABLE IF NOT EXISTS holt.writer (
+  registration BINARY(16) NOT NULL,
+  pipeline VARBINARY(64) NOT NULL,
+  lane INT UNSIGNED NOT NULL,
+  role VARBINARY(16) NOT NULL,
+  connection_id BIGINT UNSIGNED NOT NULL,
+  user VARBINARY(384) NOT NULL,
+  node VARBINARY(64) NOT NULL,
+  epoch BIGINT UNSIGNED NOT NULL,
+  tenure BINARY(16) NULL,
+  registered_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (registration),
+  KEY pipeline (pipeline)
+) ${TABLE_END}`;
+
+/** DDL journal (protocol section 5): a row with state \`open\` is settled by every raise and every taking of Load. */
+const DDL = `CREATE TABLE IF NOT EXISTS holt.ddl (
+  pipeline VARBINARY(64) NOT NULL,
+  lane INT UNSIGNED NOT NULL,
+  seq BIGINT UNSIGNED NOT NULL,
+  state VARBINARY(16) NOT NULL,
+  epoch BIGINT UNSIGNED NOT NULL,
+  tenure BINARY(16) NOT NULL,
+  registration BINARY(16) NOT NULL,
+  connection_id BIGINT UNSIGNED NOT NULL,
+  default_schema VARBINARY(256) NOT NULL,
+  statement LONGBLOB NOT NULL,
+  own_gtid VARBINARY(128) NULL,
+  target_position LONGBLOB NULL,
+  tables_before LONGBLOB NULL,
+  outcome VARBINARY(64) NULL,
+  opened_at DATETIME(6) NOT NULL,
+  settled_at DATETIME(6) NULL,
+  PRIMARY KEY (pipeline, lane, seq),
+  KEY state (pipeline, state)
+) ${TABLE_END}`;
+
+/** A parked table: the row that Load and draining lock. */
+const PARKED = `CREATE TABLE IF NOT EXISTS holt.parked (
+  pipeline VARBINARY(64) NOT NULL,
+  table_schema VARBINARY(256) NOT NULL,
+  table_name VARBINARY(256) NOT NULL,
+  state VARBINARY(16) NOT NULL,
+  why LONGBLOB NOT NULL,
+  parked_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (pipeline, table_schema, table_name)
+) ${TABLE_END}`;
+
+/** Changes of parked tables, and XA bodies between prepare and commit, in the form of \`model/payload.ts\`, in pieces. */
+const HELD = `CREATE TABLE IF NOT EXISTS holt.held (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  pipeline VARBINARY(64) NOT NULL,
+  kind VARBINARY(16) NOT NULL,
+  subject VARBINARY(520) NOT NULL,
+  seq BIGINT UNSIGNED NOT NULL,
+  origin VARBINARY(64) NOT NULL,
+  piece INT UNSIGNED NOT NULL,
+  last_piece TINYINT UNSIGNED NOT NULL,
+  source_committed_us BIGINT UNSIGNED NOT NULL,
+  payload LONGBLOB NOT NULL,
+  held_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (id),
+  KEY subject (pipeline, subject)
+) ${TABLE_END}`;
+
+/** Changes that were not applied as they came (G5). The images are in \`ledger_piece\`. */
+const LEDGER = `CREATE TABLE IF NOT EXISTS holt.ledger (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  pipeline VARBINARY(64) NOT NULL,
+  seq BIGINT UNSIGNED NOT NULL,
+  kind VARBINARY(32) NOT NULL,
+  decision VARBINARY(32) NOT NULL,
+  op VARBINARY(16) NOT NULL,
+  origin VARBINARY(64) NOT NULL,
+  source_schema VARBINARY(256) NOT NULL,
+  source_table VARBINARY(256) NOT NULL,
+  target_schema VARBINARY(256) NOT NULL,
+  target_table VARBINARY(256) NOT NULL,
+  row_key LONGBLOB NOT NULL,
+  gtid VARBINARY(255) NOT NULL,
+  source_committed_us BIGINT UNSIGNED NOT NULL,
+  error_code VARBINARY(64) NULL,
+  why LONGBLOB NOT NULL,
+  state VARBINARY(16) NOT NULL,
+  replays INT UNSIGNED NOT NULL,
+  replayed_by VARBINARY(256) NULL,
+  replayed_at DATETIME(6) NULL,
+  written_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (id),
+  KEY pipeline (pipeline, id),
+  KEY state (pipeline, state)
+) ${TABLE_END}`;
+
+/**
+ * \`part\`: \`change\` is the change itself, a payload (\`model/payload.ts\`) with one row that holds both images; \`routes\` where
+ * its tables go; \`found\` the row that stood at the target.
+ */
+const LEDGER_PIECE = `CREATE TABLE IF NOT EXISTS holt.ledger_piece (
+  id BIGINT UNSIGNED NOT NULL,
+  part VARBINARY(16) NOT NULL,
+  piece INT UNSIGNED NOT NULL,
+  bytes LONGBLOB NOT NULL,
+  PRIMARY KEY (id, part, piece)
+) ${TABLE_END}`;
+
+/** At sources: "read up to here". Columns keep their places (\`model/holt-tables.ts\`). */
+const HEARTBEAT = `CREATE TABLE IF NOT EXISTS holt.heartbeat (
+  cluster VARBINARY(64) NOT NULL,
+  site VARBINARY(64) NOT NULL,
+  beat BIGINT UNSIGNED NOT NULL,
+  at_us BIGINT UNSIGNED NOT NULL,
+  node VARBINARY(64) NOT NULL,
+  PRIMARY KEY (cluster, site)
+) ${TABLE_END}`;
+
+/** At sources: a row per pipeline says that it has run, so that a lost checkpoint never looks like a first start. */
+const PIPELINE = `CREATE TABLE IF NOT EXISTS holt.pipeline (
+  cluster VARBINARY(64) NOT NULL,
+  pipeline VARBINARY(64) NOT NULL,
+  first_run_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (cluster, pipeline)
+) ${TABLE_END}`;
+
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    what: 'checkpoint, writers, journal, held changes, ledger, heartbeat',
+    statements: [CHECKPOINT, WRITER, DDL, PARKED, HELD, LEDGER, LEDGER_PIECE, HEARTBEAT, PIPELINE],
+  },
+];
