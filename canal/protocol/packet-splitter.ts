@@ -1,0 +1,173 @@
+import { HoltError } from '../../lib/errors.ts';
+import { FULL_PACKET_BYTES, protocolError } from './protocol.ts';
+
+export interface PacketSplitterOptions {
+  /** Largest payload taken. */
+  readonly maxPayloadBytes: number;
+  /**
+   * The length of a payload that spans packets, told by its first 16 MiB - 1 bytes; null where it does not tell.
+   * With it the whole is allocated once, and one above the cap is refused before it is received.
+   */
+  readonly lengthHint?: (head: Buffer) => number | null;
+}
+
+const HEADER_BYTES = 4;
+const ERROR_REPLY = 0xff;
+
+/**
+ * Takes what a socket gives, in pieces of any size, and hands out whole payloads.
+ *
+ * A payload within one piece is a view of it, without a copy or another object; one that spans pieces is
+ * copied once into a buffer of its own. Source of the layout: see `packet-writer.ts`.
+ */
+export class PacketSplitter {
+  readonly #maxPayloadBytes: number;
+  readonly #lengthHint: ((head: Buffer) => number | null) | undefined;
+  /** Pieces not yet begun, in order. */
+  readonly #waiting: Buffer[] = [];
+  /** The piece being read, and how far. */
+  #piece: Buffer = Buffer.alloc(0);
+  #offset = 0;
+  #bufferedBytes = 0;
+  /** A packet's header that was cut between two pieces. */
+  readonly #header = Buffer.alloc(HEADER_BYTES);
+  #headerFill = 0;
+  /** The payload being put together; empty when none is. */
+  #whole: Buffer | null = null;
+  #wholeFill = 0;
+  /** Bytes of the present packet still to come; -1 when a header comes next. */
+  #packetLeft = -1;
+  #packetIsLast = false;
+  #outOfOrder = false;
+
+  /** The sequence number that the next packet, of whichever side, has to have. */
+  nextSequence = 0;
+
+  constructor(options: PacketSplitterOptions) {
+    this.#maxPayloadBytes = options.maxPayloadBytes;
+    this.#lengthHint = options.lengthHint;
+  }
+
+  /** Bytes that came and are neither handed out nor in the payload being put together. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  push(piece: Buffer): void {
+    if (piece.length === 0) return;
+    this.#bufferedBytes += piece.length;
+    if (this.#offset === this.#piece.length) {
+      this.#piece = piece;
+      this.#offset = 0;
+    } else this.#waiting.push(piece);
+  }
+
+  /** The next whole payload, or null when more bytes are needed. */
+  next(): Buffer | null {
+    for (;;) {
+      if (this.#packetLeft < 0) {
+        if (!this.#readHeader()) return null;
+        if (this.#whole === null && this.#packetIsLast) {
+          const end = this.#offset + this.#packetLeft;
+          if (end <= this.#piece.length) {
+            const payload = this.#piece.subarray(this.#offset, end);
+            this.#consume(this.#packetLeft);
+            return this.#finish(payload);
+          }
+        }
+        this.#makeRoom(this.#packetLeft);
+      }
+      const whole = this.#whole ?? Buffer.alloc(0);
+      while (this.#packetLeft > 0) {
+        const length = Math.min(this.#packetLeft, this.#piece.length - this.#offset);
+        if (length === 0) return null;
+        this.#piece.copy(whole, this.#wholeFill, this.#offset, this.#offset + length);
+        this.#wholeFill += length;
+        this.#packetLeft -= length;
+        this.#consume(length);
+      }
+      if (this.#packetIsLast) return this.#finish(whole.subarray(0, this.#wholeFill));
+      this.#packetLeft = -1;
+    }
+  }
+
+  /** True in the middle of a payload: an end of the stream here cuts it off. */
+  get isMidPayload(): boolean {
+    return this.#headerFill > 0 || this.#packetLeft >= 0 || this.#whole !== null;
+  }
+
+  #finish(payload: Buffer): Buffer {
+    // Servers send some errors (shutdown, kill, idle timeout) out of turn; anything else out of order is a damaged stream.
+    if (this.#outOfOrder && payload[0] !== ERROR_REPLY) throw protocolError('a packet came out of order');
+    this.#packetLeft = -1;
+    this.#whole = null;
+    this.#wholeFill = 0;
+    this.#outOfOrder = false;
+    return payload;
+  }
+
+  #consume(length: number): void {
+    this.#offset += length;
+    this.#bufferedBytes -= length;
+    while (this.#offset === this.#piece.length) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#piece = next;
+      this.#offset = 0;
+    }
+  }
+
+  #readHeader(): boolean {
+    const piece = this.#piece;
+    const offset = this.#offset;
+    if (this.#headerFill === 0 && piece.length - offset >= HEADER_BYTES) {
+      this.#consume(HEADER_BYTES);
+      this.#startPacket(piece, offset);
+      return true;
+    }
+    while (this.#headerFill < HEADER_BYTES) {
+      if (this.#offset === this.#piece.length) return false;
+      this.#header[this.#headerFill] = this.#piece[this.#offset] ?? 0;
+      this.#headerFill += 1;
+      this.#consume(1);
+    }
+    this.#headerFill = 0;
+    this.#startPacket(this.#header, 0);
+    return true;
+  }
+
+  #startPacket(header: Buffer, offset: number): void {
+    const length =
+      (header[offset] ?? 0) | ((header[offset + 1] ?? 0) << 8) | ((header[offset + 2] ?? 0) << 16);
+    const sequence = header[offset + 3] ?? 0;
+    if (sequence !== this.nextSequence) this.#outOfOrder = true;
+    this.nextSequence = (sequence + 1) & 0xff;
+    this.#packetLeft = length;
+    this.#packetIsLast = length < FULL_PACKET_BYTES;
+    if (this.#wholeFill + length > this.#maxPayloadBytes) throw this.#tooLarge(this.#wholeFill + length);
+  }
+
+  #makeRoom(length: number): void {
+    const whole = this.#whole;
+    if (whole === null) {
+      this.#whole = Buffer.allocUnsafe(length);
+      return;
+    }
+    const needed = this.#wholeFill + length;
+    if (needed <= whole.length) return;
+    const told = this.#lengthHint?.(whole.subarray(0, this.#wholeFill)) ?? null;
+    if (told !== null && told > this.#maxPayloadBytes) throw this.#tooLarge(told);
+    const roomy = told ?? Math.min(this.#maxPayloadBytes, this.#wholeFill * 2);
+    const grown = Buffer.allocUnsafe(Math.max(needed, roomy));
+    whole.copy(grown, 0, 0, this.#wholeFill);
+    this.#whole = grown;
+  }
+
+  #tooLarge(length: number): HoltError {
+    return new HoltError(
+      'HOLT_SOURCE_PACKET_TOO_LARGE',
+      `the source sends ${length} bytes or more at once, and ${this.#maxPayloadBytes} are taken`,
+      { disposition: 'pause', facts: { length, maxPayloadBytes: this.#maxPayloadBytes } },
+    );
+  }
+}

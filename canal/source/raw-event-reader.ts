@@ -1,0 +1,185 @@
+import { HoltError } from '../../lib/errors.ts';
+import type { BinlogCoordinates } from '../../model/position.ts';
+import type { EventHeader } from '../event/event.ts';
+import { EVENT_CODE, eventName } from '../event/event-code.ts';
+import {
+  CHECKSUM_BYTES,
+  EVENT_FLAG,
+  HEADER_BYTES,
+  readEventHeader,
+  verifyChecksum,
+} from '../event/header.ts';
+import type { PacketChannel } from '../protocol/packet-channel.ts';
+import { protocolError } from '../protocol/protocol.ts';
+import { decodeErr, isEof, isErr } from '../protocol/reply.ts';
+import { dumpError } from './dump-error.ts';
+import type { RawEvent } from './dump-stream.ts';
+
+export interface RawEventReaderOptions {
+  /** What the server thinks we understand: holds until the first FORMAT_DESCRIPTION says what is. */
+  readonly checksum: 'none' | 'crc32';
+  /**
+   * Every event must begin where the one before ended. So it is in a dump by file from MySQL; by GTID the server leaves
+   * out what we have, and MariaDB leaves out some of its own kinds.
+   */
+  readonly contiguous: boolean;
+  /** Events of `file` that end at or before `offset` are passed over: for places that the dump command cannot name. */
+  readonly skipTo?: BinlogCoordinates | null;
+}
+
+const WRAP = 2 ** 32;
+/** Where the FORMAT_DESCRIPTION event names the checksum algorithm: the byte before the trailer, which this event always has. */
+const ALGORITHM_FROM_END = 1 + CHECKSUM_BYTES;
+const CRC32 = 1;
+
+/**
+ * Raw events out of the packets of a dump: `00 · event`, until `ff` (an error) or `fe` (the end of the log).
+ *
+ * Verifies checksums and keeps the 64-bit offset: the header's is cut to 32 bits, but events follow each other, so the
+ * true end is the first place at or after `offset so far + length` that agrees with the header's in its lower 32 bits.
+ * Source: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_replication.html.
+ */
+export class RawEventReader {
+  readonly #channel: PacketChannel;
+  readonly #contiguous: boolean;
+  readonly #skipTo: BinlogCoordinates | null;
+  #checksum: 'none' | 'crc32';
+  #file: string | null = null;
+  #offset = 0;
+  #ended = false;
+
+  constructor(channel: PacketChannel, options: RawEventReaderOptions) {
+    this.#channel = channel;
+    this.#checksum = options.checksum;
+    this.#contiguous = options.contiguous;
+    this.#skipTo = options.skipTo ?? null;
+  }
+
+  /** Null until the server has named its first file. */
+  get at(): BinlogCoordinates | null {
+    return this.#file === null ? null : { file: this.#file, offset: this.#offset };
+  }
+
+  /** The server has said that its log ends here. */
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** The next event that has arrived whole, else null. */
+  next(): RawEvent | null {
+    while (!this.#ended) {
+      const payload = this.#channel.next();
+      if (payload === null) return null;
+      if (payload[0] === 0) {
+        const event = this.#read(payload.subarray(1));
+        if (!this.#isSkipped(event)) return event;
+      } else if (isErr(payload)) throw dumpError(decodeErr(payload), this.at);
+      else if (isEof(payload)) this.#ended = true;
+      else throw protocolError(`a dump packet begins with ${payload[0]}`);
+    }
+    return null;
+  }
+
+  /** Waits for more; see `PacketChannel.fill`. */
+  fill(signal?: AbortSignal): Promise<void> {
+    return this.#ended ? Promise.resolve() : this.#channel.fill(signal);
+  }
+
+  #read(bytes: Buffer): RawEvent {
+    try {
+      const typeCode = bytes[4] ?? 0;
+      const isFormat = typeCode === EVENT_CODE.formatDescription;
+      if (isFormat) this.#checksum = checksumOf(bytes);
+      const crc = this.#checksum === 'crc32' ? verifyChecksum(bytes) : null;
+      const header = readEventHeader(bytes, crc);
+      const trailer = crc !== null || isFormat ? CHECKSUM_BYTES : 0;
+      return this.#place(header, bytes.subarray(HEADER_BYTES, bytes.length - trailer));
+    } catch (error) {
+      if (!(error instanceof HoltError)) throw error;
+      // A damaged packet may come whole the next time; where the log itself is damaged, the owner sees it repeat.
+      const place = this.#file === null ? '' : ` after ${this.#file}:${this.#offset}`;
+      throw new HoltError(error.code, `${error.message}${place}`, {
+        disposition: 'retry',
+        facts: { ...error.facts, file: this.#file, offset: this.#offset },
+        cause: error,
+      });
+    }
+  }
+
+  #place(header: EventHeader, body: Buffer): RawEvent {
+    if (header.typeCode === EVENT_CODE.rotate) return this.#rotate(header, body);
+    const file = this.#file;
+    if (file === null)
+      throw protocolError(
+        `the dump begins with ${eventName(header.typeCode) ?? header.typeCode}, not with ROTATE`,
+      );
+    if (!this.#takesPlace(header)) {
+      return { kind: 'event', header, body, file, start: this.#offset, end: this.#offset };
+    }
+    const end = this.#endOf(header);
+    this.#offset = end;
+    return { kind: 'event', header, body, file, start: end - header.eventLength, end };
+  }
+
+  /** `u64 offset · file name`: of the next file where it stands in the log, of the present one where it is made up. */
+  #rotate(header: EventHeader, body: Buffer): RawEvent {
+    if (body.length < 9) throw protocolError(`a ROTATE event of ${body.length} bytes`);
+    const offset = Number(body.readBigUInt64LE(0));
+    const file = body.toString('utf8', 8);
+    if (!Number.isSafeInteger(offset)) throw protocolError(`a ROTATE event to offset ${offset}`);
+    const from = this.#file;
+    const isReal = from !== null && this.#takesPlace(header);
+    const end = isReal ? this.#endOf(header) : offset;
+    this.#file = file;
+    this.#offset = offset;
+    return isReal
+      ? { kind: 'event', header, body, file: from, start: end - header.eventLength, end }
+      : { kind: 'event', header, body, file, start: offset, end: offset };
+  }
+
+  #takesPlace(header: EventHeader): boolean {
+    if ((header.flags & EVENT_FLAG.artificial) !== 0) return false;
+    switch (header.typeCode) {
+      case EVENT_CODE.heartbeat:
+      case EVENT_CODE.heartbeatV2:
+        return false;
+      default:
+        // 0 is what made-up events say, and also what one says that ends at a multiple of 4 GiB.
+        return header.logPos !== 0 || (this.#offset + header.eventLength) % WRAP === 0;
+    }
+  }
+
+  #endOf(header: EventHeader): number {
+    const least = this.#offset + header.eventLength;
+    const gap = (((header.logPos - least) % WRAP) + WRAP) % WRAP;
+    if (gap !== 0 && this.#contiguous)
+      throw protocolError(
+        `${eventName(header.typeCode) ?? header.typeCode} should end at ${least % WRAP} and says ${header.logPos}: events are missing`,
+      );
+    const end = least + gap;
+    if (!Number.isSafeInteger(end)) throw protocolError(`an event ends at offset ${end}`);
+    return end;
+  }
+
+  #isSkipped(event: RawEvent): boolean {
+    const until = this.#skipTo;
+    if (until === null || event.start === event.end) return false;
+    if (event.header.typeCode === EVENT_CODE.formatDescription) return false;
+    return event.file === until.file && event.end <= until.offset;
+  }
+}
+
+/** @throws HOLT_EVENT_CORRUPT */
+function checksumOf(formatDescription: Buffer): 'none' | 'crc32' {
+  const algorithm =
+    formatDescription.length > HEADER_BYTES + ALGORITHM_FROM_END
+      ? formatDescription[formatDescription.length - ALGORITHM_FROM_END]
+      : undefined;
+  if (algorithm === CRC32) return 'crc32';
+  if (algorithm === 0) return 'none';
+  throw new HoltError(
+    'HOLT_EVENT_CORRUPT',
+    `a FORMAT_DESCRIPTION event names the unknown checksum algorithm ${algorithm}`,
+    { disposition: 'retry' },
+  );
+}
