@@ -50,7 +50,7 @@ async function tests(args, mark) {
       cwd: ROOT,
       // stdin: a pipe that closes when this process is gone, however that happens; the global setup watches it
       stdio: ['pipe', 'inherit', 'inherit'],
-      env: { ...process.env, HOLT_TEST_REPORT: report, HOLT_RUN: mark },
+      env: { ...process.env, HOLT_TEST_REPORT: report, HOLT_RUN: mark, TSX_DISABLE_CACHE: '1' },
     },
   );
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

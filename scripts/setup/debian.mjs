@@ -129,6 +129,8 @@ async function aptFor(cache, recipe) {
     `Dir::Cache "${dir}/cache";`,
     `Dir::Log "${dir}/state";`,
     `APT::Sandbox::User "";`,
+    // Downloading changes nothing of the system's: it neither needs its locks nor waits for them.
+    `Debug::NoLocking "true";`,
     `APT::Install-Recommends "false";`,
     `Acquire::Languages "none";`,
     `Acquire::Retries "3";`,

@@ -209,7 +209,7 @@ async function installedJava() {
   const fromHome = process.env.JAVA_HOME === undefined ? undefined : join(process.env.JAVA_HOME, 'bin/java');
   for (const java of [fromHome, onPath('java')]) {
     if (java === undefined) continue;
-    if ((await run(java, ['-version'])).code === 0) return { command: [java], env: {} };
+    if ((await run(java, ['-XX:-UsePerfData', '-version'])).code === 0) return { command: [java], env: {} };
   }
   return undefined;
 }
@@ -226,7 +226,10 @@ async function treeJava({ cache, say }) {
   for (const home of readdirSync(homes).sort().reverse()) {
     const java = join(homes, home, 'bin/java');
     const env = libraryPath(dir);
-    if (existsSync(java) && (await run(java, ['-version'], { env: { ...process.env, ...env } })).code === 0)
+    if (
+      existsSync(java) &&
+      (await run(java, ['-XX:-UsePerfData', '-version'], { env: { ...process.env, ...env } })).code === 0
+    )
       return { command: [java], env };
   }
   forgetTree(cache, recipe.name);
