@@ -17,6 +17,7 @@ import { type Disposition, HoltError } from '../../lib/errors.ts';
  * - `deadline`: no answer within the request's deadline. See `outcomeUnknown`.
  * - `closed`: the tree was stopped.
  * - `too-large`: the request is larger than a server takes; it was not sent.
+ * - `overloaded`: too much waits to be sent already; it was not queued.
  * - `server-error`: anything else the server says, unknown codes included; `serverCode` holds it.
  */
 export type TreeErrorKind =
@@ -32,6 +33,7 @@ export type TreeErrorKind =
   | 'deadline'
   | 'closed'
   | 'too-large'
+  | 'overloaded'
   | 'server-error';
 
 export interface TreeErrorOptions {
@@ -134,6 +136,8 @@ function meaningOf(kind: TreeErrorKind): Meaning {
         text: 'the request is larger than a coordination server takes',
         disposition: 'pause',
       };
+    case 'overloaded':
+      return { code: 'HOLT_TREE_OVERLOADED', text: 'too many requests wait already', disposition: 'retry' };
     case 'server-error':
       return {
         code: 'HOLT_TREE_SERVER_ERROR',

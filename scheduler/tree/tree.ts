@@ -163,10 +163,11 @@ export const treeOps = [
   'multi',
   'sync',
   'ping',
+  'unwatch',
 ] as const;
 export type TreeOp = (typeof treeOps)[number];
 
-/** Observability and test seam; every member is called outside the request's own turn and must not throw. */
+/** Observability and test seam. Called in the middle of things: be quick, do not call the tree; a throw is swallowed. */
 export interface TreeEvents {
   /** A request was answered or given up. `outcome` is `ok` or the error's kind. */
   readonly 'tree:request:done': { readonly op: TreeOp; readonly outcome: string; readonly latencyMs: number };
