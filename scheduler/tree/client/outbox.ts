@@ -187,8 +187,9 @@ export class Outbox {
         );
   }
 
-  /** Everything that waits fails: the session is over, refused or closed. */
+  /** Everything that waits fails, and nothing flows until the next `attach`: the session is over, refused or closed. */
   rejectAll(kind: 'session-lost' | 'auth-failed' | 'closed', detail: string): void {
+    this.#link = undefined;
     const waiting = [...this.#inFlight, ...this.#queue];
     this.#queue.clear();
     this.#queuedBytes = 0;
