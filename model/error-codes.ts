@@ -302,6 +302,68 @@ export const ERROR_CODES = {
     remedy: 'Give each process a node name of its own, or stop the other one.',
   },
 
+  // coordination tree
+  HOLT_TREE_NODE_EXISTS: {
+    what: 'A coordination node that was to be made exists.',
+    remedy:
+      'Nothing: another node of Holt was first. If it repeats for one path, look at who owns that znode.',
+  },
+  HOLT_TREE_NO_NODE: {
+    what: 'A coordination node that was to be changed does not exist.',
+    remedy: 'Nothing: it was removed meanwhile. If someone deletes znodes by hand, let Holt make them anew.',
+  },
+  HOLT_TREE_BAD_VERSION: {
+    what: 'A coordination node was changed by someone else in between.',
+    remedy: 'Nothing: Holt reads again and decides anew.',
+  },
+  HOLT_TREE_NOT_EMPTY: {
+    what: 'A coordination node that was to be removed has children.',
+    remedy: 'If it repeats, someone else writes under the znode named.',
+  },
+  HOLT_TREE_EPHEMERAL_PARENT: {
+    what: 'A coordination node was to be made under an ephemeral one.',
+    remedy: 'The path named is occupied by something foreign: remove that znode.',
+  },
+  HOLT_TREE_NO_AUTH: {
+    what: 'ZooKeeper does not allow an operation to the credentials of this node.',
+    remedy: 'Give every Holt node the same ZooKeeper credentials, or correct the ACL of the znode named.',
+  },
+  HOLT_TREE_CONNECTION_LOSS: {
+    what: 'The connection to ZooKeeper went while a request was on its way.',
+    remedy:
+      'Nothing, if it comes back: Holt finds out what became of the request. If it repeats, look at the network and the ensemble.',
+  },
+  HOLT_TREE_SESSION_LOST: {
+    what: 'The ZooKeeper session of this node is over, and with it all it held.',
+    remedy:
+      'Nothing, if it was once: others took over, and this node begins anew. If it repeats, the session timeout is too short for the network or the process stalls.',
+  },
+  HOLT_TREE_AUTH_FAILED: {
+    what: 'ZooKeeper refused the credentials of this node.',
+    remedy: 'Correct the ZooKeeper credentials in the configuration; Holt tries again every 30 s.',
+  },
+  HOLT_TREE_DEADLINE: {
+    what: 'ZooKeeper did not answer a request, or could not be reached, in time.',
+    remedy:
+      'Look whether the ensemble has a leader and whether hosts and ports are as configured; Holt keeps trying.',
+  },
+  HOLT_TREE_CLOSED: {
+    what: 'Something was asked of the coordination session after it was closed.',
+    remedy: 'Nothing: the node is stopping.',
+  },
+  HOLT_TREE_TOO_LARGE: {
+    what: 'A coordination record is larger than a ZooKeeper server takes.',
+    remedy: 'Shorten what is recorded: a configuration above 1 MB, or a path.',
+  },
+  HOLT_TREE_OVERLOADED: {
+    what: 'More requests wait for ZooKeeper than this node holds in memory.',
+    remedy: 'Look why ZooKeeper answers slowly: its disk, its network, an ensemble without a leader.',
+  },
+  HOLT_TREE_SERVER_ERROR: {
+    what: 'ZooKeeper refused a request for a reason of its own.',
+    remedy: "The message holds the server's code; look into the ZooKeeper server's log.",
+  },
+
   // pipe and node-to-node
   HOLT_PAYLOAD_GONE: {
     what: 'The rows of a batch are not where its header says: the node that held them has restarted or died.',
