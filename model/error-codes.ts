@@ -365,6 +365,14 @@ export const ERROR_CODES = {
   },
 
   // pipe and node-to-node
+  HOLT_PIPE_LISTEN: {
+    what: 'The channel between nodes cannot listen on its address.',
+    remedy: 'Choose another pipe.listen, or end what uses the port.',
+  },
+  HOLT_PAYLOAD_TOO_LARGE: {
+    what: 'A batch is larger than this node takes from another one.',
+    remedy: "Raise pipe.maxPayload, or lower the pipeline's batch.maxBytes; then resume.",
+  },
   HOLT_PAYLOAD_GONE: {
     what: 'The rows of a batch are not where its header says: the node that held them has restarted or died.',
     remedy: 'Nothing: Holt reads on from the checkpoint by itself.',

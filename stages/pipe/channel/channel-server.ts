@@ -1,0 +1,213 @@
+/**
+ * The server side of the channel between nodes: every request signed, over TLS with both sides' certificates where
+ * they are given. Refused requests get a signed reason and nothing else.
+ */
+import { readFileSync } from 'node:fs';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import { HoltError, messageOf } from '../../../lib/errors.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import { chooseCodec, compressor } from './compression.ts';
+import { RequestVerifier, signAnswer } from './signature.ts';
+
+const MAX_REQUEST_BYTES = 64 * 1024;
+/** Below this compressing costs more than it saves. */
+const MIN_COMPRESSED_BYTES = 1024;
+
+export interface ChannelRequest {
+  /** Name of the node that signed it. */
+  readonly node: string;
+  readonly query: URLSearchParams;
+  readonly body: Buffer;
+}
+
+export type ChannelAnswer =
+  | { readonly kind: 'json'; readonly value: unknown }
+  /** Sent compressed as the caller accepts, in slices; not signed, since the caller knows its hash. */
+  | { readonly kind: 'bytes'; readonly bytes: Buffer };
+
+export type ChannelRoute = (request: ChannelRequest) => Promise<ChannelAnswer>;
+
+export interface ChannelTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+export interface ChannelServerOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly key: Buffer;
+  readonly tls: ChannelTls | null;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+  /** `GET /path` → handler. */
+  readonly routes: Readonly<Record<string, ChannelRoute>>;
+}
+
+export class ChannelServer {
+  readonly #options: ChannelServerOptions;
+  readonly #verifier: RequestVerifier;
+  readonly #server: Server;
+
+  private constructor(options: ChannelServerOptions) {
+    this.#options = options;
+    this.#verifier = new RequestVerifier({ key: options.key, nowMs: options.nowMs });
+    const listener: RequestListener = (request, response) => {
+      this.#serve(request, response).catch((error: unknown) => {
+        options.log.debug({ event: 'channel:answer:failed', err: error }, 'an answer could not be sent');
+        response.destroy();
+      });
+    };
+    this.#server =
+      options.tls === null
+        ? createServer(listener)
+        : createTlsServer(
+            {
+              cert: readFileSync(options.tls.cert),
+              key: readFileSync(options.tls.key),
+              ca: readFileSync(options.tls.ca),
+              requestCert: true,
+              rejectUnauthorized: true,
+              minVersion: 'TLSv1.2',
+            },
+            listener,
+          );
+    this.#server.headersTimeout = 10_000;
+    this.#server.requestTimeout = 30_000;
+    this.#server.keepAliveTimeout = 30_000;
+  }
+
+  static async start(options: ChannelServerOptions): Promise<ChannelServer> {
+    const channel = new ChannelServer(options);
+    await new Promise<void>((resolve, reject) => {
+      channel.#server.once('error', (error) =>
+        reject(
+          new HoltError(
+            'HOLT_PIPE_LISTEN',
+            `the channel between nodes cannot listen on ${options.host}:${options.port}: ${error.message}`,
+            {
+              disposition: 'fatal',
+              remedy: 'Choose another pipe.listen, or end what uses the port.',
+              cause: error,
+            },
+          ),
+        ),
+      );
+      channel.#server.listen({ host: options.host, port: options.port }, resolve);
+    });
+    return channel;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Base URL for a name or address under which others reach this machine. */
+  urlFor(host: string): string {
+    const scheme = this.#options.tls === null ? 'http' : 'https';
+    return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${this.port}`;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url: target = '' } = request;
+    const body = await readBody(request);
+    if (body === null) {
+      response.writeHead(413, { connection: 'close' }).end();
+      return;
+    }
+    const verdict = this.#verifier.verify(request.headers, { method, target, body });
+    if (verdict.kind === 'refused') {
+      this.#options.log.warn(
+        { event: 'channel:request:refused', from: request.socket.remoteAddress, reason: verdict.why },
+        'a request between nodes was refused',
+      );
+      response.writeHead(401, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ code: 'HOLT_PIPE_REFUSED', message: verdict.why }));
+      return;
+    }
+    const url = new URL(target, 'http://node');
+    const route = this.#options.routes[`${method} ${url.pathname}`];
+    if (route === undefined) {
+      this.#json(response, verdict.nonce, 404, {
+        code: 'HOLT_PIPE_REFUSED',
+        message: `there is no ${method} ${url.pathname}`,
+      });
+      return;
+    }
+    let answer: ChannelAnswer;
+    try {
+      answer = await route({ node: verdict.node, query: url.searchParams, body });
+    } catch (error) {
+      const code = error instanceof HoltError ? error.code : 'HOLT_INTERNAL';
+      const status = code === 'HOLT_PIPE_REFUSED' ? 403 : code === 'HOLT_PAYLOAD_GONE' ? 404 : 500;
+      if (status === 500)
+        this.#options.log.error(
+          { event: 'channel:route:failed', err: error },
+          'a request between nodes failed',
+        );
+      this.#json(response, verdict.nonce, status, { code, message: messageOf(error) });
+      return;
+    }
+    if (answer.kind === 'json') this.#json(response, verdict.nonce, 200, answer.value);
+    else await sendBytes(response, answer.bytes, String(request.headers['accept-encoding'] ?? ''));
+  }
+
+  #json(response: ServerResponse, nonce: string, status: number, value: unknown): void {
+    const body = Buffer.from(JSON.stringify(value));
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': body.length,
+      'holt-signature': signAnswer(this.#options.key, nonce, status, body),
+    });
+    response.end(body);
+  }
+}
+
+async function sendBytes(response: ServerResponse, bytes: Buffer, accepted: string): Promise<void> {
+  const codec = bytes.length < MIN_COMPRESSED_BYTES ? 'identity' : chooseCodec(accepted);
+  const transform = compressor(codec);
+  if (transform === null) {
+    response.writeHead(200, {
+      'content-type': 'application/octet-stream',
+      'content-length': bytes.length,
+      'content-encoding': 'identity',
+    });
+    await pipeline(slices(bytes), response);
+    return;
+  }
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-encoding': codec });
+  await pipeline(slices(bytes), transform, response);
+}
+
+/** Slices keep what lies in the socket bounded, and let others have the thread in between. */
+function* slices(bytes: Buffer): Generator<Buffer> {
+  const size = 256 * 1024;
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** Null when it is larger than any request of ours. */
+async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length;
+    if (size > MAX_REQUEST_BYTES) return null;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks);
+}

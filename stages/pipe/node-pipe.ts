@@ -1,0 +1,223 @@
+/**
+ * The pipe of a node: its memory, its site's Redis where configured, and other nodes by the signed channel.
+ */
+import { createHash } from 'node:crypto';
+import { Breather } from '../../lib/breather.ts';
+import { HoltError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { isLoopback } from '../../lib/loopback.ts';
+import type { BatchHeader, PayloadPlace } from '../../model/batch.ts';
+import type { NodeId, PipelineId, SiteId, Tenure } from '../../model/ids.ts';
+import { parseTenure, pipelineId } from '../../model/ids.ts';
+import type { ChannelClient } from './channel/channel-client.ts';
+import type { ChannelRoute } from './channel/channel-server.ts';
+import { supportedCodecs } from './channel/compression.ts';
+import { PayloadStore } from './payload-store.ts';
+import type { PayloadKey, Pipe, PipeGuard } from './pipe.ts';
+import type { RedisPayloads } from './redis-payloads.ts';
+
+export const PAYLOAD_ROUTE = '/pipe/v1/payload';
+
+export interface NodePipeOptions {
+  readonly node: NodeId;
+  readonly site: SiteId;
+  /** Base URL under which other nodes reach this one's channel. */
+  readonly address: () => string;
+  readonly client: ChannelClient;
+  readonly guard: PipeGuard;
+  readonly redis: RedisPayloads | null;
+  readonly maxBytes: number;
+  /** Largest payload taken from another node. */
+  readonly maxPayloadBytes: number;
+  /** Nodes present at a site, with their addresses: another one may have the copy in Redis. */
+  readonly present: () => readonly {
+    readonly node: NodeId;
+    readonly site: SiteId;
+    readonly address: string;
+  }[];
+  readonly log: Logger;
+}
+
+export class NodePipe implements Pipe {
+  readonly #options: NodePipeOptions;
+  readonly #store: PayloadStore;
+
+  constructor(options: NodePipeOptions) {
+    this.#options = options;
+    this.#store = new PayloadStore({ maxBytes: options.maxBytes });
+  }
+
+  get heldBytes(): number {
+    return this.#store.heldBytes;
+  }
+
+  async put(key: Omit<PayloadKey, 'sha256'>, payload: Buffer, signal: AbortSignal): Promise<PayloadPlace> {
+    const { node, site, address, redis } = this.#options;
+    const full: PayloadKey = { ...key, sha256: await sha256Of(payload) };
+    await this.#store.put(full, payload, signal);
+    const copied = redis !== null && (await redis.put(full, payload));
+    return {
+      kind: copied ? 'redis' : 'node',
+      node,
+      site,
+      address: address(),
+      sha256: full.sha256,
+      bytes: payload.length,
+    };
+  }
+
+  async get(header: BatchHeader, signal: AbortSignal): Promise<Buffer> {
+    const key = keyOf(header);
+    const place = header.payload;
+    const here = this.#store.get(key);
+    if (here !== null) return here;
+    if (place.bytes > this.#options.maxPayloadBytes)
+      throw new HoltError(
+        'HOLT_PAYLOAD_TOO_LARGE',
+        `batch ${header.seq} has ${place.bytes} bytes, more than this node takes`,
+        {
+          disposition: 'pause',
+          remedy: "Raise pipe.maxPayload, or lower the pipeline's batch.maxBytes.",
+          facts: { pipeline: header.pipeline, batch: header.seq, bytes: place.bytes },
+        },
+      );
+    if (place.kind === 'redis' && place.site === this.#options.site && this.#options.redis !== null) {
+      const copy = await this.#options.redis.get(key);
+      if (copy !== null && copy.length === place.bytes && (await sha256Of(copy)) === key.sha256)
+        return this.#keep(key, copy, signal);
+    }
+    return this.#keep(key, await this.#fetch(header, key, signal), signal);
+  }
+
+  received(pipeline: PipelineId, tenure: Tenure, seq: bigint): void {
+    this.#options.redis?.remove(this.#store.received(pipeline, tenure, seq));
+  }
+
+  partReceived(pipeline: PipelineId, tenure: Tenure, seq: bigint, part: number): void {
+    this.#options.redis?.remove(this.#store.partReceived(pipeline, tenure, seq, part));
+  }
+
+  ruling(pipeline: PipelineId, tenure: Tenure | null): void {
+    this.#options.redis?.remove(this.#store.ruling(pipeline, tenure));
+  }
+
+  close(): Promise<void> {
+    this.#options.client.close();
+    this.#options.redis?.close();
+    return Promise.resolve();
+  }
+
+  /** The channel's route that hands payloads out. */
+  readonly route: ChannelRoute = async ({ node, query }) => {
+    const key = parseKey(query);
+    if (!(await this.#options.guard.mayFetch(node, key)))
+      throw new HoltError(
+        'HOLT_PIPE_REFUSED',
+        `node ${node} holds no claim on batch ${key.seq} of ${key.pipeline}, and is not announced for it`,
+      );
+    const bytes = this.#store.get(key) ?? (await this.#options.redis?.get(key)) ?? null;
+    if (bytes === null)
+      throw new HoltError(
+        'HOLT_PAYLOAD_GONE',
+        `the rows of batch ${key.seq} of ${key.pipeline} are not here`,
+        { disposition: 'rewind' },
+      );
+    return { kind: 'bytes', bytes };
+  };
+
+  /** Kept here too: the next stage on this node, and a second try, need not cross the link again. */
+  async #keep(key: PayloadKey, bytes: Buffer, signal: AbortSignal): Promise<Buffer> {
+    await this.#store.put(key, bytes, signal);
+    return bytes;
+  }
+
+  async #fetch(header: BatchHeader, key: PayloadKey, signal: AbortSignal): Promise<Buffer> {
+    const { client, present, node } = this.#options;
+    const place = header.payload;
+    const others =
+      place.kind === 'redis'
+        ? present().filter((one) => one.site === place.site && one.node !== place.node && one.node !== node)
+        : [];
+    const holders = [{ node: place.node, address: place.address }, ...others].filter(
+      (one) => one.node !== node,
+    );
+    let unreachable: HoltError | null = null;
+    for (const holder of holders) {
+      try {
+        return await client.bytes(
+          holder.address,
+          targetOf(key),
+          { sha256: key.sha256, bytes: place.bytes, accept: acceptFor(holder.address) },
+          signal,
+        );
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof HoltError)) throw error;
+        if (error.code === 'HOLT_PAYLOAD_GONE') continue;
+        // A node that is still registered may answer later; one that is gone has taken its memory with it.
+        if (error.code === 'HOLT_PIPE_UNREACHABLE' && !present().some((one) => one.node === holder.node))
+          continue;
+        unreachable = error;
+      }
+    }
+    if (unreachable !== null) throw unreachable;
+    throw new HoltError('HOLT_PAYLOAD_GONE', `nobody has the rows of batch ${header.seq} any more`, {
+      disposition: 'rewind',
+      facts: { pipeline: header.pipeline, batch: header.seq, node: place.node },
+    });
+  }
+}
+
+function keyOf(header: BatchHeader): PayloadKey {
+  return {
+    pipeline: header.pipeline,
+    tenure: header.tenure,
+    seq: BigInt(header.seq),
+    part: header.part,
+    sha256: header.payload.sha256,
+  };
+}
+
+/** On this machine compressing would only cost; between machines it saves most of the link. */
+function acceptFor(address: string): string {
+  return isLoopback(new URL(address).hostname) ? 'identity' : supportedCodecs.join(', ');
+}
+
+function targetOf(key: PayloadKey): string {
+  const query = new URLSearchParams({
+    pipeline: key.pipeline,
+    tenure: key.tenure,
+    seq: String(key.seq),
+    part: String(key.part),
+    sha256: key.sha256,
+  });
+  return `${PAYLOAD_ROUTE}?${query}`;
+}
+
+function parseKey(query: URLSearchParams): PayloadKey {
+  const text = (name: string, form: RegExp) => {
+    const value = query.get(name) ?? '';
+    if (!form.test(value))
+      throw new HoltError('HOLT_PIPE_REFUSED', `${name} of the payload asked for has not the form of one`);
+    return value;
+  };
+  return {
+    pipeline: pipelineId(text('pipeline', /^.{1,64}$/)),
+    tenure: parseTenure(text('tenure', /^[0-9a-f]{32}$/)),
+    seq: BigInt(text('seq', /^[0-9]{1,20}$/)),
+    part: Number(text('part', /^[0-9]{1,9}$/)),
+    sha256: text('sha256', /^[0-9a-f]{64}$/),
+  };
+}
+
+/** In slices, with the thread given away in between: pings and health live on it. */
+async function sha256Of(bytes: Buffer): Promise<string> {
+  const hash = createHash('sha256');
+  const breather = new Breather();
+  const size = 1024 * 1024;
+  for (let at = 0; at < bytes.length; at += size) {
+    hash.update(bytes.subarray(at, at + size));
+    if (breather.due()) await breather.breathe();
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { silentLogger } from '../../../lib/logger.ts';
+import type { BatchHeader } from '../../../model/batch.ts';
+import { newTenure, nodeId, pipelineId, siteId } from '../../../model/ids.ts';
+import { ChannelClient } from '../../../stages/pipe/channel/channel-client.ts';
+import { ChannelServer } from '../../../stages/pipe/channel/channel-server.ts';
+import { NodePipe, PAYLOAD_ROUTE } from '../../../stages/pipe/node-pipe.ts';
+
+const KEY = Buffer.from('a key of the cluster');
+const pipeline = pipelineId('p');
+const tenure = newTenure();
+const never = new AbortController().signal;
+
+interface Peer {
+  readonly pipe: NodePipe;
+  readonly server: ChannelServer;
+  readonly name: string;
+}
+
+const peers: Peer[] = [];
+let allowed: boolean;
+let present: string[];
+
+async function peer(name: string, key = KEY): Promise<Peer> {
+  const client = new ChannelClient({ node: name, key, tls: null, nowMs: Date.now, silenceMs: 2000 });
+  let server: ChannelServer | null = null;
+  const pipe = new NodePipe({
+    node: nodeId(name),
+    site: siteId(name.slice(0, 4)),
+    address: () => server?.urlFor('127.0.0.1') ?? '',
+    client,
+    guard: { mayFetch: () => Promise.resolve(allowed) },
+    redis: null,
+    maxBytes: 1 << 24,
+    maxPayloadBytes: 1 << 22,
+    present: () => present.map((one) => ({ node: nodeId(one), site: siteId(one.slice(0, 4)), address: '' })),
+    log: silentLogger,
+  });
+  server = await ChannelServer.start({
+    host: '127.0.0.1',
+    port: 0,
+    key,
+    tls: null,
+    nowMs: Date.now,
+    log: silentLogger,
+    routes: { [`GET ${PAYLOAD_ROUTE}`]: pipe.route },
+  });
+  const made = { pipe, server, name };
+  peers.push(made);
+  return made;
+}
+
+function header(payload: BatchHeader['payload'], seq = '1'): BatchHeader {
+  return {
+    version: 1,
+    pipeline,
+    epoch: 1,
+    tenure,
+    seq,
+    part: 0,
+    lastPart: true,
+    configVersion: 0,
+    origin: siteId('east'),
+    start: 'mysql:' as BatchHeader['start'],
+    end: 'mysql:' as BatchHeader['end'],
+    endFile: '',
+    endOffset: 0,
+    lastEventTimestamp: 0,
+    lastEventCrc32: null,
+    source: '',
+    transactions: 1,
+    rows: 1,
+    firstCommitUs: 0,
+    lastCommitUs: 0,
+    selectedMs: 0,
+    extractedMs: null,
+    transformedMs: null,
+    payload,
+    hint: null,
+  };
+}
+
+beforeEach(() => {
+  allowed = true;
+  present = ['east-1', 'west-1'];
+});
+
+afterEach(async () => {
+  for (const { pipe, server } of peers.splice(0)) {
+    await pipe.close();
+    await server.close();
+  }
+});
+
+describe('NodePipe', () => {
+  test('brings a payload from the node that holds it, byte for byte, and keeps it', async () => {
+    const east = await peer('east-1');
+    const west = await peer('west-1');
+    const bytes = randomBytes(3_000_000);
+    const place = await east.pipe.put({ pipeline, tenure, seq: 1n, part: 0 }, bytes, never);
+    expect((await west.pipe.get(header(place), never)).equals(bytes)).toBe(true);
+    await east.server.close();
+    expect((await west.pipe.get(header(place), never)).equals(bytes)).toBe(true);
+  });
+
+  test('a payload nobody has is a rewind; a node that is registered and silent is asked again', async () => {
+    const east = await peer('east-1');
+    const west = await peer('west-1');
+    const place = await east.pipe.put({ pipeline, tenure, seq: 1n, part: 0 }, Buffer.from('rows'), never);
+    await expect(west.pipe.get(header({ ...place, sha256: '0'.repeat(64) }), never)).rejects.toMatchObject({
+      code: 'HOLT_PAYLOAD_GONE',
+      disposition: 'rewind',
+    });
+    await east.server.close();
+    await expect(west.pipe.get(header(place), never)).rejects.toMatchObject({
+      code: 'HOLT_PIPE_UNREACHABLE',
+      disposition: 'retry',
+    });
+    present = ['west-1'];
+    await expect(west.pipe.get(header(place), never)).rejects.toMatchObject({ code: 'HOLT_PAYLOAD_GONE' });
+  });
+
+  test('is refused to whoever holds no claim, and to another key', async () => {
+    const east = await peer('east-1');
+    const west = await peer('west-1');
+    const stranger = await peer('west-9', Buffer.from('some other long key'));
+    const place = await east.pipe.put({ pipeline, tenure, seq: 1n, part: 0 }, Buffer.from('rows'), never);
+    allowed = false;
+    await expect(west.pipe.get(header(place), never)).rejects.toMatchObject({ code: 'HOLT_PIPE_REFUSED' });
+    allowed = true;
+    await expect(stranger.pipe.get(header(place), never)).rejects.toMatchObject({
+      code: 'HOLT_PIPE_REFUSED',
+      message: expect.stringContaining('signature does not fit'),
+    });
+  });
+
+  test('takes no more bytes than announced, and no other bytes', async () => {
+    const east = await peer('east-1');
+    const west = await peer('west-1');
+    const place = await east.pipe.put({ pipeline, tenure, seq: 1n, part: 0 }, randomBytes(2000), never);
+    await expect(west.pipe.get(header({ ...place, bytes: 1999 }), never)).rejects.toMatchObject({
+      code: 'HOLT_PAYLOAD_CORRUPT',
+    });
+    await expect(west.pipe.get(header({ ...place, bytes: 2001 }), never)).rejects.toMatchObject({
+      code: 'HOLT_PAYLOAD_CORRUPT',
+    });
+    await expect(west.pipe.get(header({ ...place, bytes: (1 << 22) + 1 }), never)).rejects.toMatchObject({
+      code: 'HOLT_PAYLOAD_TOO_LARGE',
+    });
+  });
+
+  test.each(['br', 'deflate', 'identity'])('crosses the link in %s', async (accept) => {
+    const east = await peer('east-1');
+    const bytes = Buffer.alloc(500_000, 'row after row after row ');
+    const place = await east.pipe.put({ pipeline, tenure, seq: 1n, part: 0 }, bytes, never);
+    const client = new ChannelClient({ node: 'west-1', key: KEY, tls: null, nowMs: Date.now });
+    const target = `${PAYLOAD_ROUTE}?pipeline=p&tenure=${tenure}&seq=1&part=0&sha256=${place.sha256}`;
+    const got = await client.bytes(
+      place.address,
+      target,
+      { sha256: place.sha256, bytes: bytes.length, accept },
+      never,
+    );
+    expect(got.equals(bytes)).toBe(true);
+    client.close();
+  });
+});
