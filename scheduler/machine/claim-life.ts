@@ -39,6 +39,8 @@ export type ClaimEvent =
   | { readonly type: 'unknown' }
   /** Surely not sent: nothing happened. */
   | { readonly type: 'unsent' }
+  /** The tree refused the multi for another reason (size, access): nothing happened, and the same would be refused again. */
+  | { readonly type: 'rejected' }
   | { readonly type: 'found-done' }
   | { readonly type: 'found-undone' }
   | { readonly type: 'release' }
@@ -74,6 +76,7 @@ export const CLAIM_TABLE: TransitionTable<ClaimState, ClaimEvent, ClaimAction> =
     'claim-refused': stay,
     unknown: stay,
     unsent: stay,
+    rejected: stay,
     'found-done': stay,
     'found-undone': stay,
     release: () => step({ name: 'releasing' }, { type: 'remove-lock' }),
@@ -90,6 +93,7 @@ export const CLAIM_TABLE: TransitionTable<ClaimState, ClaimEvent, ClaimAction> =
     'claim-refused': stay,
     unknown: stay,
     unsent: stay,
+    rejected: stay,
     'found-done': stay,
     'found-undone': stay,
     release: () => step({ name: 'releasing' }, { type: 'remove-lock' }),
@@ -106,6 +110,7 @@ export const CLAIM_TABLE: TransitionTable<ClaimState, ClaimEvent, ClaimAction> =
     'claim-refused': lose,
     unknown: () => step({ name: 'finding-out' }, { type: 'find-out' }),
     unsent: resend,
+    rejected: () => step({ name: 'held' }),
     'found-done': stay,
     'found-undone': stay,
     // The multi decides: it either came through before, or finds its claim gone.
@@ -123,6 +128,7 @@ export const CLAIM_TABLE: TransitionTable<ClaimState, ClaimEvent, ClaimAction> =
     'claim-refused': lose,
     unknown: stay,
     unsent: stay,
+    rejected: stay,
     'found-done': () => end('handed-over'),
     'found-undone': resend,
     release: stay,
@@ -139,6 +145,7 @@ export const CLAIM_TABLE: TransitionTable<ClaimState, ClaimEvent, ClaimAction> =
     'claim-refused': stay,
     unknown: stay,
     unsent: stay,
+    rejected: stay,
     'found-done': stay,
     'found-undone': stay,
     release: stay,
@@ -155,6 +162,7 @@ export const CLAIM_TABLE: TransitionTable<ClaimState, ClaimEvent, ClaimAction> =
     'claim-refused': stay,
     unknown: stay,
     unsent: stay,
+    rejected: stay,
     'found-done': stay,
     'found-undone': stay,
     release: stay,

@@ -7,8 +7,9 @@
  *                        └─────── lost-run, superseded, rewind, stop, claim lost ───────► idle (claims let go)
  *
  * Receipts are given while the next batch loads: one that is lost is given again by whoever claims the task then.
- * A transaction stays open between the parts of a batch (`open`): then only its next part may follow, and losing a
- * claim, or a part missing at the front, ends the run with a rewind.
+ * A transaction stays open between the parts of a batch (`open`): then only its next part may follow, and losing the
+ * claim of one of its parts ends the run. A part that comes without those before it is loaded like any other: by the row
+ * it is a repeat or a rewind.
  */
 import { type Step, stay, step, type TransitionTable, transitionOf } from './machine.ts';
 
@@ -126,16 +127,16 @@ function proceed(state: Running): LoadRunStep {
   if (state.name !== 'ready') return stay(state);
   const [item, ...waiting] = state.waiting;
   if (item === undefined) return stay(state);
-  const fits =
-    state.open === null ? item.part === 0 : item.seq === state.open.seq && item.part === state.open.nextPart;
-  // A later part without the ones before it in this very transaction: they died with another loader, or with our claim.
-  if (!fits && (state.open === null || item.seq !== state.open.seq || item.part < state.open.nextPart))
+  const { open } = state;
+  if (open !== null && (item.seq !== open.seq || item.part !== open.nextPart)) {
+    if (item.seq > open.seq || (item.seq === open.seq && item.part > open.nextPart)) return stay(state);
     return endRun(state, {
       type: 'request-rewind',
       item,
-      why: 'a part of a large transaction came without the parts before it',
+      why: 'a batch below the open transaction came back',
     });
-  if (!fits) return stay(state);
+  }
+  // Also a part without those before it: they died with another loader, or are done. The guard tells which.
   return step<LoadRunState, LoadRunAction>(
     { name: 'loading', reign: state.reign, item, waiting },
     { type: 'load', item },

@@ -1,0 +1,494 @@
+import { type Deferred, deferred } from '../lib/deferred.ts';
+import { type HoltError, isAbort } from '../lib/errors.ts';
+import type { BatchHeader } from '../model/batch.ts';
+import { parseTaskName, taskName } from '../model/batch.ts';
+import type { NodeId, PipelineId } from '../model/ids.ts';
+import { TASK_STAGES, type TaskStage } from '../model/stage.ts';
+import { type ClaimGround, headerCodec, keyOf, TreeClaim } from './claim.ts';
+import type { Claim, NextOptions, PipelineTasks, TaskBoard, TaskView, Unwatch } from './contract.ts';
+import { lockOf, stagePath, type TaskKey } from './paths.ts';
+import { loadOrder, type Picked, type PickTask, pickTask } from './picking.ts';
+import { foreignZnode } from './record.ts';
+import { claimLost, epochSuperseded, isHoltError } from './refusals.ts';
+import type { Children, CoordinationTree, Watch } from './tree/tree.ts';
+import { isTreeError } from './tree/tree-error.ts';
+import { isOutcomeUnknown } from './unknown-outcome.ts';
+
+/** What the board asks of the pipeline it belongs to. */
+export interface BoardGround extends ClaimGround {
+  readonly node: NodeId;
+  readonly othersDelayMs: number;
+  readonly isPresent: (node: NodeId) => boolean;
+  ruling(): PipelineTasks['ruling'];
+  /** A znode of the stage that cannot be read; null takes it back. */
+  reportForeign(path: string, error: HoltError | null): void;
+  /** A task of this reign cannot be read: only forming it again helps. */
+  askRewind(stage: TaskStage, key: TaskKey, error: HoltError): void;
+}
+
+interface Task {
+  readonly name: string;
+  readonly key: TaskKey;
+  readonly path: string;
+  header: BatchHeader | 'foreign' | null;
+  lock: 'unknown' | 'free' | 'taken';
+  claim: TreeClaim | null;
+  freeSinceMs: number;
+  isFlowClear: boolean | null;
+  isExpected: boolean;
+  lockWatch: Watch | null;
+  /** Transaction that made it, when a hand-over of ours did: listings from before it do not know it. */
+  czxid: bigint | null;
+}
+
+interface Taker {
+  readonly options: NextOptions;
+  readonly granted: Deferred<Claim>;
+}
+
+const RETRY_MS = 100;
+
+/**
+ * The board of one stage: keeps the list of its tasks, and for those who wait in `next` claims one after another as
+ * `picking.ts` decides. It writes only to claim.
+ */
+export class TreeTaskBoard implements TaskBoard {
+  readonly stage: TaskStage;
+  readonly #ground: BoardGround;
+  readonly #tree: CoordinationTree;
+  readonly #path: string;
+  readonly #tasks = new Map<string, Task>();
+  readonly #expected = new Set<string>();
+  readonly #takers: Taker[] = [];
+  readonly #listeners = new Set<() => void>();
+  readonly #foreign = new Set<string>();
+  readonly #closed = new AbortController();
+  #order: readonly Task[] = [];
+  #finished: { readonly tenure: string; readonly seq: bigint } | null = null;
+  #watch: Watch | null = null;
+  #tending: Promise<void> | null = null;
+  #again = false;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(ground: BoardGround, stage: TaskStage) {
+    this.#ground = ground;
+    this.#tree = ground.tree;
+    this.stage = stage;
+    this.#path = stagePath(ground.pipeline, stage);
+  }
+
+  get pipeline(): PipelineId {
+    return this.#ground.pipeline;
+  }
+
+  get tasks(): readonly TaskView[] {
+    return this.#order.map(({ key, lock, claim }) => ({ ...key, lock: claim === null ? lock : 'ours' }));
+  }
+
+  get claims(): readonly TreeClaim[] {
+    return this.#order.flatMap(({ claim }) => (claim === null ? [] : [claim]));
+  }
+
+  open(): void {
+    this.#watch = this.#tree.watchChildren(this.#path, (children) => this.#list(children));
+  }
+
+  /** Gives back every claim, and turns takers away. */
+  async close(reason: Error): Promise<void> {
+    this.#closed.abort(reason);
+    this.#watch?.close();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    for (const taker of this.#takers.splice(0)) taker.granted.reject(reason);
+    await this.#tending;
+    for (const task of this.#order) task.lockWatch?.close();
+    await Promise.all(this.claims.map((claim) => claim.release()));
+  }
+
+  next(options: NextOptions): Promise<Claim> {
+    const { signal } = options;
+    if (this.#closed.signal.aborted) return Promise.reject(this.#closed.signal.reason);
+    if (signal.aborted) return Promise.reject(signal.reason);
+    const taker: Taker = { options, granted: deferred() };
+    const onAbort = () => {
+      this.#drop(taker);
+      taker.granted.reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#takers.push(taker);
+    this.tend();
+    return taker.granted.promise.finally(() => signal.removeEventListener('abort', onAbort));
+  }
+
+  poke(): void {
+    this.tend();
+  }
+
+  watch(listener: () => void): Unwatch {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  // ── what others tell ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The session is over: nothing is held, and what is known of locks is void until the next listing. */
+  sessionLost(): void {
+    for (const claim of this.claims)
+      claim.tell('lost', claimLost(claim.path, 'the session in which it was made is over'));
+    for (const task of this.#order) this.#unknow(task);
+  }
+
+  rulingChanged(): void {
+    const ruling = this.#ground.ruling();
+    for (const claim of this.claims) {
+      const { epoch, tenure } = claim.header;
+      const isOver =
+        ruling === null ||
+        ruling.record.epoch > epoch ||
+        (ruling.record.epoch === epoch && ruling.record.tenure !== tenure);
+      if (isOver) claim.tell('superseded', epochSuperseded(claim.path, epoch, ruling?.record.epoch ?? null));
+    }
+    this.tend();
+  }
+
+  expect(key: TaskKey, expected: boolean): void {
+    const name = taskName(key.epoch, key.seq, key.part);
+    if (expected) this.#expected.add(name);
+    else this.#expected.delete(name);
+    const task = this.#tasks.get(name);
+    if (task !== undefined) task.isExpected = expected;
+    if (!expected) this.tend();
+  }
+
+  adopt(claim: TreeClaim, czxid: bigint | null): void {
+    const task = this.#know(claim.key);
+    task.header = claim.header;
+    task.claim = claim;
+    task.czxid = czxid;
+    this.#sort();
+    this.#changed();
+  }
+
+  forget(claim: TreeClaim, how: 'handed-over' | 'other'): void {
+    const task = this.#tasks.get(taskName(claim.key.epoch, claim.key.seq, claim.key.part));
+    if (task?.claim !== claim) return;
+    task.claim = null;
+    if (how === 'handed-over') {
+      if (this.stage === 'load' && claim.header.lastPart) this.#finish(claim);
+      this.#remove(task);
+      this.#sort();
+    } else {
+      this.#unknow(task);
+    }
+    this.#changed();
+    this.tend();
+  }
+
+  /** Whether this node may claim a Load task together with creating it (protocol section 3). */
+  mayClaimAhead(header: BatchHeader): boolean {
+    const ruling = this.#ground.ruling();
+    if (ruling === null || this.#closed.signal.aborted) return false;
+    if (this.stage !== 'load') return true;
+    const { epoch, seq, part } = keyOf(header);
+    const view = { ruling: rulingOf(ruling), finishedSeq: this.#finishedSeq(header.tenure) };
+    const standing = this.#order.filter((task) => task.key.epoch === epoch);
+    const before = standing.findLast(({ key }) => key.seq < seq || (key.seq === seq && key.part < part));
+    const task = { key: { epoch, seq, part } };
+    return loadOrder(view, task, before === undefined ? null : this.#view(before)) === 'next';
+  }
+
+  // ── the list ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #list(children: Children | null): void {
+    const names = new Set(children?.names ?? []);
+    for (const task of [...this.#order]) {
+      if (names.has(task.name)) continue;
+      // A listing made before our own hand-over created the task says nothing about it.
+      if (task.czxid !== null && children !== null && children.stat.pzxid < task.czxid) continue;
+      task.claim?.tell('lost', claimLost(task.path, 'the task is gone'));
+      this.#remove(task);
+    }
+    for (const name of names) {
+      const key = parseTaskName(name);
+      if (key !== null) this.#know(key);
+      else this.#sayForeign(`${this.#path}/${name}`, foreignZnode(`${this.#path}/${name}`, 'no task name'));
+    }
+    for (const path of [...this.#foreign])
+      if (!names.has(path.slice(this.#path.length + 1))) {
+        this.#foreign.delete(path);
+        this.#ground.reportForeign(path, null);
+      }
+    for (const task of this.#tasks.values()) task.isFlowClear = null;
+    this.#sort();
+    this.#changed();
+    this.tend();
+  }
+
+  #know(key: TaskKey): Task {
+    const name = taskName(key.epoch, key.seq, key.part);
+    const known = this.#tasks.get(name);
+    if (known !== undefined) return known;
+    const task: Task = {
+      name,
+      key,
+      path: `${this.#path}/${name}`,
+      header: null,
+      lock: 'unknown',
+      claim: null,
+      freeSinceMs: this.#ground.clock.monotonicMs(),
+      isFlowClear: null,
+      isExpected: this.#expected.has(name),
+      lockWatch: null,
+      czxid: null,
+    };
+    this.#tasks.set(name, task);
+    return task;
+  }
+
+  #remove(task: Task): void {
+    task.lockWatch?.close();
+    task.lockWatch = null;
+    this.#tasks.delete(task.name);
+  }
+
+  #unknow(task: Task): void {
+    task.lockWatch?.close();
+    task.lockWatch = null;
+    task.lock = 'unknown';
+    task.freeSinceMs = this.#ground.clock.monotonicMs();
+  }
+
+  #sort(): void {
+    // The name orders as its numbers do.
+    this.#order = [...this.#tasks.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #sayForeign(path: string, error: HoltError): void {
+    this.#foreign.add(path);
+    this.#ground.reportForeign(path, error);
+  }
+
+  // ── claiming ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Looks whether something can be claimed; one look at a time. */
+  tend(): void {
+    this.#again = true;
+    if (this.#tending !== null || this.#closed.signal.aborted) return;
+    this.#tending = this.#tend().finally(() => {
+      this.#tending = null;
+      if (this.#again && !this.#closed.signal.aborted) this.tend();
+    });
+  }
+
+  async #tend(): Promise<void> {
+    while (this.#again && !this.#closed.signal.aborted) {
+      this.#again = false;
+      try {
+        if (await this.#look()) this.#again = true;
+      } catch (error) {
+        if (isAbort(error) || this.#closed.signal.aborted) return;
+        // The session's end starts over with its next listing; anything else is tried again soon.
+        if (!isTreeError(error)) this.#ground.log.error({ err: error, path: this.#path }, 'claiming failed');
+        this.#lookAgainAt(this.#ground.clock.monotonicMs() + RETRY_MS);
+      }
+    }
+  }
+
+  /** One decision, done. True when it makes sense to look again at once. */
+  async #look(): Promise<boolean> {
+    const ruling = this.#ground.ruling();
+    const taker = this.#takers[0];
+    if (ruling === null || taker === undefined || this.#tree.sessionState !== 'connected') {
+      // A session that is away comes back with a listing or, if it resumes, with the retry.
+      if (taker !== undefined && ruling !== null)
+        this.#lookAgainAt(this.#ground.clock.monotonicMs() + RETRY_MS);
+      return false;
+    }
+    const picked = pickTask({
+      stage: this.stage,
+      tasks: this.#order.map((task) => this.#view(task)),
+      ruling: rulingOf(ruling),
+      finishedSeq: this.#finishedSeq(ruling.record.tenure),
+      node: this.#ground.node,
+      nowMs: this.#ground.clock.monotonicMs(),
+      othersDelayMs: this.#ground.othersDelayMs,
+      isPresent: this.#ground.isPresent,
+      admits: taker.options.admits ?? (() => true),
+    });
+    switch (picked.kind) {
+      case 'wait':
+        if (picked.untilMs !== null) this.#lookAgainAt(picked.untilMs);
+        return false;
+      case 'read-header':
+        await this.#readHeader(picked.name);
+        return true;
+      case 'look-at-flow':
+        await this.#lookAtFlow(picked.name);
+        return true;
+      case 'claim':
+        await this.#claim(picked, ruling);
+        return true;
+      default:
+        return picked satisfies never;
+    }
+  }
+
+  async #readHeader(name: string): Promise<void> {
+    const task = this.#tasks.get(name);
+    if (task === undefined) return;
+    const found = await this.#tree.get(task.path, { signal: this.#closed.signal });
+    if (found === null) {
+      if (task.claim === null) this.#remove(task);
+      this.#sort();
+      return;
+    }
+    try {
+      const header = headerCodec.decode(found.data, task.path);
+      const key = keyOf(header);
+      const isItsOwn =
+        header.pipeline === this.pipeline && taskName(key.epoch, key.seq, key.part) === task.name;
+      if (!isItsOwn) throw foreignZnode(task.path, 'the header of another task');
+      task.header = header;
+    } catch (error) {
+      if (!isHoltError(error, 'HOLT_ZNODE_FOREIGN')) throw error;
+      task.header = 'foreign';
+      this.#sayForeign(task.path, error);
+      this.#ground.askRewind(this.stage, task.key, error);
+    }
+  }
+
+  /**
+   * Batches move Extract → Transform → Load, so looking in that order misses none that is not done. New ones are
+   * always above.
+   */
+  async #lookAtFlow(name: string): Promise<void> {
+    const task = this.#tasks.get(name);
+    if (task === undefined) return;
+    let isClear = true;
+    for (const stage of TASK_STAGES) {
+      const path = stagePath(this.pipeline, stage);
+      const listed = await this.#tree.children(path, { signal: this.#closed.signal });
+      const lower = (listed?.names ?? []).some((other) => {
+        const key = parseTaskName(other);
+        return key !== null && key.epoch === task.key.epoch && isBelow(key, task.key);
+      });
+      if (lower) isClear = false;
+    }
+    task.isFlowClear = isClear;
+    // What is below comes to this board, or is finished on it: either way it is listed again. A task that is dropped
+    // as a twin is not, so look again after a while.
+    if (!isClear) {
+      this.#lookAgainAt(this.#ground.clock.monotonicMs() + 10 * RETRY_MS, () => {
+        task.isFlowClear = null;
+      });
+    }
+  }
+
+  async #claim(
+    picked: Extract<Picked, { readonly kind: 'claim' }>,
+    ruling: NonNullable<PipelineTasks['ruling']>,
+  ): Promise<void> {
+    const task = this.#tasks.get(picked.name);
+    if (task === undefined) return;
+    const session = { epoch: this.#tree.sessionEpoch };
+    const lock = lockOf(task.path);
+    // Who comes second looks before it leaps: a read costs the ensemble nothing.
+    if (!picked.isFirst && task.lock === 'unknown') {
+      const stat = await this.#tree.exists(lock, session);
+      if (stat !== null && stat.ephemeralOwner !== this.#tree.sessionId) return this.#followLock(task);
+    }
+    try {
+      await this.#tree.create(lock, this.#ground.lockData(), { ...session, ephemeral: true });
+    } catch (error) {
+      if (isTreeError(error, 'no-node')) {
+        this.#remove(task);
+        return this.#sort();
+      }
+      if (!isTreeError(error, 'node-exists') && !isOutcomeUnknown(error)) throw error;
+      const stat = await this.#tree.exists(lock, session);
+      if (stat === null) return;
+      // An own lock without a claim: the answer to its creation was lost.
+      if (stat.ephemeralOwner !== this.#tree.sessionId) return this.#followLock(task);
+    }
+    const claim = new TreeClaim({
+      ground: this.#ground,
+      stage: this.stage,
+      header: picked.header,
+      sessionEpoch: session.epoch,
+      epochVersion: ruling.version,
+    });
+    task.claim = claim;
+    task.lock = 'unknown';
+    if (this.#tree.sessionEpoch !== session.epoch)
+      claim.tell('lost', claimLost(task.path, 'the session in which it was made is over'));
+    else if (this.#tasks.get(task.name) !== task)
+      claim.tell('lost', claimLost(task.path, 'the task is gone'));
+    else this.rulingChanged();
+    this.#changed();
+    if (!claim.isHeld()) return;
+    const taker = this.#takers.shift();
+    if (taker === undefined || this.#closed.signal.aborted) await claim.release();
+    else taker.granted.resolve(claim);
+  }
+
+  /** Somebody else has it: its holder's death shows in the lock. */
+  #followLock(task: Task): void {
+    task.lock = 'taken';
+    // A new watch begins with a reading, so that a lock that went in the meantime is noticed.
+    task.lockWatch?.close();
+    task.lockWatch = this.#tree.watchData(lockOf(task.path), (node) => {
+      if (node !== null || task.lock !== 'taken') return;
+      task.lock = 'free';
+      task.freeSinceMs = this.#ground.clock.monotonicMs();
+      this.#changed();
+      this.tend();
+    });
+  }
+
+  #view(task: Task): PickTask {
+    return {
+      name: task.name,
+      key: task.key,
+      header: task.header,
+      lock: task.claim === null ? task.lock : 'ours',
+      freeSinceMs: task.freeSinceMs,
+      isFlowClear: task.isFlowClear,
+      isExpected: task.isExpected,
+    };
+  }
+
+  #finish({ header: { tenure }, seq }: TreeClaim): void {
+    const last = this.#finishedSeq(tenure);
+    this.#finished = { tenure, seq: last !== null && last > seq ? last : seq };
+  }
+
+  #finishedSeq(tenure: string): bigint | null {
+    return this.#finished?.tenure === tenure ? this.#finished.seq : null;
+  }
+
+  #lookAgainAt(monotonicMs: number, before: () => void = () => {}): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const delayMs = Math.max(1, Math.ceil(monotonicMs - this.#ground.clock.monotonicMs()));
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      before();
+      this.tend();
+    }, delayMs);
+  }
+
+  #drop(taker: Taker): void {
+    const at = this.#takers.indexOf(taker);
+    if (at >= 0) this.#takers.splice(at, 1);
+  }
+}
+
+function isBelow(a: TaskKey, b: TaskKey): boolean {
+  return a.seq < b.seq || (a.seq === b.seq && a.part < b.part);
+}
+
+function rulingOf({ record }: NonNullable<PipelineTasks['ruling']>) {
+  return { epoch: record.epoch, tenure: record.tenure, seq: BigInt(record.seq) };
+}

@@ -1,0 +1,149 @@
+import { abortable } from '../lib/abort.ts';
+import { assert } from '../lib/assert.ts';
+import { type Deferred, deferred } from '../lib/deferred.ts';
+import type { BatchHeader, LoadReceipt } from '../model/batch.ts';
+import type { Tenure } from '../model/ids.ts';
+import type { BatchWindow } from './contract.ts';
+import type { PartProgress } from './records.ts';
+
+export interface WindowOptions {
+  readonly tenure: Tenure;
+  /** The row's seq at the raise. */
+  readonly seq: bigint;
+  readonly maxBatches: number;
+  readonly maxBytes: number;
+}
+
+interface InFlight {
+  readonly header: BatchHeader;
+  readonly seq: bigint;
+  /** What it still counts; 0 once Load has executed it as part of an open transaction. */
+  bytes: number;
+  executed: boolean;
+}
+
+/**
+ * Batches in flight under one reign, bounded by count and bytes (G6). Parts that Load has executed in the open target
+ * transaction no longer count, so that a transaction larger than the window passes; they leave with their receipt.
+ */
+export class Window implements BatchWindow {
+  readonly #tenure: Tenure;
+  readonly #maxBatches: number;
+  readonly #maxBytes: number;
+  readonly #batches: InFlight[] = [];
+  readonly #waiters: { readonly isDue: () => boolean; readonly done: Deferred<void> }[] = [];
+  #receivedSeq: bigint;
+  #bytes = 0;
+  #counted = 0;
+
+  constructor(options: WindowOptions) {
+    this.#tenure = options.tenure;
+    this.#receivedSeq = options.seq;
+    this.#maxBatches = options.maxBatches;
+    this.#maxBytes = options.maxBytes;
+  }
+
+  get inFlight(): number {
+    return this.#batches.length;
+  }
+
+  get inFlightBytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#batches.length === 0;
+  }
+
+  get receivedSeq(): bigint {
+    return this.#receivedSeq;
+  }
+
+  hasRoom(bytes: number): boolean {
+    if (this.#counted === 0) return true;
+    return this.#counted < this.#maxBatches && this.#bytes + bytes <= this.#maxBytes;
+  }
+
+  room(bytes: number, signal: AbortSignal): Promise<void> {
+    return this.#wait(() => this.hasRoom(bytes), signal);
+  }
+
+  empty(signal: AbortSignal): Promise<void> {
+    return this.#wait(() => this.isEmpty, signal);
+  }
+
+  add(header: BatchHeader): void {
+    const seq = BigInt(header.seq);
+    const last = this.#batches.at(-1);
+    const [lastSeq, nextPart] =
+      last === undefined
+        ? [this.#receivedSeq, 0]
+        : [last.seq, last.header.lastPart ? 0 : last.header.part + 1];
+    const expected = nextPart === 0 ? lastSeq + 1n : lastSeq;
+    assert(
+      header.tenure === this.#tenure && seq === expected && header.part === nextPart,
+      `batch ${seq}.${header.part} of tenure ${header.tenure} after ${lastSeq}, expected ${expected}.${nextPart} of ${this.#tenure}`,
+    );
+    const bytes = header.payload.bytes;
+    this.#batches.push({ header, seq, bytes, executed: false });
+    this.#bytes += bytes;
+    this.#counted += 1;
+  }
+
+  receive(receipt: LoadReceipt): readonly BatchHeader[] {
+    if (receipt.tenure !== this.#tenure) return [];
+    const seq = BigInt(receipt.seq);
+    const done: BatchHeader[] = [];
+    for (;;) {
+      const first = this.#batches[0];
+      if (first === undefined || first.seq > seq) break;
+      this.#batches.shift();
+      this.#discount(first);
+      this.#receivedSeq = first.seq;
+      done.push(first.header);
+    }
+    if (done.length > 0) this.#wake();
+    return done;
+  }
+
+  progress(progress: PartProgress): void {
+    if (progress.tenure !== this.#tenure) return;
+    const seq = BigInt(progress.seq);
+    for (const batch of this.#batches)
+      if (batch.seq === seq && batch.header.part <= progress.part) this.#discount(batch);
+    this.#wake();
+  }
+
+  advance(seq: bigint): void {
+    assert(
+      this.isEmpty && seq === this.#receivedSeq + 1n,
+      `an empty advance to ${seq} with ${this.inFlight} batches in flight after ${this.#receivedSeq}`,
+    );
+    this.#receivedSeq = seq;
+  }
+
+  #discount(batch: InFlight): void {
+    if (batch.executed) return;
+    this.#bytes -= batch.bytes;
+    this.#counted -= 1;
+    batch.bytes = 0;
+    batch.executed = true;
+  }
+
+  async #wait(isDue: () => boolean, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (isDue()) return;
+    const waiter = { isDue, done: deferred<void>() };
+    this.#waiters.push(waiter);
+    try {
+      await abortable(waiter.done.promise, signal);
+    } finally {
+      const at = this.#waiters.indexOf(waiter);
+      if (at >= 0) this.#waiters.splice(at, 1);
+    }
+  }
+
+  #wake(): void {
+    for (const waiter of [...this.#waiters]) if (waiter.isDue()) waiter.done.resolve();
+  }
+}
