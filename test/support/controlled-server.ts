@@ -93,13 +93,13 @@ export abstract class ControlledServer implements AsyncDisposable {
     await this.start();
   }
 
-  /** SIGSTOP: its connections stay open and say nothing more. */
-  freeze(): void {
-    this.#running().signal('SIGSTOP');
+  /** SIGSTOP: once this settles its connections stay open and say nothing more. */
+  async freeze(): Promise<void> {
+    await this.#running().freeze();
   }
 
   thaw(): void {
-    this.#running().signal('SIGCONT');
+    this.#running().thaw();
   }
 
   /** Ends it and removes all it stored. */

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DeadlineError, withDeadline } from '../../lib/abort.ts';
+import { DeadlineError, waitFor, withDeadline } from '../../lib/abort.ts';
 
 /**
  * Child processes and temporary folders that do not outlive this process, however it ends.
@@ -154,6 +154,27 @@ export class KeptProcess {
       if (!(error instanceof DeadlineError)) throw error;
       return this.kill();
     }
+  }
+
+  /** SIGSTOP; settles when every thread stands still, which on a busy machine is not at once. */
+  async freeze(): Promise<void> {
+    if (!this.signal('SIGSTOP')) throw new Error(`process ${this.pid} has ended`);
+    await waitFor(() => this.#standsStill(), {
+      timeoutMs: 10_000,
+      pollMs: 2,
+      what: `process ${this.pid} to stop`,
+    });
+  }
+
+  thaw(): void {
+    this.signal('SIGCONT');
+  }
+
+  #standsStill(): boolean {
+    return readdirSync(`/proc/${this.pid}/task`).every((thread) => {
+      const stat = readFileSync(`/proc/${this.pid}/task/${thread}/stat`, 'latin1');
+      return stat.charAt(stat.lastIndexOf(')') + 2) === 'T'; // pid (name) state …; a name may hold anything
+    });
   }
 
   async kill(): Promise<ProcessEnd> {

@@ -74,7 +74,7 @@ for (const flavour of DATABASE_FLAVOURS)
     it('says nothing while frozen and goes on when thawed', async () => {
       await using server = await startDatabase(flavour);
       expect(await server.db.value('SELECT 1')).toBe('1');
-      server.freeze();
+      await server.freeze();
       const answer = server.db.value('SELECT 2');
       const first = await Promise.race([
         answer,

@@ -25,7 +25,7 @@ describeWithOwn(['zookeeper'], "a ZooKeeper of one's own", () => {
 
   it('says nothing while frozen', async () => {
     await using server = await startZookeeper();
-    server.freeze();
+    await server.freeze();
     expect(await server.ask('ruok')).toBe('');
     server.thaw();
     await waitFor(async () => (await server.ask('ruok')) === 'imok', { timeoutMs: 5_000, what: 'imok' });

@@ -17,7 +17,7 @@ const dir = await temporaryFolder('owned');
 const options = { cwd: dir, logFile: join(dir, 'log') };
 const sleeper = await KeptProcess.start({ ...options, command: ['sleep', '600'] });
 const deaf = await KeptProcess.start({ ...options, command: ['sh', '-c', "trap '' TERM; while :; do sleep 1; done"] });
-sleeper.signal('SIGSTOP');
+await sleeper.freeze();
 console.log(JSON.stringify({ dir, pids: [sleeper.pid, deaf.pid] }));
 if (process.argv.includes('stay')) setInterval(() => {}, 1000);
 `;
