@@ -156,6 +156,19 @@ export const ERROR_CODES = {
   },
 
   // select, extract, transform
+  HOLT_ROW_FILTER_COLUMN: {
+    what: 'A row filter names a column that the table does not have, or compares it with what does not suit it.',
+    remedy: 'Correct the rule, or narrow its pattern to the tables it fits; then resume the pipeline.',
+  },
+  HOLT_ROW_FILTER_IMAGE: {
+    what: 'A row filter needs a column that the row image in the log does not have.',
+    remedy:
+      'Set binlog_row_image=FULL at the source, or take the filter away; then rewind to before the change.',
+  },
+  HOLT_PROCESSOR_FAILED: {
+    what: 'A user processor threw, or returned what is no row.',
+    remedy: 'Correct the module named, restart the nodes, and resume; the pipeline stands before the batch.',
+  },
   HOLT_MAPPING_COLUMN_MISSING: {
     what: 'A table rule names a column that the table does not have.',
     remedy:
