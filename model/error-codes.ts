@@ -24,6 +24,11 @@ export const ERROR_CODES = {
     remedy: 'Give mysql:<gtid set>, mariadb:<gtid list> or file:<server>:<file>:<offset>.',
   },
 
+  HOLT_SQL_NAME_INVALID: {
+    what: 'A schema, table or column has a name that cannot be written in SQL.',
+    remedy: 'Names have 1 to 64 characters and no NUL; correct the table rule that makes this one.',
+  },
+
   // payload
   HOLT_BATCH_TOO_MANY_TABLES: {
     what: 'One batch touches more than 65536 tables.',
