@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { dirname, resolve } from 'node:path';
+import { rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cacheDir } from './setup/cache.mjs';
@@ -32,6 +33,8 @@ export async function setup(options = {}) {
     if (options.npm ?? true) await npmPackages(ROOT, say);
     const servers = {};
     for (const kind of kinds) servers[kind] = await locate(kind, { cache, say });
+    // apt's lists are many times what they were asked for, and old tomorrow.
+    rmSync(join(cache, 'apt'), { recursive: true, force: true });
     return { cacheDir: cache, servers };
   } finally {
     await release();
@@ -45,7 +48,7 @@ async function locate(kind, context) {
     return {
       urls: given.split(/\s+/).filter(Boolean),
       program: null,
-      reason: `${variable} is set: it is used instead`,
+      reason: `${variable} is set, which is no server that a test may stop or configure`,
     };
   try {
     return { urls: [], program: await finders[kind](context), reason: null };

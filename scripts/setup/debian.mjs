@@ -51,23 +51,22 @@ export async function debianTree(cache, recipe, say) {
   rmSync(work, { recursive: true, force: true });
   mkdirSync(join(work, 'debs'), { recursive: true });
   const apt = await aptFor(cache, recipe);
-  // An index can be older than the pool behind it for a moment: a second try brings both anew.
-  let result = { code: 1, output: '' };
-  for (let attempt = 0; attempt < 2 && result.code !== 0; attempt++) {
-    const updated = await apt('apt-get', ['update'], work);
-    if (updated.code === 127) throw new Error('apt-get is not on this machine');
-    result =
-      recipe.dependencies === 'none'
-        ? await apt('apt-get', ['download', ...recipe.packages], join(work, 'debs'))
-        : await apt('apt-get', ['install', '-y', '--download-only', ...recipe.packages], work);
-    if (result.code !== 0) result.output = `${updated.output}\n${result.output}`;
+  const fetched = () =>
+    recipe.dependencies === 'none'
+      ? apt('apt-get', ['download', ...recipe.packages], join(work, 'debs'))
+      : apt('apt-get', ['install', '-y', '--download-only', ...recipe.packages], work);
+  let updated = await updateOnce(recipe.suite, apt, work);
+  let result = await fetched();
+  if (result.code !== 0 && /\b404\b/.test(result.output)) {
+    // The index was older than the pool behind it: once more with a new one.
+    updates.delete(recipe.suite);
+    updated = await updateOnce(recipe.suite, apt, work);
+    result = await fetched();
   }
-  if (result.code !== 0) {
-    const lines = result.output.split('\n').filter((line) => /^E: /.test(line));
+  if (result.code !== 0)
     throw new Error(
-      `apt-get could not download ${recipe.packages.join(' ')}: ${lines.at(-1) ?? tail(result.output, 3)}`,
+      `apt-get could not download ${recipe.packages.join(' ')}: ${causeIn(`${updated.output}\n${result.output}`)}`,
     );
-  }
   const debs = [join(work, 'debs'), join(aptDir(cache, recipe), 'cache', 'archives')].flatMap((folder) =>
     readdirSync(folder)
       .filter((file) => file.endsWith('.deb'))
@@ -105,14 +104,34 @@ function readMarker(dir) {
   }
 }
 
+/** Suite → its update in this process: one is enough for all trees of a suite. */
+const updates = new Map();
+
+function updateOnce(suite, apt, cwd) {
+  const update = updates.get(suite) ?? apt('apt-get', ['update'], cwd);
+  updates.set(suite, update);
+  return update;
+}
+
+/** The line of apt's output that says most about why. */
+function causeIn(output) {
+  const lines = output.split('\n').map((line) => line.trim());
+  const telling =
+    /resolv|could not connect|connection|timed out|404|403|expired|not signed|unable to locate/i;
+  const errors = lines.filter((line) => /^[EW]: /.test(line));
+  return lines.find((line) => telling.test(line)) ?? errors.at(-1) ?? tail(output, 3);
+}
+
 const aptDir = (cache, recipe) => join(cache, 'apt', `${recipe.suite}-${recipe.dependencies}`);
 
 /** A runner for apt with folders of its own; of the machine's settings it keeps how to fetch (proxy, checks). */
 async function aptFor(cache, recipe) {
   const dir = aptDir(cache, recipe);
   rmSync(join(dir, 'cache', 'archives'), { recursive: true, force: true });
-  for (const sub of ['lists/partial', 'cache/archives/partial', 'parts', 'state'])
+  for (const sub of ['cache/archives/partial', 'parts', 'state'])
     mkdirSync(join(dir, sub), { recursive: true });
+  const lists = join(cache, 'apt', `${recipe.suite}-lists`);
+  mkdirSync(join(lists, 'partial'), { recursive: true });
   const dump = await run('apt-config', ['dump']);
   if (dump.code !== 0) throw new Error('apt is not on this machine');
   const machine = dump.stdout.split('\n');
@@ -124,7 +143,7 @@ async function aptFor(cache, recipe) {
     `Dir::Etc::main "/dev/null";`,
     `Dir::Etc::parts "${dir}/parts";`,
     `Dir::State "${dir}/state";`,
-    `Dir::State::lists "${dir}/lists";`,
+    `Dir::State::lists "${lists}";`,
     `Dir::State::status "${recipe.dependencies === 'missing' ? '/var/lib/dpkg/status' : `${dir}/empty-status`}";`,
     `Dir::Cache "${dir}/cache";`,
     `Dir::Log "${dir}/state";`,
@@ -133,7 +152,7 @@ async function aptFor(cache, recipe) {
     `Debug::NoLocking "true";`,
     `APT::Install-Recommends "false";`,
     `Acquire::Languages "none";`,
-    `Acquire::Retries "3";`,
+    `Acquire::Retries "1";`,
   ];
   if (recipe.suite === 'sid') {
     const sources = join(dir, 'sources.list');
