@@ -1,8 +1,6 @@
 #!/usr/bin/env node
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from './setup/build.mjs';
 import { run } from './setup/run.mjs';
@@ -38,34 +36,35 @@ async function tool(name, args) {
   if (result.code !== 0) throw new Error(`it found something to mend\n${result.output.trimEnd()}`);
 }
 
-/** Runs vitest in a process group of its own kind: it ends with us, and what it prints goes straight through. */
+/** Runs vitest. It ends with us, and what it prints goes straight through. */
 async function tests(args, mark) {
-  const folder = mkdtempSync(join(tmpdir(), 'holt-report-'));
-  const report = join(folder, 'report.json');
   const reporters = ['--reporter=default', `--reporter=${join(ROOT, 'scripts/test/reporter.mjs')}`];
   const child = spawn(
     process.execPath,
     [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...reporters, ...args],
     {
       cwd: ROOT,
-      // stdin: a pipe that closes when this process is gone, however that happens; the global setup watches it
-      stdio: ['pipe', 'inherit', 'inherit'],
-      env: { ...process.env, HOLT_TEST_REPORT: report, HOLT_RUN: mark, TSX_DISABLE_CACHE: '1' },
+      // stdin: a pipe that closes when this process is gone, however that happens; the global setup watches it.
+      // 3: what the counting reporter says.
+      stdio: ['pipe', 'inherit', 'inherit', 'pipe'],
+      env: { ...process.env, HOLT_RUN: mark, TSX_DISABLE_CACHE: '1' },
     },
   );
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  let report = '';
+  child.stdio[3].on('data', (data) => {
+    report += data;
+  });
   const code = await new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (exit) => resolve(exit ?? 1));
   });
   let counted;
   try {
-    counted = JSON.parse(readFileSync(report, 'utf8'));
+    counted = JSON.parse(report);
   } catch {
     total.failed.push(`vitest ended with ${code} before it had a result`);
     return;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
   }
   total.passed += counted.passed;
   total.failed.push(...counted.failed);

@@ -83,7 +83,7 @@ export async function debianTree(cache, recipe, say) {
     if (name !== undefined) versions[name] = /^Version: (.*)$/m.exec(fields.stdout)?.[1] ?? '';
     rmSync(deb);
   }
-  relink(root, root);
+  relink(root);
   writeFileSync(join(root, MARKER), JSON.stringify({ recipe: wanted, versions }));
   rmSync(dir, { recursive: true, force: true });
   renameSync(root, dir);
@@ -176,21 +176,26 @@ function debianMirror() {
     // a machine without that folder has its sources in the one file
   }
   for (const file of files) {
-    let text;
-    try {
-      text = readFileSync(file, 'utf8');
-    } catch {
-      continue;
-    }
-    // one line: deb [options] URI suite main …; deb822: URIs: URI …
-    const uris = text.matchAll(/^\s*(?:deb\s+(?:\[[^\]]*\]\s+)?|URIs:\s*)(\S+)/gm);
-    for (const [, uri] of uris) if (uri !== undefined && /\/debian\/?$/.test(uri)) return uri;
+    const mirror = existsSync(file) ? mirrorIn(readFileSync(file, 'utf8')) : undefined;
+    if (mirror !== undefined) return mirror;
   }
   throw new Error("the machine's apt sources name no Debian mirror");
 }
 
+/**
+ * The first Debian mirror of a sources file, in either of apt's two forms (sources.list(5)).
+ * @param {string} text
+ * @returns {string | undefined}
+ */
+export function mirrorIn(text) {
+  // one line: deb [options] URI suite component …; deb822: URIs: URI …
+  const uris = text.matchAll(/^[ \t]*(?:deb[ \t]+(?:\[[^\]]*\][ \t]+)?|URIs:[ \t]*)(\S+)/gm);
+  for (const [, uri] of uris) if (uri !== undefined && /\/debian\/?$/.test(uri)) return uri;
+  return undefined;
+}
+
 /** Absolute links inside a package mean the system's root: make them mean the tree's, where the tree has the target. */
-function relink(root, dir) {
+export function relink(root, dir = root) {
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const path = join(dir, entry.name);
     if (entry.isDirectory()) relink(root, path);

@@ -15,7 +15,7 @@ export async function npmPackages(root, say) {
 }
 
 /** True if every package of the lock file is there in its version; those for other platforms may be missing. */
-function isCurrent(root) {
+export function isCurrent(root) {
   let wanted;
   let present;
   try {

@@ -1,4 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { writeSync } from 'node:fs';
+
+/** The pipe that scripts/test.mjs opened for it. */
+const REPORT_FD = 3;
 
 /** A vitest reporter: how many, which failed and why others were skipped, as JSON for scripts/test.mjs. */
 export default class CountingReporter {
@@ -21,7 +24,7 @@ export default class CountingReporter {
       }
     }
     for (const error of unhandledErrors) report.failed.push(`outside any test: ${firstLine(error)}`);
-    writeFileSync(process.env.HOLT_TEST_REPORT, JSON.stringify(report));
+    writeSync(REPORT_FD, JSON.stringify(report));
   }
 }
 

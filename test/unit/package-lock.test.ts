@@ -1,20 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
+import { importScript } from '../support/import-script.ts';
 import { repositoryRoot } from '../support/inventory.ts';
 
 interface Lock {
   readonly packages: Readonly<Record<string, unknown>>;
 }
 
-const root = repositoryRoot();
-const { missingOptionals } = (await import(pathToFileURL(join(root, 'scripts/complete-lock.mjs')).href)) as {
+const { missingOptionals } = await importScript<{
   missingOptionals(lock: Lock): Record<string, unknown>;
-};
+}>('complete-lock.mjs');
 
 it('package-lock.json names the optional packages of all platforms, or "npm ci" refuses it (node scripts/complete-lock.mjs)', () => {
-  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Lock;
+  const lock = JSON.parse(readFileSync(join(repositoryRoot(), 'package-lock.json'), 'utf8')) as Lock;
   expect(Object.keys(missingOptionals(lock))).toEqual([]);
 });
 
