@@ -424,6 +424,10 @@ export const ERROR_CODES = {
   },
 
   // commands and API
+  HOLT_JOBS_UNREACHABLE: {
+    what: "Jobs cannot be queued: the site's Redis does not answer.",
+    remedy: "Check the site's Redis and its URL; replication goes on without it.",
+  },
   HOLT_INTERNAL: {
     what: 'Something happened that the code holds impossible: a defect of Holt.',
     remedy: 'Keep the log with the stack and report it; the pipeline stays at its position.',
