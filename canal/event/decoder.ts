@@ -97,6 +97,16 @@ export class EventDecoder {
       : this.#decodeBody(event.subarray(HEADER_BYTES), header, 'outer');
   }
 
+  /**
+   * As `decode`, for an event of a dump: its header has been read and its checksum verified, `header.crc32` says whether
+   * it has one.
+   */
+  decodeVerified(event: Buffer, header: EventHeader): BinlogEvent {
+    if (header.typeCode === EVENT_CODE.formatDescription) return this.decode(event);
+    const end = header.crc32 === null ? event.length : event.length - CHECKSUM_BYTES;
+    return this.#decodeBody(event.subarray(HEADER_BYTES, end), header, 'outer');
+  }
+
   #decodeSummed(event: Buffer, header: EventHeader): BinlogEvent {
     const crc32 = verifyChecksum(event);
     return this.#decodeBody(

@@ -6,7 +6,10 @@
 import type { ByteReader } from './byte-reader.ts';
 import type { BinlogEvent, EventHeader } from './event.ts';
 
-export function decodeRotate(reader: ByteReader, header: EventHeader): BinlogEvent {
+export function decodeRotate(
+  reader: ByteReader,
+  header: EventHeader,
+): Extract<BinlogEvent, { kind: 'rotate' }> {
   const offset = reader.safeU64();
   return { kind: 'rotate', header, offset, file: reader.rest().toString('utf8') };
 }

@@ -6,6 +6,8 @@ export const DUMP_FLAG = {
   nonBlocking: 0x01,
   /** MariaDB: ANNOTATE_ROWS events too. Without it they are left out, and offsets show gaps. */
   annotateRows: 0x02,
+  /** MySQL since 8.0.26: heartbeats with 64-bit offsets. The same bit, and harmless where it is not known. */
+  heartbeatV2: 0x02,
   /** COM_BINLOG_DUMP_GTID: a GTID set follows. */
   throughGtid: 0x04,
 } as const;

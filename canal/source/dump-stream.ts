@@ -20,8 +20,11 @@ export interface RawEvent {
   readonly kind: 'event';
   /** With the CRC32 as found; it has been verified. */
   readonly header: EventHeader;
-  /** What follows the 19-byte header, without the checksum. A view of a larger buffer: who keeps a few bytes for long, copies them. */
-  readonly body: Buffer;
+  /**
+   * The whole event with header and checksum, for `EventDecoder.decodeVerified`. A view of a larger buffer: who keeps a
+   * few bytes for long, copies them.
+   */
+  readonly bytes: Buffer;
   /** The file the event is in; for an artificial ROTATE the file it announces. */
   readonly file: string;
   /** First byte of the event in `file`. Artificial events (ROTATE and FORMAT_DESCRIPTION at connect, heartbeats) take no place: start = end. */

@@ -14,6 +14,7 @@ import { DUMP_FLAG, encodeBinlogDump } from '../protocol/com-binlog-dump.ts';
 import { encodeBinlogDumpGtid } from '../protocol/com-binlog-dump-gtid.ts';
 import type { PacketChannel } from '../protocol/packet-channel.ts';
 import { ServerConnection, type ServerEndpoint } from '../protocol/server-connection.ts';
+import { announceAbilities, eventLengthHint, FIRST_OFFSET, MAX_COMMAND_OFFSET } from './dump-session.ts';
 import type { DumpStream, RawEvent } from './dump-stream.ts';
 import { RawEventReader } from './raw-event-reader.ts';
 
@@ -37,8 +38,6 @@ export interface OpenDumpOptions {
 const SILENT_PERIODS = 3;
 const TICKS_PER_PERIOD = 2;
 const NET_WRITE_TIMEOUT_S = 86_400;
-const MAX_COMMAND_OFFSET = 0xffff_ffff;
-const FIRST_OFFSET = 4;
 /** What `SHOW REPLICAS` shows as our host; by this the source check tells another Holt from a stranger. */
 export const REPLICA_HOST = 'holt';
 
@@ -67,21 +66,13 @@ export async function openDump(options: OpenDumpOptions, signal: AbortSignal): P
   }
 }
 
-/** The length field of an event's header, plus the packet's status byte. */
-export function eventLengthHint(head: Buffer): number | null {
-  return head[0] === 0 && head.length >= 14 ? head.readUInt32LE(10) + 1 : null;
-}
-
 /** Stable and of our own, so that a newer dump of ours, also from another node, replaces the older and no stranger's. */
 function replicaUuid(serverId: number): string {
   const hex = createHash('sha256').update(`holt replica ${serverId}`).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 
-/**
- * Session settings have an old and a new name each; a server ignores user variables that it does not know.
- * The checksum variable says that we understand what the server now writes; older files may differ, and say so.
- */
+/** Session settings have an old and a new name each; a server does not mind user variables that it does not know. */
 async function start(connection: ServerConnection, options: OpenDumpOptions): Promise<DumpStream> {
   const heartbeatMs = options.heartbeatMs ?? 1_000;
   const heartbeatNs = Math.round(heartbeatMs * 1_000_000);
@@ -89,12 +80,11 @@ async function start(connection: ServerConnection, options: OpenDumpOptions): Pr
   // A source that waits for us, perhaps for hours, must not take us for dead: it would only have to send all again.
   await connection.query(`SET SESSION net_write_timeout = ${NET_WRITE_TIMEOUT_S}`);
   await connection.query(
-    `SET @master_heartbeat_period = ${heartbeatNs}, @source_heartbeat_period = ${heartbeatNs}, @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum, @slave_uuid = '${uuid}', @replica_uuid = '${uuid}'`,
+    `SET @master_heartbeat_period = ${heartbeatNs}, @source_heartbeat_period = ${heartbeatNs}, @slave_uuid = '${uuid}', @replica_uuid = '${uuid}'`,
   );
-  const answer = await connection.query('SELECT @@global.binlog_checksum');
-  const checksum = answer.rows[0]?.[0]?.toString('latin1').toUpperCase() === 'CRC32' ? 'crc32' : 'none';
+  const checksum = await announceAbilities(connection);
   const form = formOf(options.start);
-  if (connection.handshake.flavour === 'mariadb') await prepareMariadb(connection, options.start);
+  if (form === 'mariadb') await announceGtids(connection, options.start);
   await connection.registerReplica({ serverId: options.serverId, host: REPLICA_HOST });
   const { command, skipTo } = dumpCommand(options);
   const channel = connection.startDump(command);
@@ -114,13 +104,10 @@ async function start(connection: ServerConnection, options: OpenDumpOptions): Pr
 }
 
 /**
- * Capability 4 asks for MariaDB's own events as they are. Strict mode makes the server refuse a GTID that it has not, even where it
- * has later ones: such a position is of another history.
+ * Strict mode makes the server refuse a GTID that it has not, even where it has later ones: such a position is of another history.
  * Source: https://mariadb.com/kb/en/5-slave-registration/.
  */
-async function prepareMariadb(connection: ServerConnection, start: PositionText): Promise<void> {
-  await connection.query('SET @mariadb_slave_capability = 4');
-  if (formOf(start) !== 'mariadb') return;
+async function announceGtids(connection: ServerConnection, start: PositionText): Promise<void> {
   const state = mariadbPositionOf(start).toString();
   await connection.query(
     `SET @slave_connect_state = '${state}', @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0`,
@@ -136,7 +123,11 @@ function dumpCommand(options: OpenDumpOptions): {
   switch (form) {
     case 'mysql':
       return {
-        command: encodeBinlogDumpGtid({ serverId, flags: 0, executed: gtidSetOf(start).encode() }),
+        command: encodeBinlogDumpGtid({
+          serverId,
+          flags: DUMP_FLAG.heartbeatV2,
+          executed: gtidSetOf(start).encode(),
+        }),
         skipTo: null,
       };
     case 'mariadb':
@@ -187,6 +178,11 @@ const PREAMBLE: ReadonlySet<number> = new Set([
   EVENT_CODE.mariadbBinlogCheckpoint,
 ]);
 
+/** True for what a new connection begins with, whether or not the server goes on with what was asked for. */
+export function isPreamble(event: RawEvent): boolean {
+  return PREAMBLE.has(event.header.typeCode);
+}
+
 class BinlogDump implements DumpStream {
   readonly #channel: PacketChannel;
   readonly #reader: RawEventReader;
@@ -230,7 +226,7 @@ class BinlogDump implements DumpStream {
     try {
       const event = this.#reader.next();
       if (event !== null) {
-        if (!this.#started && !PREAMBLE.has(event.header.typeCode)) this.#started = true;
+        if (!this.#started && !isPreamble(event)) this.#started = true;
         return event;
       }
     } catch (error) {

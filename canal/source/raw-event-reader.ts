@@ -1,5 +1,6 @@
 import { HoltError } from '../../lib/errors.ts';
 import type { BinlogCoordinates } from '../../model/position.ts';
+import { ByteReader } from '../event/byte-reader.ts';
 import type { EventHeader } from '../event/event.ts';
 import { EVENT_CODE, eventName } from '../event/event-code.ts';
 import {
@@ -9,6 +10,7 @@ import {
   readEventHeader,
   verifyChecksum,
 } from '../event/header.ts';
+import { decodeRotate } from '../event/rotate.ts';
 import type { PacketChannel } from '../protocol/packet-channel.ts';
 import { protocolError } from '../protocol/protocol.ts';
 import { decodeErr, isEof, isErr } from '../protocol/reply.ts';
@@ -87,13 +89,10 @@ export class RawEventReader {
 
   #read(bytes: Buffer): RawEvent {
     try {
-      const typeCode = bytes[4] ?? 0;
-      const isFormat = typeCode === EVENT_CODE.formatDescription;
-      if (isFormat) this.#checksum = checksumOf(bytes);
+      if (bytes[4] === EVENT_CODE.formatDescription) this.#checksum = checksumOf(bytes);
       const crc = this.#checksum === 'crc32' ? verifyChecksum(bytes) : null;
       const header = readEventHeader(bytes, crc);
-      const trailer = crc !== null || isFormat ? CHECKSUM_BYTES : 0;
-      return this.#place(header, bytes.subarray(HEADER_BYTES, bytes.length - trailer));
+      return header.typeCode === EVENT_CODE.rotate ? this.#rotate(header, bytes) : this.#place(header, bytes);
     } catch (error) {
       if (!(error instanceof HoltError)) throw error;
       // A damaged packet may come whole the next time; where the log itself is damaged, the owner sees it repeat.
@@ -106,35 +105,33 @@ export class RawEventReader {
     }
   }
 
-  #place(header: EventHeader, body: Buffer): RawEvent {
-    if (header.typeCode === EVENT_CODE.rotate) return this.#rotate(header, body);
+  #place(header: EventHeader, bytes: Buffer): RawEvent {
     const file = this.#file;
     if (file === null)
       throw protocolError(
         `the dump begins with ${eventName(header.typeCode) ?? header.typeCode}, not with ROTATE`,
       );
     if (!this.#takesPlace(header)) {
-      return { kind: 'event', header, body, file, start: this.#offset, end: this.#offset };
+      this.#follow(header);
+      return { kind: 'event', header, bytes, file, start: this.#offset, end: this.#offset };
     }
     const end = this.#endOf(header);
     this.#offset = end;
-    return { kind: 'event', header, body, file, start: end - header.eventLength, end };
+    return { kind: 'event', header, bytes, file, start: end - header.eventLength, end };
   }
 
-  /** `u64 offset · file name`: of the next file where it stands in the log, of the present one where it is made up. */
-  #rotate(header: EventHeader, body: Buffer): RawEvent {
-    if (body.length < 9) throw protocolError(`a ROTATE event of ${body.length} bytes`);
-    const offset = Number(body.readBigUInt64LE(0));
-    const file = body.toString('utf8', 8);
-    if (!Number.isSafeInteger(offset)) throw protocolError(`a ROTATE event to offset ${offset}`);
+  /** Names the next file where it stands in the log, the present one where it is made up. */
+  #rotate(header: EventHeader, bytes: Buffer): RawEvent {
+    const body = bytes.subarray(HEADER_BYTES, header.crc32 === null ? bytes.length : -CHECKSUM_BYTES);
+    const rotate = decodeRotate(new ByteReader(body, 'rotate'), header);
     const from = this.#file;
     const isReal = from !== null && this.#takesPlace(header);
-    const end = isReal ? this.#endOf(header) : offset;
-    this.#file = file;
-    this.#offset = offset;
+    const end = isReal ? this.#endOf(header) : rotate.offset;
+    this.#file = rotate.file;
+    this.#offset = rotate.offset;
     return isReal
-      ? { kind: 'event', header, body, file: from, start: end - header.eventLength, end }
-      : { kind: 'event', header, body, file, start: offset, end: offset };
+      ? { kind: 'event', header, bytes, file: from, start: end - header.eventLength, end }
+      : { kind: 'event', header, bytes, file: rotate.file, start: rotate.offset, end: rotate.offset };
   }
 
   #takesPlace(header: EventHeader): boolean {
@@ -147,6 +144,18 @@ export class RawEventReader {
         // 0 is what made-up events say, and also what one says that ends at a multiple of 4 GiB.
         return header.logPos !== 0 || (this.#offset + header.eventLength) % WRAP === 0;
     }
+  }
+
+  /** Heartbeats, and MariaDB's made-up GTID list, name a place: how far the server has sent, or passed over what we have. */
+  #follow(header: EventHeader): void {
+    if (header.logPos === 0 || header.typeCode === EVENT_CODE.formatDescription) return;
+    const gap = (((header.logPos - this.#offset) % WRAP) + WRAP) % WRAP;
+    if (gap === 0) return;
+    if (this.#contiguous)
+      throw protocolError(
+        `the source has sent up to ${header.logPos}, and ${this.#offset % WRAP} has come: events are missing`,
+      );
+    if (gap < WRAP / 2) this.#offset += gap;
   }
 
   #endOf(header: EventHeader): number {
