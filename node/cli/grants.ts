@@ -1,0 +1,47 @@
+/** The exact grants an account of Holt needs, by what its data source is used for. */
+import type { DataSourceConfig, HoltConfig } from '../../model/config.ts';
+
+/** Statements with comments; the flavour-specific ones say which server they are for. */
+export function grantStatements(config: HoltConfig, source: DataSourceConfig): string[] {
+  const user = `'${source.user.replaceAll("'", "''")}'@'%'`;
+  const asSource = config.pipelines.filter((one) => one.source === source.name);
+  const asTarget = config.pipelines.filter((one) => one.target === source.name);
+  const lines = [`-- ${source.name} (${source.host}:${source.port})`];
+  if (asSource.length > 0) {
+    lines.push(
+      `GRANT REPLICATION SLAVE ON *.* TO ${user}; -- to follow the binlog`,
+      `GRANT REPLICATION CLIENT ON *.* TO ${user}; -- to see positions; on MariaDB this is BINLOG MONITOR`,
+    );
+    for (const schema of schemasOf(asSource.flatMap((one) => one.tables.include)))
+      lines.push(`GRANT SELECT ON ${quoteSchema(schema)}.* TO ${user}; -- to know columns, and to verify`);
+  }
+  if (asTarget.length > 0) {
+    const schemas = asTarget.flatMap((one) => [
+      ...one.tables.include.filter(
+        (pattern) => !one.rules.some((rule) => rule.match === pattern && rule.to.schema !== null),
+      ),
+      ...one.rules.flatMap((rule) => (rule.to.schema === null ? [] : [`${rule.to.schema}.*`])),
+    ]);
+    for (const schema of schemasOf(schemas))
+      lines.push(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${quoteSchema(schema)}.* TO ${user}; -- to apply`);
+    lines.push(
+      `GRANT PROCESS ON *.* TO ${user}; -- to wait until a killed session has gone`,
+      `GRANT CONNECTION_ADMIN ON *.* TO ${user}; -- MySQL 8 and later: only if sessions of another account must be ended`,
+    );
+  }
+  lines.push(`GRANT ALL PRIVILEGES ON \`holt\`.* TO ${user}; -- Holt's own tables`);
+  return lines;
+}
+
+function schemasOf(patterns: readonly string[]): string[] {
+  return [...new Set(patterns.map((pattern) => pattern.slice(0, pattern.indexOf('.'))))];
+}
+
+/** In a GRANT, `_` and `%` are wildcards: a name has them escaped, Holt's own wildcards become them. */
+function quoteSchema(pattern: string): string {
+  const escaped = pattern
+    .replace(/([_%])/g, '\\$1')
+    .replaceAll('*', '%')
+    .replaceAll('?', '_');
+  return `\`${escaped.replaceAll('`', '``')}\``;
+}
