@@ -159,6 +159,32 @@ export const ERROR_CODES = {
     remedy:
       "Set binlog_row_value_options = '' at the source, or start behind the event from a fresh copy of the table.",
   },
+  HOLT_TRANSACTION_MALFORMED: {
+    what: 'The events of a transaction come in an order that no server writes, or reading began inside a transaction.',
+    remedy: 'Set the position to the beginning or the end of a transaction; if it was, report this.',
+  },
+  HOLT_TRANSACTION_UNDO_IN_PARTS: {
+    what: 'The log takes back rows of a large transaction of which parts have already been handed on.',
+    remedy: 'Raise batch.partBytes of the pipeline above the size of this transaction, then resume it.',
+  },
+  HOLT_SCHEMA_MISMATCH: {
+    what: 'A table of the source has changed since the rows at this position were logged, and the log does not say what its columns were called.',
+    remedy:
+      'Set binlog_row_metadata = FULL at the source; for what is already logged, set the position behind the change and copy or repair the table.',
+  },
+  HOLT_SCHEMA_UNREADABLE: {
+    what: "The columns of a source's table cannot be read, and the log does not say what they are called.",
+    remedy:
+      'Grant SELECT on the table to the account of the data source; the message says what the server answered.',
+  },
+  HOLT_SOURCE_INTERRUPTED: {
+    what: 'The link to the source was lost in the middle of a transaction of which parts have already been handed on.',
+    remedy: 'Nothing: Holt rewinds to the checkpoint and reads the transaction again.',
+  },
+  HOLT_POSITION_FORM: {
+    what: 'A transaction of the source cannot be expressed in the form of the position: GTIDs were turned on or off.',
+    remedy: 'Let all sites agree on gtid_mode, then set the position in its new form.',
+  },
 
   // select, extract, transform
   HOLT_ROW_FILTER_COLUMN: {
@@ -173,6 +199,40 @@ export const ERROR_CODES = {
   HOLT_PROCESSOR_FAILED: {
     what: 'A user processor threw, or returned what is no row.',
     remedy: 'Correct the module named, restart the nodes, and resume; the pipeline stands before the batch.',
+  },
+  HOLT_TABLE_PATTERN_INVALID: {
+    what: 'A table pattern is not of the form schema.table.',
+    remedy: 'Write schema.table with * and ? as wildcards; quote names that have a dot, * or ? with `.',
+  },
+  HOLT_DDL_ON_REPLICATED_TABLE: {
+    what: 'The definition of a replicated table was changed at the source, and DDL is not replicated.',
+    remedy:
+      'Run the statement, adapted, at the target; then set the position to the one behind it that the message names, and resume.',
+  },
+  HOLT_STATEMENT_FORMAT: {
+    what: 'A change that may concern replicated tables is in the log as a statement, not as rows.',
+    remedy:
+      'Keep sessions from setting binlog_format; bring the tables to the same state, set the position behind the statement, and resume.',
+  },
+  HOLT_XA_UNSUPPORTED: {
+    what: 'A two-phase XA transaction may concern replicated tables, which this version does not carry.',
+    remedy:
+      'Bring the tables to the same state, set the position behind it, and resume; use one-phase commits.',
+  },
+  HOLT_LOAD_DATA_STATEMENT: {
+    what: 'A LOAD DATA that may concern replicated tables is in the log as a statement, not as rows.',
+    remedy:
+      'Keep sessions from setting binlog_format; repair the table, set the position behind it, and resume.',
+  },
+  HOLT_SOURCE_INCIDENT: {
+    what: 'The source logged an incident: changes may be missing from its log.',
+    remedy:
+      "Look into the source's error log, compare the tables (holt verify), repair them, set the position behind the incident, and resume.",
+  },
+  HOLT_MARK_GAP: {
+    what: "The loop marks that Holt leaves at this source have a gap: part of Holt's own schema is kept from the log.",
+    remedy:
+      'Take holt out of binlog-ignore-db and of every filter, and do not truncate its tables; then resume. Changes could go round in circles.',
   },
   HOLT_MAPPING_COLUMN_MISSING: {
     what: 'A table rule names a column that the table does not have.',

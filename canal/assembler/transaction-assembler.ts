@@ -1,0 +1,446 @@
+/**
+ * Events in, whole transactions out.
+ *
+ *     MySQL     GTID|ANONYMOUS_GTID  BEGIN … XID|COMMIT|ROLLBACK        GTID  statement
+ *               GTID  XA START … XA END  XA_PREPARE                     GTID  XA COMMIT|XA ROLLBACK
+ *               GTID  TRANSACTION_PAYLOAD ( BEGIN … XID )
+ *     5.6       BEGIN … XID|COMMIT|ROLLBACK                             statement
+ *     MariaDB   GTID … XID|COMMIT|ROLLBACK        GTID(standalone) statement
+ *               GTID(prepared) … XA_PREPARE       GTID(completed) XA COMMIT|XA ROLLBACK
+ *               GTID(START ALTER) statement, later GTID(COMMIT ALTER|ROLLBACK ALTER) statement
+ *
+ * Pure and synchronous: coordinates come with each event, shapes from a lookup that must already know them (see
+ * `canal/schema`). Holds at most `partBytes` of rows and a little more: a larger transaction leaves in parts before its
+ * COMMIT is seen.
+ */
+import { HoltError } from '../../lib/errors.ts';
+import { CHECKPOINT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
+import type { LastEvent } from '../../model/position.ts';
+import { ROW_FLAG } from '../../model/rows.ts';
+import type {
+  LoadMark,
+  SourceItem,
+  SourceRows,
+  SourceStatement,
+  StatementNature,
+  TransactionGtid,
+} from '../../model/source-item.ts';
+import type { TableShape } from '../../model/table-shape.ts';
+import type { BinlogEvent, EventHeader, TableMap } from '../event/event.ts';
+import { parseQueryStatus } from '../event/query-status.ts';
+import { BitmapKeeper, RowSlab } from './row-slab.ts';
+import { queryVerb, xidOf } from './statement.ts';
+
+type EventOf<K extends BinlogEvent['kind']> = Extract<BinlogEvent, { kind: K }>;
+
+/** Where an event stands: those of a RawEvent. */
+export interface EventPlace {
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface AssemblerOptions {
+  /** The shape of a table whose rows are wanted; null for one nobody wants. Must know every map by the time it is pushed. */
+  readonly shapeOf: (map: TableMap) => TableShape | null;
+  /** Number of rows in a rows event's images. */
+  readonly countRows: (shape: TableShape, event: EventOf<'rows'>) => number;
+  /** Reads the loop mark from a change of `holt.checkpoint`; null when seq did not change. */
+  readonly readMark: (rows: SourceRows) => LoadMark | null;
+  /** Rows of a transaction beyond this many bytes leave as a part. */
+  readonly partBytes: number;
+  /** Called for each item, in order, from within `push`. */
+  readonly emit: (item: SourceItem) => void;
+}
+
+/** Memory of the objects around an item and around a rows event, roughly; so that many small ones count for what they hold. */
+const ITEM_BYTES = 400;
+const ROWS_BYTES = 250;
+
+/** The table id of the row event without rows that only says "end of statement". */
+const DUMMY_TABLE_IDS = new Set([0x00ff_ffff, 0xffff_ffff, 0xffff_ffff_ffff]);
+
+interface Savepoint {
+  readonly name: string;
+  /** Rows of the present part when it was set. */
+  readonly rows: number;
+  /** Parts handed out when it was set. */
+  readonly parts: number;
+}
+
+interface OpenTransaction {
+  readonly gtid: TransactionGtid | null;
+  readonly startFile: string;
+  readonly startOffset: number;
+  /** From the GTID event; null where the server does not log it. */
+  readonly commitUs: number | null;
+  /** `single`: one statement is all, and ends it. `group`: ends with XID, COMMIT, ROLLBACK or XA_PREPARE. */
+  form: 'single' | 'group';
+  readonly alter: EventOf<'mariadb-gtid'>['alter'];
+  /** Its rows wait for an XA COMMIT, as far as is known yet. */
+  xa: boolean;
+  rows: SourceRows[];
+  statements: SourceStatement[];
+  savepoints: Savepoint[];
+  bytes: number;
+  /** Parts handed out. */
+  parts: number;
+  /** Until the first row event of the transaction was seen. */
+  fresh: boolean;
+  mark: LoadMark | null;
+}
+
+export class TransactionAssembler {
+  readonly #options: AssemblerOptions;
+  readonly #slab = new RowSlab();
+  readonly #before = new BitmapKeeper();
+  readonly #after = new BitmapKeeper();
+  /** Of the open transaction: null is a table nobody wants. */
+  readonly #tables = new Map<number, TableShape | null>();
+  #open: OpenTransaction | null = null;
+
+  constructor(options: AssemblerOptions) {
+    this.#options = options;
+  }
+
+  /** True between the first event of a transaction and its last. */
+  get isOpen(): boolean {
+    return this.#open !== null;
+  }
+
+  /**
+   * Takes the next event of the log.
+   * @throws HOLT_TRANSACTION_MALFORMED when the order of events is none that a server writes,
+   *   HOLT_TRANSACTION_UNDO_IN_PARTS when rows already handed out are rolled back.
+   */
+  push(event: BinlogEvent, place: EventPlace): void {
+    this.#take(event, place, event.header);
+  }
+
+  /** The connection was replaced: what is unfinished comes again from its first event. */
+  interrupted(): void {
+    this.#drop();
+  }
+
+  /** `outer` is the header of the event as it stands in the file: that of the payload event for what is inside one. */
+  #take(event: BinlogEvent, place: EventPlace, outer: EventHeader): void {
+    switch (event.kind) {
+      case 'rows':
+        this.#rows(event, place, outer);
+        return;
+      case 'table-map':
+        this.#inTransaction(event, place);
+        this.#tables.set(event.map.tableId, this.#options.shapeOf(event.map));
+        return;
+      case 'gtid':
+        this.#begin(event.gtid, place, event.immediateCommitUs, 'single', 'none');
+        return;
+      case 'mariadb-gtid':
+        this.#begin(event.gtid, place, null, event.standalone ? 'single' : 'group', event.alter);
+        if (event.preparedXa && this.#open !== null) this.#open.xa = true;
+        return;
+      case 'query':
+        this.#query(event, place, outer);
+        return;
+      case 'xid':
+        this.#inTransaction(event, place);
+        this.#close(place, outer);
+        return;
+      case 'xa-prepare': {
+        const open = this.#inTransaction(event, place);
+        if (event.onePhase) open.statements = open.statements.filter((one) => one.nature !== 'xa');
+        else this.#addXa(open, `XA PREPARE ${xidOf(event.formatId, event.gtrid, event.bqual)}`);
+        this.#close(place, outer);
+        return;
+      }
+      case 'transaction-payload':
+        for (const inner of event.events) this.#take(inner, place, outer);
+        return;
+      case 'load-data':
+        // The last of its events carries the statement; those before only the file's bytes.
+        if (event.sql !== null) {
+          const open = this.#open;
+          const statement = plainStatement('load-data', event.sql);
+          if (open !== null && open.form === 'group') open.statements.push(statement);
+          else this.#emitStatement(statement, place, outer);
+        } else this.#open ??= begun(null, place, null, 'single', 'none');
+        return;
+      case 'incident':
+        // Stands alone, or in front of what is lost: whatever is open, the log itself says that it is incomplete.
+        this.#emitStatement(plainStatement('incident', Buffer.from(event.message, 'utf8')), place, outer);
+        return;
+      case 'format-description':
+        // One made up for this connection says nothing; one in the file ends the file before, and what that left open
+        // the server has rolled back when it recovered.
+        if (place.start !== place.end) this.#drop();
+        return;
+      case 'statement-context':
+        // INTVAR, RAND, USER_VAR stand before the statement they belong to, which decides.
+        this.#open ??= begun(null, place, null, 'single', 'none');
+        return;
+      case 'rotate':
+      case 'stop':
+      case 'mariadb-gtid-list':
+      case 'previous-gtids':
+      case 'rows-query':
+      case 'heartbeat':
+      case 'ignored':
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  #begin(
+    gtid: TransactionGtid | null,
+    place: EventPlace,
+    commitUs: number | null,
+    form: OpenTransaction['form'],
+    alter: OpenTransaction['alter'],
+  ): void {
+    if (this.#open !== null) throw malformed('a transaction begins inside another', place);
+    this.#open = begun(gtid, place, commitUs, form, alter);
+  }
+
+  #query(event: EventOf<'query'>, place: EventPlace, outer: EventHeader): void {
+    const verb = queryVerb(event.sql);
+    switch (verb.kind) {
+      case 'begin':
+      case 'xa-start': {
+        this.#open ??= begun(null, place, null, 'single', 'none');
+        this.#open.form = 'group';
+        if (verb.kind === 'xa-start') this.#open.xa = true;
+        return;
+      }
+      case 'commit':
+        this.#inTransaction(event, place);
+        this.#close(place, outer);
+        return;
+      case 'rollback': {
+        const open = this.#inTransaction(event, place);
+        if (open.parts > 0) throw undoInParts(open, 'ROLLBACK', place);
+        open.rows = [];
+        open.mark = null;
+        this.#close(place, outer);
+        return;
+      }
+      case 'savepoint': {
+        const open = this.#inTransaction(event, place);
+        open.savepoints = open.savepoints.filter((one) => one.name !== verb.name);
+        open.savepoints.push({ name: verb.name, rows: open.rows.length, parts: open.parts });
+        return;
+      }
+      case 'rollback-to':
+        this.#rollbackTo(this.#inTransaction(event, place), verb.name, place);
+        return;
+      case 'release-savepoint':
+      case 'xa-end':
+        return;
+      case 'xa-commit':
+      case 'xa-rollback':
+        this.#emitStatement(statementOf(event, 'xa'), place, outer);
+        return;
+      case 'other':
+        this.#statement(statementOf(event, verb.nature), place, outer);
+        return;
+      default:
+        verb satisfies never;
+    }
+  }
+
+  #statement(statement: SourceStatement, place: EventPlace, outer: EventHeader): void {
+    const open = this.#open;
+    if (open !== null && open.form === 'group') {
+      open.statements.push(statement);
+      open.bytes += statement.sql.length + ROWS_BYTES;
+      return;
+    }
+    // A two-phase ALTER counts when it is committed; that event has the whole statement again.
+    if (open?.alter === 'start' || open?.alter === 'rollback') this.#close(place, outer);
+    else this.#emitStatement(statement, place, outer);
+  }
+
+  /**
+   * Undoes rows back to a savepoint. The log has this statement only when the transaction also did something that cannot be rolled back;
+   * its rows are of transactional tables all the same: those of others are written to the log at once, apart from it.
+   */
+  #rollbackTo(open: OpenTransaction, name: string, place: EventPlace): void {
+    const index = open.savepoints.findIndex((one) => one.name === name);
+    const savepoint = open.savepoints[index];
+    if (savepoint === undefined) throw malformed('ROLLBACK TO an unknown savepoint', place);
+    if (savepoint.parts !== open.parts) throw undoInParts(open, 'ROLLBACK TO SAVEPOINT', place);
+    open.rows.length = savepoint.rows;
+    open.savepoints.length = index + 1;
+  }
+
+  #rows(event: EventOf<'rows'>, place: EventPlace, outer: EventHeader): void {
+    const open = this.#inTransaction(event, place);
+    const shape = this.#tables.get(event.tableId);
+    if (shape === undefined) {
+      if (DUMMY_TABLE_IDS.has(event.tableId)) return;
+      throw malformed(`rows of table id ${event.tableId} without a table map`, place);
+    }
+    const first = open.fresh;
+    open.fresh = false;
+    if (shape === null) return;
+    const rows: SourceRows = {
+      shape,
+      op: event.op,
+      flags: event.partialJson ? event.flags | ROW_FLAG.partialJson : event.flags,
+      before: this.#before.keep(event.before),
+      after: this.#after.keep(event.after),
+      rows: this.#options.countRows(shape, event),
+      data: this.#slab.keep(event.data),
+    };
+    if (first && shape.schema === HOLT_SCHEMA && shape.table === CHECKPOINT_TABLE)
+      open.mark = this.#options.readMark(rows);
+    open.rows.push(rows);
+    open.bytes += event.data.length + ROWS_BYTES;
+    if (open.bytes >= this.#options.partBytes) this.#part(open, place, outer);
+  }
+
+  #part(open: OpenTransaction, place: EventPlace, outer: EventHeader): void {
+    // Whether rows of an XA transaction count is not known before its end: named, so that they are not taken for committed.
+    if (open.xa) this.#addXa(open, 'XA START');
+    this.#options.emit(this.#item(open, place, outer, false));
+    open.parts += 1;
+    open.rows = [];
+    open.statements = [];
+    open.bytes = ITEM_BYTES;
+  }
+
+  #close(place: EventPlace, outer: EventHeader): void {
+    const open = this.#inTransaction(null, place);
+    this.#options.emit(this.#item(open, place, outer, true));
+    this.#end();
+  }
+
+  #item(
+    open: OpenTransaction,
+    place: EventPlace,
+    outer: EventHeader,
+    lastPart: boolean,
+  ): Extract<SourceItem, { kind: 'rows' }> {
+    return {
+      kind: 'rows',
+      gtid: open.gtid,
+      start: { file: open.startFile, offset: open.startOffset },
+      end: { file: place.file, offset: place.end },
+      lastEvent: lastEventOf(outer),
+      commitUs: open.commitUs ?? outer.timestamp * 1_000_000,
+      commitIsExact: open.commitUs !== null,
+      bytes: open.bytes,
+      part: open.parts,
+      lastPart,
+      mark: open.mark,
+      rows: open.rows,
+      statements: open.statements,
+    };
+  }
+
+  /** A statement that is a transaction of its own. */
+  #emitStatement(statement: SourceStatement, place: EventPlace, outer: EventHeader): void {
+    const open = this.#open ?? begun(null, place, null, 'single', 'none');
+    if (open.parts > 0) this.#options.emit({ kind: 'interrupted', bytes: ITEM_BYTES });
+    this.#options.emit({
+      kind: 'statement',
+      gtid: open.gtid,
+      start: { file: open.startFile, offset: open.startOffset },
+      end: { file: place.file, offset: place.end },
+      lastEvent: lastEventOf(outer),
+      commitUs: open.commitUs ?? outer.timestamp * 1_000_000,
+      commitIsExact: open.commitUs !== null,
+      bytes: ITEM_BYTES + statement.sql.length,
+      ...statement,
+    });
+    this.#end();
+  }
+
+  #addXa(open: OpenTransaction, sql: string): void {
+    open.statements.push(plainStatement('xa', Buffer.from(sql, 'latin1')));
+  }
+
+  /** Forgets what is open; says so where parts of it are out. */
+  #drop(): void {
+    if (this.#open !== null && this.#open.parts > 0)
+      this.#options.emit({ kind: 'interrupted', bytes: ITEM_BYTES });
+    this.#end();
+  }
+
+  #end(): void {
+    this.#open = null;
+    this.#tables.clear();
+  }
+
+  #inTransaction(event: BinlogEvent | null, place: EventPlace): OpenTransaction {
+    if (this.#open === null)
+      throw malformed(`${event?.kind ?? 'an end'} outside a transaction: the start is inside one`, place);
+    return this.#open;
+  }
+}
+
+function begun(
+  gtid: TransactionGtid | null,
+  place: EventPlace,
+  commitUs: number | null,
+  form: OpenTransaction['form'],
+  alter: OpenTransaction['alter'],
+): OpenTransaction {
+  return {
+    gtid,
+    startFile: place.file,
+    startOffset: place.start,
+    commitUs,
+    form,
+    alter,
+    xa: false,
+    rows: [],
+    statements: [],
+    savepoints: [],
+    bytes: ITEM_BYTES,
+    parts: 0,
+    fresh: true,
+    mark: null,
+  };
+}
+
+function lastEventOf(header: EventHeader): LastEvent {
+  return { timestamp: header.timestamp, crc32: header.crc32, length: header.eventLength };
+}
+
+function statementOf(event: EventOf<'query'>, nature: StatementNature): SourceStatement {
+  const status = parseQueryStatus(event.statusVars);
+  return {
+    schema: event.schema,
+    // The event's buffer is a view of what came from the network.
+    sql: Buffer.from(event.sql),
+    threadId: event.threadId,
+    nature,
+    sqlMode: status.sqlMode ?? null,
+    charset: status.charset?.client ?? null,
+  };
+}
+
+function plainStatement(nature: StatementNature, sql: Buffer): SourceStatement {
+  return { schema: '', sql: Buffer.from(sql), threadId: 0, nature, sqlMode: null, charset: null };
+}
+
+function malformed(what: string, place: EventPlace): HoltError {
+  return new HoltError('HOLT_TRANSACTION_MALFORMED', `${place.file}:${place.start}: ${what}`, {
+    disposition: 'pause',
+    remedy: 'Set the position to the beginning or the end of a transaction; if it was, report this.',
+    facts: { file: place.file, offset: place.start },
+  });
+}
+
+function undoInParts(open: OpenTransaction, what: string, place: EventPlace): HoltError {
+  return new HoltError(
+    'HOLT_TRANSACTION_UNDO_IN_PARTS',
+    `${place.file}:${place.start}: ${what} takes back rows of a large transaction of which ${open.parts} parts have been handed out`,
+    {
+      disposition: 'pause',
+      remedy: 'Raise batch.partBytes above the size of this transaction, then resume the pipeline.',
+      facts: { file: place.file, offset: place.start, parts: open.parts },
+    },
+  );
+}

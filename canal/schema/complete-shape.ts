@@ -1,0 +1,156 @@
+/**
+ * A table map and what is known of the table now, made into the shape that travels with its rows.
+ *
+ * The log is the first truth: names, signedness, collations and key that the event carries (`binlog_row_metadata`) are
+ * taken from it. What it lacks comes from the table as it is now, and only if that still fits the event in number, types,
+ * lengths and nullability of columns: otherwise the table has been altered since, and nobody can say which value
+ * belongs to which column.
+ */
+import { HoltError } from '../../lib/errors.ts';
+import { HOLT_SCHEMA } from '../../model/holt-tables.ts';
+import { bitmapHas } from '../../model/rows.ts';
+import type { ColumnShape, TableShape } from '../../model/table-shape.ts';
+import type { TableMap } from '../event/event.ts';
+import { describeLogged, fitsDeclared } from './declared-type.ts';
+import type { ColumnFacts, TableFacts } from './table-facts.ts';
+
+const INTEGER_TYPES = new Set([1, 2, 3, 8, 9]);
+const TEXT_TYPES = new Set([15, 252, 253, 254]);
+const BINARY_COLLATION = 63;
+
+export interface Completion {
+  readonly shape: TableShape;
+  /** Why rows of this shape must not be used: what stands in for names and key is a guess. Null for a good shape. */
+  readonly fault: HoltError | null;
+}
+
+/** `facts` is null when the table is not there, or not to be seen. */
+export function completeShape(map: TableMap, facts: TableFacts | null): Completion {
+  if (map.names !== null) return { shape: shapeByLog(map, map.names, facts), fault: null };
+  // Rows of Holt's own tables are read by the places of their columns, which never change (model/holt-tables.ts).
+  if (map.schema === HOLT_SCHEMA) return { shape: placeholder(map), fault: null };
+  const now = facts?.columns ?? [];
+  const fits =
+    facts !== null &&
+    now.length === map.columnCount &&
+    map.types.every((_, index) => columnFits(map, index, now[index]));
+  if (fits) return { shape: shapeByFacts(map, facts), fault: null };
+  return { shape: placeholder(map), fault: mismatch(map, facts) };
+}
+
+function shapeByFacts(map: TableMap, facts: TableFacts): TableShape {
+  const columns = map.types.map((_, index): ColumnShape => {
+    const fact = facts.columns[index];
+    return columnOf(map, index, fact?.name ?? `@${index + 1}`, fact ?? null);
+  });
+  const names = columns.map((column) => column.name);
+  return { schema: map.schema, table: map.table, columns, ...keyOf(map, names, facts) };
+}
+
+function shapeByLog(map: TableMap, names: readonly string[], facts: TableFacts | null): TableShape {
+  const byName = new Map(facts?.columns.map((column) => [column.name, column]));
+  const columns = names.map((name, index): ColumnShape => {
+    const fact = byName.get(name);
+    // A column of the same name that has become something else says nothing about what was logged.
+    const fits = fact !== undefined && columnFits(map, index, fact);
+    return columnOf(map, index, name, fits ? fact : null);
+  });
+  return { schema: map.schema, table: map.table, columns, ...keyOf(map, names, facts) };
+}
+
+function columnOf(map: TableMap, index: number, name: string, fact: ColumnFacts | null): ColumnShape {
+  const type = map.types[index] ?? 0;
+  const logged = map.collations?.[index] ?? 0;
+  return {
+    name,
+    type,
+    meta: map.metas[index] ?? 0,
+    nullable: bitmapHas(map.nullable, index),
+    unsigned: map.unsigned?.[index] ?? (fact !== null && /\b(?:unsigned|zerofill)\b/.test(fact.declared)),
+    collation: logged !== 0 ? logged : (fact?.collation ?? 0),
+    carrier: 'binlog',
+    declared: fact?.declared ?? null,
+  };
+}
+
+function keyOf(
+  map: TableMap,
+  names: readonly string[],
+  facts: TableFacts | null,
+): Pick<TableShape, 'key' | 'hasPrimaryKey'> {
+  if (map.primaryKey !== null && map.primaryKey.length > 0)
+    return { key: map.primaryKey, hasPrimaryKey: true };
+  const indexesOf = (columns: readonly string[]): readonly number[] | null => {
+    const indexes = columns.map((name) => names.indexOf(name));
+    return indexes.length === 0 || indexes.includes(-1) ? null : indexes;
+  };
+  // Where the log gives names it gives the primary key too, so none there means that there was none.
+  const primary = map.names === null && facts !== null ? indexesOf(facts.primaryKey) : null;
+  if (primary !== null) return { key: primary, hasPrimaryKey: true };
+  const unique = (facts?.uniqueKeys ?? [])
+    .filter((key) => !key.partial)
+    .toSorted((a, b) => a.columns.length - b.columns.length || (a.name < b.name ? -1 : 1));
+  for (const one of unique) {
+    const indexes = indexesOf(one.columns);
+    if (indexes?.every((index) => !bitmapHas(map.nullable, index)))
+      return { key: indexes, hasPrimaryKey: false };
+  }
+  return { key: [], hasPrimaryKey: false };
+}
+
+function columnFits(map: TableMap, index: number, fact: ColumnFacts | undefined): boolean {
+  if (fact === undefined) return false;
+  const type = map.types[index] ?? 0;
+  if (!fitsDeclared(fact, type, map.metas[index] ?? 0)) return false;
+  if (bitmapHas(map.nullable, index) !== fact.nullable) return false;
+  const unsigned = map.unsigned?.[index];
+  if (
+    unsigned !== undefined &&
+    INTEGER_TYPES.has(type) &&
+    unsigned !== /\b(?:unsigned|zerofill)\b/.test(fact.declared)
+  )
+    return false;
+  const collation = map.collations?.[index] ?? 0;
+  return !(TEXT_TYPES.has(type) && collation !== 0 && fact.collation !== 0 && collation !== fact.collation);
+}
+
+/** A shape by which rows can be counted and skipped, and nothing more. */
+function placeholder(map: TableMap): TableShape {
+  return {
+    schema: map.schema,
+    table: map.table,
+    columns: map.types.map((_, index) => columnOf(map, index, `@${index + 1}`, null)),
+    key: [],
+    hasPrimaryKey: false,
+  };
+}
+
+function mismatch(map: TableMap, facts: TableFacts | null): HoltError {
+  const table = `${map.schema}.${map.table}`;
+  const logged = map.types.map(
+    (type, index) =>
+      describeLogged(type, map.metas[index] ?? 0) + (bitmapHas(map.nullable, index) ? '' : ' not null'),
+  );
+  const remedy =
+    'Set binlog_row_metadata = FULL at the source; for what is already logged, set the position behind the change and copy or repair the table.';
+  if (facts === null)
+    return new HoltError(
+      'HOLT_SCHEMA_UNREADABLE',
+      `${table} has rows in the log and cannot be seen now: it was dropped or renamed, or the account may not SELECT from it; logged columns: ${logged.join(', ')}`,
+      { disposition: 'pause', remedy, facts: { table, logged } },
+    );
+  const now = facts.columns.map(
+    (column) => `${column.name} ${column.declared}${column.nullable ? '' : ' not null'}`,
+  );
+  return new HoltError(
+    'HOLT_SCHEMA_MISMATCH',
+    `${table} was altered since: the log has ${logged.length} columns (${logged.join(', ')}), the table now ${now.length} (${now.join(', ')})`,
+    { disposition: 'pause', remedy, facts: { table, logged, now } },
+  );
+}
+
+/** Whether the collation of a declared type is `binary` although INFORMATION_SCHEMA gives none. */
+export function collationOfDeclared(declared: string, collationId: number | undefined): number {
+  if (collationId !== undefined) return collationId;
+  return /^(?:var)?binary|^(?:tiny|medium|long)?blob/.test(declared) ? BINARY_COLLATION : 0;
+}

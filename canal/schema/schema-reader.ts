@@ -1,0 +1,116 @@
+import { collationOfDeclared } from './complete-shape.ts';
+import type { ColumnFacts, TableFacts, UniqueKeyFacts } from './table-facts.ts';
+
+/** Rows as text, in the order of the columns asked for. */
+export type SchemaQuery = (sql: string) => Promise<readonly (readonly (string | null)[])[]>;
+
+/**
+ * Reads what INFORMATION_SCHEMA says of a table over an ordinary connection. The session's sql_mode must not contain
+ * NO_BACKSLASH_ESCAPES or ANSI_QUOTES: names come from the log and are quoted as text.
+ */
+export class SchemaReader {
+  readonly #query: SchemaQuery;
+  #collations: Promise<ReadonlyMap<string, number>> | null = null;
+
+  constructor(options: { readonly query: SchemaQuery }) {
+    this.#query = options.query;
+  }
+
+  /** Null when the table is not there, or the account may not see it. */
+  async read(schema: string, table: string): Promise<TableFacts | null> {
+    this.#collations ??= this.#readCollations();
+    let collations: ReadonlyMap<string, number>;
+    try {
+      collations = await this.#collations;
+    } catch (error) {
+      this.#collations = null;
+      throw error;
+    }
+    const where = `TABLE_SCHEMA = ${quoteText(schema)} AND TABLE_NAME = ${quoteText(table)}`;
+    const columns = sameTable(
+      schema,
+      table,
+      await this.#query(
+        `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, CHARACTER_OCTET_LENGTH, COLLATION_NAME
+           FROM information_schema.COLUMNS WHERE ${where} ORDER BY ORDINAL_POSITION`,
+      ),
+    );
+    if (columns.length === 0) return null;
+    const keys = sameTable(
+      schema,
+      table,
+      await this.#query(
+        `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE
+           FROM information_schema.STATISTICS WHERE ${where} AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
+      ),
+    );
+    return { columns: columns.map((row) => columnFacts(row, collations)), ...keyFacts(keys) };
+  }
+
+  async #readCollations(): Promise<ReadonlyMap<string, number>> {
+    // MariaDB 10.10 and later list some collations without their character set, and by full name only in the other view.
+    const rows = await this.#query(
+      'SELECT COLLATION_NAME, ID FROM information_schema.COLLATIONS WHERE ID IS NOT NULL',
+    );
+    const ids = new Map<string, number>();
+    for (const [name, id] of rows) if (name && id) ids.set(name, Number(id));
+    const full = await this.#query(
+      `SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'information_schema'
+          AND TABLE_NAME = 'COLLATION_CHARACTER_SET_APPLICABILITY' AND COLUMN_NAME = 'FULL_COLLATION_NAME'`,
+    );
+    if (full[0]?.[0] === '1')
+      for (const [name, id] of await this.#query(
+        'SELECT FULL_COLLATION_NAME, ID FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY',
+      ))
+        if (name && id) ids.set(name, Number(id));
+    return ids;
+  }
+}
+
+/**
+ * INFORMATION_SCHEMA compares names by its own collation: where names differ in case only, it gives several tables. Rows are
+ * of the table named exactly, or of the only one there is.
+ */
+function sameTable<Row extends readonly (string | null)[]>(
+  schema: string,
+  table: string,
+  rows: readonly Row[],
+): readonly Row[] {
+  const exact = rows.filter((row) => row[0] === schema && row[1] === table);
+  if (exact.length > 0) return exact;
+  const names = new Set(rows.map((row) => `${row[0]}.${row[1]}`));
+  return names.size === 1 ? rows : [];
+}
+
+function columnFacts(row: readonly (string | null)[], collations: ReadonlyMap<string, number>): ColumnFacts {
+  const [, , name, type, nullable, octets, collation] = row;
+  const declared = (type ?? '').replace(/^[^'"]*/, (head) => head.toLowerCase());
+  return {
+    name: name ?? '',
+    declared,
+    nullable: nullable === 'YES',
+    octetLength: octets === null || octets === undefined ? null : BigInt(octets),
+    collation: collationOfDeclared(declared, collation ? collations.get(collation) : undefined),
+  };
+}
+
+function keyFacts(
+  rows: readonly (readonly (string | null)[])[],
+): Pick<TableFacts, 'primaryKey' | 'uniqueKeys'> {
+  const keys = new Map<string, { columns: string[]; partial: boolean }>();
+  for (const [, , index, column, subPart, nullable] of rows) {
+    const key = keys.get(index ?? '') ?? { columns: [], partial: false };
+    keys.set(index ?? '', key);
+    if (column === null || column === undefined) key.partial = true;
+    else key.columns.push(column);
+    if (index !== 'PRIMARY' && (subPart !== null || nullable === 'YES')) key.partial = true;
+  }
+  const uniqueKeys: UniqueKeyFacts[] = [];
+  for (const [name, key] of keys) if (name !== 'PRIMARY') uniqueKeys.push({ name, ...key });
+  return { primaryKey: keys.get('PRIMARY')?.columns ?? [], uniqueKeys };
+}
+
+/** A text literal, for sessions in which a backslash escapes. */
+export function quoteText(text: string): string {
+  return `'${text.replace(/['\\]/g, (found) => `\\${found}`).replaceAll('\0', '\\0')}'`;
+}

@@ -1,0 +1,26 @@
+/** What INFORMATION_SCHEMA says of a table now: completes the table maps of servers that do not log names. */
+export interface ColumnFacts {
+  readonly name: string;
+  /** COLUMN_TYPE in lower case: `int(10) unsigned`, `enum('a','b')`, `uuid`. */
+  readonly declared: string;
+  readonly nullable: boolean;
+  /** CHARACTER_OCTET_LENGTH: largest length in bytes of a character or binary column, else null. */
+  readonly octetLength: bigint | null;
+  /** Id of its collation, 63 for a binary string, 0 where it does not apply. */
+  readonly collation: number;
+}
+
+export interface UniqueKeyFacts {
+  readonly name: string;
+  /** In key order. */
+  readonly columns: readonly string[];
+  /** True if a column may be NULL, is there with a prefix only, or is an expression: such a key does not identify rows. */
+  readonly partial: boolean;
+}
+
+export interface TableFacts {
+  readonly columns: readonly ColumnFacts[];
+  /** Column names of the primary key in key order; empty if there is none. */
+  readonly primaryKey: readonly string[];
+  readonly uniqueKeys: readonly UniqueKeyFacts[];
+}

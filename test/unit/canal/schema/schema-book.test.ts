@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { SchemaBook } from '../../../../canal/schema/schema-book.ts';
+import type { TableFacts } from '../../../../canal/schema/table-facts.ts';
+import { tableMap } from '../assembler/event-script.ts';
+
+const FACTS: TableFacts = { columns: [], primaryKey: [], uniqueKeys: [] };
+
+function book(options: { wanted?: (table: string) => boolean; facts?: () => TableFacts | null } = {}) {
+  const asked: string[] = [];
+  const one = new SchemaBook({
+    wants: (_, table) => (options.wanted ?? (() => true))(table),
+    readFacts: (schema, table) => {
+      asked.push(`${schema}.${table}`);
+      return Promise.resolve((options.facts ?? (() => FACTS))());
+    },
+  });
+  return { one, asked };
+}
+
+describe('SchemaBook', () => {
+  it('has one shape object for a table and version, whatever its table id', async () => {
+    const { one, asked } = book();
+    const map = tableMap(1, 'shop', 't');
+    expect(one.find(map)).toBeUndefined();
+    await one.resolve(map);
+    const shape = one.find(map);
+    expect(shape?.table).toBe('t');
+    expect(one.find(tableMap(9, 'shop', 't'))).toBe(shape);
+    await one.resolve(tableMap(9, 'shop', 't'));
+    expect(asked).toEqual(['shop.t']);
+  });
+
+  it('has another shape for another version, also under the same table id, and the first one again after it', async () => {
+    const { one } = book();
+    const [two, three] = [tableMap(1, 'shop', 't', 2), tableMap(1, 'shop', 't', 3)];
+    await one.resolve(two);
+    await one.resolve(three);
+    expect(one.find(two)?.columns).toHaveLength(2);
+    expect(one.find(three)?.columns).toHaveLength(3);
+    expect(one.find(two)).toBe(one.find(two));
+  });
+
+  it('never asks about tables nobody wants, and decides again when told to', async () => {
+    let wanted = false;
+    const { one, asked } = book({ wanted: () => wanted });
+    const map = tableMap(1, 'shop', 't');
+    expect(one.find(map)).toBeNull();
+    wanted = true;
+    expect(one.find(map)).toBeNull();
+    one.reconsider();
+    expect(one.find(map)).toBeUndefined();
+    await one.resolve(map);
+    expect(asked).toEqual(['shop.t']);
+  });
+
+  it('passes Holt’s checkpoint and heartbeat to everybody, its other tables to nobody', () => {
+    const { one } = book({ wanted: () => false });
+    expect(one.find(tableMap(1, 'holt', 'checkpoint'))).toBeUndefined();
+    expect(one.find(tableMap(2, 'holt', 'heartbeat'))).toBeUndefined();
+    expect(one.find(tableMap(3, 'holt', 'ledger'))).toBeNull();
+  });
+
+  it('gives a table that does not fit a shape with a fault, and asks again when told to reconsider', async () => {
+    let facts: TableFacts | null = null;
+    const { one, asked } = book({ facts: () => facts });
+    const map = { ...tableMap(1, 'shop', 't', 1), names: null, primaryKey: null };
+    await one.resolve(map);
+    const broken = one.find(map);
+    expect(broken && one.faultOf(broken)).toMatchObject({ code: 'HOLT_SCHEMA_UNREADABLE' });
+    facts = {
+      ...FACTS,
+      columns: [{ name: 'id', declared: 'int', nullable: false, octetLength: null, collation: 0 }],
+    };
+    one.reconsider();
+    await one.resolve(map);
+    const mended = one.find(map);
+    expect(mended && one.faultOf(mended)).toBeNull();
+    expect(asked).toHaveLength(2);
+  });
+});

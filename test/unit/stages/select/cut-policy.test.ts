@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import type { Passed } from '../../../../stages/select/batch-former.ts';
+import {
+  type CutFacts,
+  cutIsDue,
+  emptyAdvanceIsDue,
+  untilAdvanceMs,
+} from '../../../../stages/select/cut-policy.ts';
+
+const limits = { maxRows: 1600, maxBytes: 16_000, partBytes: 1_000_000, window: 4 };
+
+function cut(facts: Partial<CutFacts>): boolean {
+  return cutIsDue(
+    {
+      rows: 1,
+      bytes: 10,
+      isFull: false,
+      ageMs: 0,
+      hasRoom: true,
+      inFlight: 1,
+      moreAtHand: true,
+      ...facts,
+    },
+    limits,
+  );
+}
+
+describe('a batch', () => {
+  it('goes at once when nothing more is at hand: idle, single transactions', () => {
+    expect(cut({ moreAtHand: false, inFlight: 0 })).toBe(true);
+    expect(cut({ moreAtHand: false, inFlight: 3 })).toBe(true);
+  });
+
+  it('never goes without room, and grows meanwhile', () => {
+    expect(cut({ hasRoom: false, moreAtHand: false, isFull: true, ageMs: 10_000 })).toBe(false);
+  });
+
+  it('takes along what is at hand, but only for a moment', () => {
+    expect(cut({})).toBe(false);
+    expect(cut({ ageMs: 20 })).toBe(true);
+    expect(cut({ isFull: true })).toBe(true);
+  });
+
+  it('waits less when everybody waits for it', () => {
+    expect(cut({ inFlight: 0, ageMs: 5 })).toBe(true);
+    expect(cut({ inFlight: 0, rows: 100 })).toBe(true);
+    expect(cut({ inFlight: 0, bytes: 1000 })).toBe(true);
+    expect(cut({ inFlight: 0, rows: 99, bytes: 999, ageMs: 4 })).toBe(false);
+  });
+});
+
+describe('an empty advance', () => {
+  const passed = (facts: Partial<Passed> = {}): Passed => ({
+    transactions: 1,
+    bytes: 1000,
+    ownOnly: false,
+    fileChanged: false,
+    ...facts,
+  });
+  const due = (facts: Partial<Passed>, sinceLastMs: number, windowIsEmpty = true): boolean =>
+    emptyAdvanceIsDue({ passed: passed(facts), windowIsEmpty, sinceLastMs });
+
+  it('waits for an empty window', () => {
+    expect(due({}, 1e9, false)).toBe(false);
+    expect(due({ bytes: 1e12 }, 1e9, false)).toBe(false);
+  });
+
+  it('comes every 10 s, or 64 MiB, for filtered and foreign changes', () => {
+    expect(due({}, 9_999)).toBe(false);
+    expect(due({}, 10_000)).toBe(true);
+    expect(due({ bytes: 64 * 1024 * 1024 }, 0)).toBe(true);
+  });
+
+  it('for marks and heartbeats alone comes with a new binlog file, and once an hour', () => {
+    expect(due({ ownOnly: true }, 3_599_999)).toBe(false);
+    expect(due({ ownOnly: true, bytes: 1e9 }, 3_599_999)).toBe(false);
+    expect(due({ ownOnly: true }, 3_600_000)).toBe(true);
+    expect(due({ ownOnly: true, fileChanged: true }, 9_999)).toBe(false);
+    expect(due({ ownOnly: true, fileChanged: true }, 10_000)).toBe(true);
+    expect(untilAdvanceMs(passed({ ownOnly: true }))).toBe(3_600_000);
+  });
+});
