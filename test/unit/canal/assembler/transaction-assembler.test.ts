@@ -4,14 +4,7 @@ import { TransactionAssembler } from '../../../../canal/assembler/transaction-as
 import type { TableMap } from '../../../../canal/event/event.ts';
 import type { LoadMark, SourceItem } from '../../../../model/source-item.ts';
 import type { TableShape } from '../../../../model/table-shape.ts';
-import {
-  EventScript,
-  type PlacedEvent,
-  queryEvent,
-  rowsEvent,
-  tableMap,
-  UUID,
-} from './event-script.ts';
+import { EventScript, type PlacedEvent, queryEvent, rowsEvent, tableMap, UUID } from './event-script.ts';
 
 type Rows = Extract<SourceItem, { kind: 'rows' }>;
 
