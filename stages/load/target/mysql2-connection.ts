@@ -77,6 +77,8 @@ class Mysql2Connection implements TargetSession {
   #threadId = 0;
   #usable = true;
   #busy = false;
+  /** Rejects the statement in flight. */
+  #giveUp: ((reason: Error) => void) | null = null;
 
   constructor(config: DataSourceConfig) {
     const socket = connectSocket({
@@ -108,7 +110,11 @@ class Mysql2Connection implements TargetSession {
     this.#connection = mysql.createConnection(options);
     // Failures between statements: the next statement finds the connection unusable.
     this.#connection.on('error', () => this.#fail());
-    socket.on('close', () => this.#fail());
+    socket.on('close', () => {
+      this.#fail();
+      // The driver forgets a statement in flight once it is closing.
+      this.#giveUp?.(new TargetLinkError('the connection was closed'));
+    });
   }
 
   get threadId(): number {
@@ -207,8 +213,10 @@ class Mysql2Connection implements TargetSession {
     const text = latin1Text(sql);
     this.#busy = true;
     return new Promise<unknown>((resolve, reject) => {
+      this.#giveUp = reject;
       this.#connection.query({ sql: text, rowsAsArray: true, typeCast: false }, (error, result) => {
         this.#busy = false;
+        this.#giveUp = null;
         if (error) reject(this.#translate(error));
         else resolve(result);
       });

@@ -1,0 +1,300 @@
+/**
+ * Who may hold a checkpoint row's lock, and how such a session is got rid of (protocol section 1).
+ *
+ * A connection that locks a checkpoint row first takes a user lock under a random name, for life, and then commits a row with that name,
+ * made under the checkpoint row's lock after looking at who reigns. So whoever reads `holt.writer` after it has
+ * raised knows every session of older reigns: one that registers later finds itself refused.
+ *
+ * Connection ids repeat after a restart, and a copy of the data holds rows of sessions elsewhere. Therefore nothing is ever killed
+ * but the id that `IS_USED_LOCK` gives for the name on this very server, now. NULL means gone, and gone means rolled
+ * back: the server releases user locks after it has rolled back the session's transaction.
+ */
+import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../../../lib/clock.ts';
+import { HoltError } from '../../../lib/errors.ts';
+import { LANE } from '../../../model/holt-tables.ts';
+import { type CheckpointRow, readCheckpointRow } from './checkpoint-row.ts';
+import { bytesLiteral, hexLiteral, integerLiteral, nullable } from './sql-text.ts';
+import {
+  type StatementResult,
+  type TargetConnection,
+  TargetServerError,
+  type TargetSession,
+} from './target-connection.ts';
+
+export type WriterRole = 'raise' | 'load' | 'advance' | 'replay' | 'delete';
+
+export interface WriterRow {
+  /** 32 hex digits. */
+  readonly registration: string;
+  readonly lane: number;
+  readonly role: string;
+  readonly connectionId: number;
+  readonly node: string;
+  readonly epoch: number;
+  /** Null for a session that registered before there was any reign. */
+  readonly tenure: string | null;
+}
+
+export interface RegisterOptions {
+  readonly session: TargetSession;
+  readonly pipeline: string;
+  readonly lane: number;
+  readonly role: WriterRole;
+  readonly node: string;
+  /** Judges the stream's row, read under its lock; null when there is none. */
+  readonly accepts: (row: CheckpointRow | null) => boolean;
+  /** For a writer whose statements may take long. */
+  readonly openBeside?: OpenBeside;
+}
+
+export type Registering =
+  | { readonly kind: 'registered'; readonly writer: RegisteredWriter; readonly row: CheckpointRow | null }
+  /** The row is not as the caller needs it. The session is left without transaction and lock. */
+  | { readonly kind: 'refused'; readonly row: CheckpointRow | null };
+
+export function lockName(registration: string): string {
+  return `holt:${registration}`;
+}
+
+/**
+ * Registers an open session that is used for nothing else. Throws what the statements throw; after 1205 the row's lock is held by
+ * somebody: kill older registrations and try again. After a failure the session has no transaction and no lock, or is destroyed.
+ */
+export async function register(options: RegisterOptions): Promise<Registering> {
+  const { session, pipeline } = options;
+  const registration = randomBytes(16).toString('hex');
+  const name = lockName(registration);
+  const [locked] = await session.rows(`SELECT GET_LOCK('${name}', 0)`);
+  if (text(locked?.[0]) !== '1')
+    throw new HoltError('HOLT_TARGET_SESSION', 'the target gives no user lock', { disposition: 'retry' });
+  try {
+    await session.execute('START TRANSACTION');
+    // All lanes of a pipeline register under the stream's row: one place where a raise shuts the door.
+    const row = await readCheckpointRow(session, pipeline, LANE.stream, true);
+    if (!options.accepts(row)) {
+      await session.execute('ROLLBACK');
+      await session.rows(`SELECT RELEASE_LOCK('${name}')`);
+      return { kind: 'refused', row };
+    }
+    await session.execute(
+      'INSERT INTO holt.writer (registration, pipeline, lane, role, connection_id, user, node, epoch, tenure, registered_at) ' +
+        `VALUES (${hexLiteral(registration)}, ${bytesLiteral(pipeline)}, ${integerLiteral(options.lane)}, ` +
+        `${bytesLiteral(options.role)}, ${integerLiteral(session.threadId)}, LEFT(CURRENT_USER(), 96), ` +
+        `${bytesLiteral(options.node)}, ${integerLiteral(row?.epoch ?? 0)}, ${nullable(row?.tenure ?? null, hexLiteral)}, UTC_TIMESTAMP(6))`,
+    );
+    await session.execute('COMMIT');
+    return {
+      kind: 'registered',
+      writer: new RegisteredWriter(session, registration, options.openBeside ?? null),
+      row,
+    };
+  } catch (error) {
+    await undo(session, name);
+    throw error;
+  }
+}
+
+async function undo(session: TargetSession, name: string): Promise<void> {
+  try {
+    await session.execute('ROLLBACK');
+    await session.rows(`SELECT RELEASE_LOCK('${name}')`);
+  } catch {
+    session.destroy();
+  }
+}
+
+/** Opens a session beside a registered one, to ask the server whether that still lives. */
+export type OpenBeside = () => Promise<TargetSession>;
+
+const TICK_MS = 10_000;
+/** Failed attempts, a tick apart, after which a server that cannot be asked is taken for gone. */
+const UNREACHABLE_TICKS = 3;
+
+/**
+ * A registered session. While it is idle it is pinged, so that the server's short `wait_timeout` ends only a process that is frozen.
+ * While a statement takes long the server is asked from beside whether the session still lives: a link that died
+ * without a word, or a server that is gone, is noticed, and a statement that only takes long is left alone.
+ */
+export class RegisteredWriter implements TargetConnection {
+  readonly session: TargetSession;
+  /** 32 hex digits. */
+  readonly registration: string;
+  readonly #openBeside: OpenBeside | null;
+  readonly #tick: NodeJS.Timeout;
+  #busySince: number | null = null;
+  #probing = false;
+  #unreachable = 0;
+
+  constructor(session: TargetSession, registration: string, openBeside: OpenBeside | null, tickMs = TICK_MS) {
+    this.session = session;
+    this.registration = registration;
+    this.#openBeside = openBeside;
+    this.#tick = setInterval(() => {
+      if (!this.usable) clearInterval(this.#tick);
+      // A failure shows at the next statement.
+      else if (this.#busySince === null) this.session.ping().catch(() => {});
+      else if (performance.now() - this.#busySince >= tickMs) this.#probe().catch(() => {});
+    }, tickMs);
+    this.#tick.unref();
+  }
+
+  get threadId(): number {
+    return this.session.threadId;
+  }
+
+  get usable(): boolean {
+    return this.session.usable;
+  }
+
+  execute(sql: Buffer | string): Promise<StatementResult> {
+    return this.#watched(this.session.execute(sql));
+  }
+
+  rows(sql: Buffer | string): Promise<(Buffer | null)[][]> {
+    return this.#watched(this.session.rows(sql));
+  }
+
+  /** Takes its row away and says goodbye. Only outside a transaction. */
+  async close(): Promise<void> {
+    clearInterval(this.#tick);
+    if (this.usable)
+      await this.execute(
+        `DELETE FROM holt.writer WHERE registration = ${hexLiteral(this.registration)}`,
+      ).catch(() => {});
+    await this.session.close();
+  }
+
+  destroy(): void {
+    clearInterval(this.#tick);
+    this.session.destroy();
+  }
+
+  async #watched<T>(statement: Promise<T>): Promise<T> {
+    this.#busySince = performance.now();
+    this.#unreachable = 0;
+    try {
+      return await statement;
+    } finally {
+      this.#busySince = null;
+    }
+  }
+
+  async #probe(): Promise<void> {
+    if (this.#openBeside === null || this.#probing) return;
+    this.#probing = true;
+    try {
+      const beside = await this.#openBeside();
+      try {
+        const [row] = await beside.rows(`SELECT IS_USED_LOCK('${lockName(this.registration)}')`);
+        this.#unreachable = 0;
+        // Gone at the server: no answer will ever come.
+        if ((row?.[0] ?? null) === null && this.#busySince !== null) this.destroy();
+      } finally {
+        await beside.close();
+      }
+    } catch (error) {
+      // An answer, such as "too many connections", is a server that lives.
+      this.#unreachable = error instanceof TargetServerError ? 0 : this.#unreachable + 1;
+      if (this.#unreachable >= UNREACHABLE_TICKS) this.destroy();
+    } finally {
+      this.#probing = false;
+    }
+  }
+}
+
+export async function readWriters(
+  connection: TargetConnection,
+  pipeline: string,
+): Promise<readonly WriterRow[]> {
+  const rows = await connection.rows(
+    `SELECT registration, lane, role, connection_id, node, epoch, tenure FROM holt.writer WHERE pipeline = ${bytesLiteral(pipeline)} ORDER BY registered_at`,
+  );
+  return rows.map(([registration, lane, role, connectionId, node, epoch, tenure]) => ({
+    registration: registration?.toString('hex') ?? '',
+    lane: Number(text(lane)),
+    role: text(role),
+    connectionId: Number(text(connectionId)),
+    node: text(node),
+    epoch: Number(text(epoch)),
+    tenure: tenure?.toString('hex') ?? null,
+  }));
+}
+
+/** Told while a killed session is not gone yet: the server rolls it back, or cannot. */
+export interface WaitingForRollback {
+  readonly connectionId: number;
+  readonly node: string;
+  readonly role: string;
+  readonly waitedMs: number;
+}
+
+export interface KillOptions {
+  /** Outside a transaction. */
+  readonly connection: TargetConnection;
+  readonly pipeline: string;
+  readonly which: (writer: WriterRow) => boolean;
+  readonly signal: AbortSignal;
+  readonly onWaiting?: ((waiting: WaitingForRollback) => void) | undefined;
+  /** How long one session may take to go, a rollback of its transaction included. */
+  readonly deadlineMs?: number | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+const TELL_AFTER_MS = 500;
+const ER_NO_SUCH_THREAD = 1094;
+
+/**
+ * Kills the registered sessions that `which` names and waits until each is gone; then its row goes, too. Returns how many there were.
+ * @throws HoltError HOLT_WRITER_NOT_GONE after the deadline; TargetServerError 1095 where the account may not kill.
+ */
+export async function killWriters(options: KillOptions): Promise<number> {
+  const writers = (await readWriters(options.connection, options.pipeline)).filter(options.which);
+  for (const writer of writers) {
+    await untilGone(writer, options);
+    await options.connection.execute(
+      `DELETE FROM holt.writer WHERE registration = ${hexLiteral(writer.registration)}`,
+    );
+  }
+  return writers.length;
+}
+
+async function untilGone(writer: WriterRow, options: KillOptions): Promise<void> {
+  const clock = options.clock ?? systemClock;
+  const started = clock.monotonicMs();
+  const deadlineMs = options.deadlineMs ?? 300_000;
+  for (let pollMs = 2; ; pollMs = Math.min(200, pollMs * 2)) {
+    options.signal.throwIfAborted();
+    const [row] = await options.connection.rows(`SELECT IS_USED_LOCK('${lockName(writer.registration)}')`);
+    const holder = row?.[0] ?? null;
+    if (holder === null) return;
+    const connectionId = Number(text(holder));
+    await kill(options.connection, connectionId);
+    const waitedMs = clock.monotonicMs() - started;
+    if (waitedMs > deadlineMs)
+      throw new HoltError(
+        'HOLT_WRITER_NOT_GONE',
+        `connection ${connectionId} of ${writer.node} was killed at the target ${Math.round(waitedMs / 1000)} s ago and is still there`,
+        {
+          disposition: 'retry',
+          facts: { connectionId, node: writer.node, role: writer.role },
+        },
+      );
+    if (waitedMs > TELL_AFTER_MS)
+      options.onWaiting?.({ connectionId, node: writer.node, role: writer.role, waitedMs });
+    await clock.sleep(pollMs, options.signal);
+  }
+}
+
+/** Killing a session that rolls back already does nothing. */
+async function kill(connection: TargetConnection, connectionId: number): Promise<void> {
+  try {
+    await connection.execute(`KILL ${integerLiteral(connectionId)}`);
+  } catch (error) {
+    if (!(error instanceof TargetServerError) || error.errno !== ER_NO_SUCH_THREAD) throw error;
+  }
+}
+
+function text(value: Buffer | null | undefined): string {
+  return value?.toString('utf8') ?? '';
+}
