@@ -1,0 +1,174 @@
+/** Gathers what the tree says and what nodes report, for `pipelineStatus`. Reads only; one call a question. */
+import { withDeadline } from '../../lib/abort.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { batchHeader, parseTaskName } from '../../model/batch.ts';
+import type { PipelineId } from '../../model/ids.ts';
+import { TASK_STAGES, type TaskStage } from '../../model/stage.ts';
+import type { NodeRegistry, PipelineStore } from '../../scheduler/contract.ts';
+import { lockOf, mainLockPath, stagePath } from '../../scheduler/paths.ts';
+import { lockRecord } from '../../scheduler/records.ts';
+import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
+import type { ChannelClient } from '../../stages/pipe/channel/channel-client.ts';
+import type { NodeView } from '../operations.ts';
+import { type NodeReport, nodeReport } from './node-report.ts';
+import {
+  type PipelineFacts,
+  type PipelineStatus,
+  pipelineStatus,
+  type StageTasks,
+} from './pipeline-status.ts';
+
+export const STATUS_ROUTE = '/status/v1/node';
+/** A node that is slower than this is shown as not answering. */
+const ANSWER_MS = 1_500;
+
+export interface StatusCollectorOptions {
+  readonly tree: CoordinationTree;
+  readonly registry: NodeRegistry;
+  readonly store: (pipeline: PipelineId) => PipelineStore;
+  readonly client: ChannelClient;
+  readonly own: () => NodeReport;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface Heard {
+  readonly report: NodeReport | null;
+  /** When it last answered, ms since 1970 by our clock. */
+  readonly answeredMs: number | null;
+}
+
+export class StatusCollector {
+  readonly #options: StatusCollectorOptions;
+  readonly #lastAnswered = new Map<string, number>();
+
+  constructor(options: StatusCollectorOptions) {
+    this.#options = options;
+  }
+
+  async pipelines(names: readonly PipelineId[]): Promise<readonly PipelineStatus[]> {
+    const heard = await this.#hearAll();
+    return Promise.all(names.map(async (name) => pipelineStatus(await this.#facts(name, heard))));
+  }
+
+  async nodes(): Promise<readonly NodeView[]> {
+    const heard = await this.#hearAll();
+    return this.#options.registry.nodes.map((presence) => {
+      const { report = null, answeredMs = null } = heard.get(presence.node) ?? {};
+      return {
+        node: presence.node,
+        site: presence.site,
+        release: presence.release,
+        state: report === null ? 'unknown' : report.draining ? 'draining' : 'ready',
+        ageSeconds:
+          report !== null
+            ? 0
+            : answeredMs === null
+              ? null
+              : Math.round((this.#options.clock.nowMs() - answeredMs) / 1000),
+        session: report?.session.state ?? null,
+        memoryBytes: report?.memoryBytes ?? null,
+        eventLoopP99Ms: report?.eventLoopP99Ms ?? null,
+        stages: [...presence.stages],
+      };
+    });
+  }
+
+  async #hearAll(): Promise<ReadonlyMap<string, Heard>> {
+    const { registry } = this.#options;
+    const heard = await Promise.all(
+      registry.nodes.map(
+        async ({ node, address }): Promise<[string, Heard]> => [node, await this.#hear(node, address)],
+      ),
+    );
+    return new Map(heard);
+  }
+
+  async #hear(node: string, address: string): Promise<Heard> {
+    const { registry, own, client, clock, log } = this.#options;
+    if (node === registry.self.node) return { report: own(), answeredMs: clock.nowMs() };
+    const controller = new AbortController();
+    try {
+      const value = await withDeadline(
+        client.json(address, STATUS_ROUTE, controller.signal),
+        ANSWER_MS,
+        `node ${node}`,
+      );
+      const report = nodeReport.parse(value);
+      this.#lastAnswered.set(node, clock.nowMs());
+      return { report, answeredMs: clock.nowMs() };
+    } catch (error) {
+      controller.abort();
+      log.debug({ event: 'status:node:silent', other: node, err: error }, 'a node did not say how it is');
+      return { report: null, answeredMs: this.#lastAnswered.get(node) ?? null };
+    }
+  }
+
+  async #facts(pipeline: PipelineId, heard: ReadonlyMap<string, Heard>): Promise<PipelineFacts> {
+    const { store, clock } = this.#options;
+    const records = store(pipeline);
+    const [desired, epoch, receipt, mainstem, extract, transform, load] = await Promise.all([
+      records.desired.read(),
+      records.epoch.read(),
+      records.receipt.read(),
+      this.#holder(mainLockPath(pipeline)),
+      ...TASK_STAGES.map((stage) => this.#stage(pipeline, stage)),
+    ]);
+    const shares = [...heard].flatMap(([node, { report }]) =>
+      (report?.pipelines ?? []).filter((one) => one.pipeline === pipeline).map((share) => ({ node, share })),
+    );
+    const reports = (stage: TaskStage) =>
+      shares.flatMap(({ node, share }) => (share[stage] === null ? [] : [{ node, report: share[stage] }]));
+    const none: StageTasks = { tasks: 0, oldestCommitMs: null, holder: null };
+    const received = receipt.kind === 'value' ? receipt.value : null;
+    return {
+      pipeline,
+      nowMs: clock.nowMs(),
+      desired:
+        desired.kind === 'value' ? desired.value : { desired: 'running', by: 'holt', why: '', code: null },
+      epoch: epoch.kind === 'value' ? epoch.value.epoch : null,
+      mainstem,
+      stages: { extract: extract ?? none, transform: transform ?? none, load: load ?? none },
+      select: shares.find(({ node }) => node === mainstem)?.share.select ?? null,
+      selectAnsweredMs: mainstem === null ? null : (heard.get(mainstem)?.answeredMs ?? null),
+      reports: { extract: reports('extract'), transform: reports('transform'), load: reports('load') },
+      appliedSeq: received?.seq ?? null,
+      appliedMs: received?.appliedMs ?? null,
+      lastCommitMs: received === null ? null : received.lastCommitUs / 1000,
+    };
+  }
+
+  /** Node in a lock; null when it is free or unreadable. */
+  async #holder(path: string): Promise<string | null> {
+    const value = await this.#options.tree.get(path);
+    const parsed = lockRecord.safeParse(value === null ? null : json(value.data));
+    return parsed.success ? parsed.data.node : null;
+  }
+
+  async #stage(pipeline: PipelineId, stage: TaskStage): Promise<StageTasks> {
+    const { tree } = this.#options;
+    const path = stagePath(pipeline, stage);
+    const names = ((await tree.children(path))?.names ?? []).filter((name) => parseTaskName(name) !== null);
+    const lowest = names[0];
+    if (lowest === undefined) return { tasks: 0, oldestCommitMs: null, holder: null };
+    const [task, holder] = await Promise.all([
+      tree.get(`${path}/${lowest}`),
+      this.#holder(lockOf(`${path}/${lowest}`)),
+    ]);
+    const header = batchHeader.safeParse(task === null ? null : json(task.data));
+    return {
+      tasks: names.length,
+      oldestCommitMs: header.success ? header.data.firstCommitUs / 1000 : null,
+      holder,
+    };
+  }
+}
+
+function json(data: Buffer): unknown {
+  try {
+    return JSON.parse(data.toString('utf8'));
+  } catch {
+    return null;
+  }
+}
