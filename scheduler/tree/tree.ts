@@ -102,10 +102,13 @@ export type MultiOp =
   | { readonly op: 'set'; readonly path: string; readonly data: Buffer; readonly version: Version }
   | { readonly op: 'remove'; readonly path: string; readonly version: Version };
 
+/** What is known of a node that a multi made. ZooKeeper sends no more; `czxid` is the transaction's own number. */
+export type CreatedStat = Pick<Stat, 'czxid' | 'version' | 'ephemeralOwner'>;
+
 /** One for each operation, in order. */
 export type MultiResult =
   | { readonly op: 'check' }
-  | { readonly op: 'create'; readonly stat: Stat }
+  | { readonly op: 'create'; readonly stat: CreatedStat }
   | { readonly op: 'set'; readonly stat: Stat }
   | { readonly op: 'remove' };
 

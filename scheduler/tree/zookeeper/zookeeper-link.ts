@@ -56,7 +56,7 @@ export interface ZookeeperLinkOptions {
 
 interface Waiting {
   readonly xid: number;
-  readonly answered: (error: number, body: JuteReader) => void;
+  readonly answered: (error: number, body: JuteReader, zxid: bigint) => void;
 }
 
 const eventTypes = new Map<number, WatchEventType>([
@@ -216,11 +216,11 @@ class ZookeeperLink implements Link {
           this.#close(`watches refused: ${nameOfServerCode(error)}`, 'connection');
         return;
       default:
-        this.#answered(xid, error, reader);
+        this.#answered(xid, zxid, error, reader);
     }
   }
 
-  #answered(xid: number, error: number, reader: JuteReader): void {
+  #answered(xid: number, zxid: bigint, error: number, reader: JuteReader): void {
     const waiting = this.#waiting.shift();
     if (waiting?.xid !== xid) {
       this.#close(`answer to request ${xid}, expected ${waiting?.xid}`, 'connection');
@@ -231,7 +231,7 @@ class ZookeeperLink implements Link {
       this.#close('session moved to another connection', 'connection');
       return;
     }
-    waiting.answered(error, reader);
+    waiting.answered(error, reader, zxid);
   }
 
   /** `WatcherEvent { int type; int state; ustring path; }` */
@@ -269,14 +269,14 @@ class ZookeeperLink implements Link {
     codec.encode(writer, args, context);
     this.#waiting.push({
       xid,
-      answered: (error, body) => {
+      answered: (error, body, zxid) => {
         if (error !== serverCodes.ok) {
           answer.no({ kind: kindOfServerCode(error), serverCode: error, detail: nameOfServerCode(error) });
           return;
         }
         let reply: Replies[K];
         try {
-          reply = codec.decode(body);
+          reply = codec.decode(body, { zxid, sessionId: this.#ticket.sessionId }, args);
         } catch (failure) {
           if (!(failure instanceof MultiRefusedError)) throw failure;
           answer.no(failure.refusal);

@@ -264,6 +264,24 @@ export function treeSuite(start: () => Promise<TreeHarness>): void {
           expect(outcome.reason).toMatchObject({ kind: 'node-exists', failedIndex: 1 });
     });
 
+    it('gives each node it made its czxid, while others write', async () => {
+      const trees = [(await opened()).tree, (await opened()).tree, (await opened()).tree];
+      await Promise.all(
+        trees.flatMap((tree, index) =>
+          Array.from({ length: 30 }, async (_, round) => {
+            const path = `${base}/n-${index}-${round}`;
+            const [made] = await tree.multi([
+              { op: 'create', path, data: text(''), ephemeral: round % 2 === 0 },
+            ]);
+            const found = await tree.exists(path);
+            expect(made).toMatchObject({
+              stat: { czxid: found?.czxid, ephemeralOwner: found?.ephemeralOwner },
+            });
+          }),
+        ),
+      );
+    });
+
     it('does nothing of nothing', async () => {
       const { tree } = await opened();
       expect(await tree.multi([])).toEqual([]);

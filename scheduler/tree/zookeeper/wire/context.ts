@@ -7,6 +7,13 @@ export interface CodecContext {
   readonly acl: readonly AclEntry[];
 }
 
+/** What an answer's body does not say itself. */
+export interface AnswerContext {
+  /** From the answer's header: the last transaction that the server had executed; for a write, the write itself. */
+  readonly zxid: bigint;
+  readonly sessionId: string;
+}
+
 /** `ACL { int perms; Id id; }`, `Id { ustring scheme; ustring id; }` */
 export interface AclEntry {
   readonly permissions: number;

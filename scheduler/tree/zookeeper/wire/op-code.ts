@@ -1,6 +1,7 @@
 /** Request types of ZooKeeper 3.8 (`ZooDefs.OpCode`) that Holt sends. */
 export const opCodes = {
   error: -1,
+  create: 1,
   exists: 3,
   getData: 4,
   setData: 5,

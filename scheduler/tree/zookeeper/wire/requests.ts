@@ -5,7 +5,7 @@
  *     RequestHeader { int xid; int type; }        ReplyHeader { int xid; long zxid; int err; }
  */
 import type { LinkOp, Replies, Requests } from '../../client/link.ts';
-import { absolute, type CodecContext, encodeCreate, wireVersion } from './context.ts';
+import { type AnswerContext, absolute, type CodecContext, encodeCreate, wireVersion } from './context.ts';
 import type { JuteReader, JuteWriter } from './jute.ts';
 import { decodeMultiReply, encodeMultiOps } from './multi.ts';
 import { opCodes } from './op-code.ts';
@@ -14,7 +14,7 @@ import { readStat } from './stat.ts';
 interface Codec<K extends LinkOp> {
   readonly code: number;
   encode(writer: JuteWriter, request: Requests[K], context: CodecContext): void;
-  decode(reader: JuteReader): Replies[K];
+  decode(reader: JuteReader, answer: AnswerContext, request: Requests[K]): Replies[K];
 }
 
 const nothing = (): undefined => undefined;
@@ -30,7 +30,7 @@ export const codecs: { readonly [K in LinkOp]: Codec<K> } = {
   exists: {
     code: opCodes.exists,
     encode: (writer, { path, watch }, context) => writer.string(absolute(path, context)).bool(watch),
-    decode: readStat,
+    decode: (reader) => readStat(reader),
   },
   /** `GetChildren2Request { ustring path; boolean watch; }` → `GetChildren2Response { vector<ustring> children; Stat stat; }` */
   children: {
@@ -52,7 +52,7 @@ export const codecs: { readonly [K in LinkOp]: Codec<K> } = {
     code: opCodes.setData,
     encode: (writer, { path, data, version }, context) =>
       writer.string(absolute(path, context)).buffer(data).int(wireVersion(version)),
-    decode: readStat,
+    decode: (reader) => readStat(reader),
   },
   /** `DeleteRequest { ustring path; int version; }` → nothing */
   remove: {
@@ -64,7 +64,7 @@ export const codecs: { readonly [K in LinkOp]: Codec<K> } = {
   multi: {
     code: opCodes.multi,
     encode: (writer, { ops }, context) => encodeMultiOps(writer, ops, context),
-    decode: decodeMultiReply,
+    decode: (reader, answer, { ops }) => decodeMultiReply(reader, answer, ops),
   },
   /** `SyncRequest { ustring path; }` → `SyncResponse { ustring path; }` */
   sync: {
