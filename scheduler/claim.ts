@@ -245,6 +245,7 @@ export class TreeClaim implements Claim {
   ): Promise<Awaited<ReturnType<CoordinationTree['multi']>> | null> {
     const { tree } = this.#ground;
     const backoff = new Backoff({ initialMs: 50, maxMs: 1000 });
+    let wasUnknown = false;
     this.#dispatch({ type: 'hand-over' });
     for (;;) {
       const state = this.#state;
@@ -271,7 +272,10 @@ export class TreeClaim implements Claim {
             continue;
           }
           if (isTreeError(error, 'no-node', 'node-exists') && adjust?.(error.path) === true) continue;
-          const event = eventOf(error);
+          let event = eventOf(error);
+          // Refused after an answer was lost: it may be that first multi, late, that took the claim.
+          if (event?.type === 'claim-refused' && wasUnknown) event = { type: 'unknown' };
+          if (event?.type === 'unknown') wasUnknown = true;
           if (event === null) {
             this.#dispatch({ type: 'rejected' });
             throw error;
@@ -291,6 +295,8 @@ export class TreeClaim implements Claim {
   async #findOut(): Promise<'found-done' | 'found-undone' | 'claim-refused' | 'epoch-refused'> {
     const { tree } = this.#ground;
     const session = { epoch: this.sessionEpoch };
+    // The server we come back to may be behind the one that took the multi.
+    await tree.barrier(session);
     const task = await tree.exists(this.path, session);
     const lock = task === null ? null : await tree.exists(lockOf(this.path), session);
     const ruling = await tree.exists(recordPath(this.pipeline, 'epoch'), session);

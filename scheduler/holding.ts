@@ -1,5 +1,7 @@
+import { isAbort } from '../lib/errors.ts';
 import { claimLost } from './refusals.ts';
 import type { CoordinationTree, Watch } from './tree/tree.ts';
+import { isTreeError } from './tree/tree-error.ts';
 
 export interface HoldingOptions {
   readonly tree: CoordinationTree;
@@ -31,12 +33,24 @@ export class Holding {
     this.sessionEpoch = sessionEpoch;
     this.czxid = czxid;
     this.#forgetState = tree.onState(() => this.#look());
-    this.#watch = tree.watchData(path, (node, { epoch }) => {
-      if (epoch !== sessionEpoch) this.lose('the session in which it was made is over');
-      else if (node === null) this.lose('the lock is gone');
-      else if (node.stat.czxid !== czxid) this.lose("another's lock stands in its place");
+    this.#watch = tree.watchData(path, (node) => {
+      return node?.stat.czxid === czxid ? undefined : this.#verify();
     });
     this.#look();
+  }
+
+  /** A watch shared with others may give a value from before the lock was made; a read of this session cannot. */
+  async #verify(): Promise<void> {
+    if (this.lost.aborted) return;
+    try {
+      const stat = await this.#tree.exists(this.path, { epoch: this.sessionEpoch, signal: this.lost });
+      if (stat === null) this.lose('the lock is gone');
+      else if (stat.czxid !== this.czxid) this.lose("another's lock stands in its place");
+    } catch (error) {
+      // The session's end is told by its state; a read that did not come through is made again by the watch's owner.
+      if (isTreeError(error, 'deadline', 'connection-loss')) return this.#verify();
+      if (!isTreeError(error) && !isAbort(error)) throw error;
+    }
   }
 
   get lost(): AbortSignal {

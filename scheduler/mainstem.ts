@@ -214,6 +214,7 @@ export class TreeMainstem implements Mainstem {
           this.#failure = error;
           return { type: 'lock-refused' };
         }
+        if (isOutcomeUnknown(error)) await this.#tree.barrier(session);
       }
       // Whose is it? An own one comes from an attempt whose answer was lost.
       const before = await this.#tree.get(path, session);
@@ -341,6 +342,9 @@ export class TreeMainstem implements Mainstem {
         return { type: 'proclaimed', version: answer.stat.version };
       } catch (error) {
         if (isTreeError(error, 'no-node', 'bad-version', 'node-exists')) {
+          // A first try whose answer was lost may have come through late.
+          const found = await this.#store.epoch.get(signal);
+          if (found?.value.tenure === raised.tenure) return { type: 'proclaimed', version: found.version };
           const why =
             error.failedIndex === 2
               ? 'another epoch was proclaimed meanwhile'
@@ -349,6 +353,7 @@ export class TreeMainstem implements Mainstem {
           return { type: 'proclaim-refused', why };
         }
         if (!isOutcomeUnknown(error)) throw error;
+        await this.#tree.barrier(this.#options(signal));
       }
       const found = await this.#store.epoch.get(signal);
       if (found?.value.tenure === raised.tenure) return { type: 'proclaimed', version: found.version };
@@ -411,15 +416,20 @@ export class TreeMainstem implements Mainstem {
     };
     this.#reign = reign;
     this.#log.info({ epoch, seq: String(seq) }, 'the reign begins');
-    this.#unwatchEpoch = this.#store.epoch.watch((reading) => {
-      if (this.#reign !== reign) return;
-      const ruling = reading.kind === 'value' ? reading.value.epoch : null;
-      if (reading.kind === 'value' && reading.version === epochVersion) return;
-      const error = epochSuperseded(this.#store.epoch.path, epoch, ruling);
-      const next = mainstemTransition(this.#state, { type: 'superseded' });
-      this.#state = next.state;
-      if (next.actions.some((action) => action.type === 'end-reign')) this.#endReign(error.message);
+    this.#unwatchEpoch = this.#store.epoch.watch(async (reading) => {
+      if (this.#reign !== reign || (reading.kind === 'value' && reading.version === epochVersion)) return;
+      // A watch shared with others may give a value from before the proclamation; a read of this session cannot.
+      const now = await this.#store.epoch.read(reign.over);
+      if (now.kind === 'value' && now.version === epochVersion) return;
+      const ruling = now.kind === 'value' ? now.value.epoch : null;
+      this.#supersede(epochSuperseded(this.#store.epoch.path, epoch, ruling).message);
     });
+  }
+
+  #supersede(why: string): void {
+    const { state, actions } = mainstemTransition(this.#state, { type: 'superseded' });
+    this.#state = state;
+    if (actions.some((action) => action.type === 'end-reign')) this.#endReign(why);
   }
 
   #endReign(why: string): void {

@@ -209,6 +209,7 @@ export class TreeSourceOwnership implements SourceOwnership {
           continue;
         }
         if (!isTreeError(error, 'node-exists') && !isOutcomeUnknown(error)) throw error;
+        if (isOutcomeUnknown(error)) await this.#tree.barrier(session);
       }
       const before = await this.#tree.exists(path, session);
       if (before === null) continue;

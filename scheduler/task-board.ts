@@ -400,18 +400,14 @@ export class TreeTaskBoard implements TaskBoard {
       const stat = await this.#tree.exists(lock, session);
       if (stat !== null && stat.ephemeralOwner !== this.#tree.sessionId) return this.#followLock(task);
     }
-    try {
-      await this.#tree.create(lock, this.#ground.lockData(), { ...session, ephemeral: true });
-    } catch (error) {
-      if (isTreeError(error, 'no-node')) {
+    switch (await this.#makeLock(lock, session)) {
+      case 'ours':
+        break;
+      case 'taken':
+        return this.#followLock(task);
+      case 'gone':
         this.#remove(task);
         return this.#sort();
-      }
-      if (!isTreeError(error, 'node-exists') && !isOutcomeUnknown(error)) throw error;
-      const stat = await this.#tree.exists(lock, session);
-      if (stat === null) return;
-      // An own lock without a claim: the answer to its creation was lost.
-      if (stat.ephemeralOwner !== this.#tree.sessionId) return this.#followLock(task);
     }
     const claim = new TreeClaim({
       ground: this.#ground,
@@ -432,6 +428,22 @@ export class TreeTaskBoard implements TaskBoard {
     const taker = this.#takers.shift();
     if (taker === undefined || this.#closed.signal.aborted) await claim.release();
     else taker.granted.resolve(claim);
+  }
+
+  /** Until the answer is clear: a lock of ours that nobody here knows of would hold the task up for good. */
+  async #makeLock(lock: string, session: { readonly epoch: number }): Promise<'ours' | 'taken' | 'gone'> {
+    for (;;) {
+      try {
+        await this.#tree.create(lock, this.#ground.lockData(), { ...session, ephemeral: true });
+        return 'ours';
+      } catch (error) {
+        if (isTreeError(error, 'no-node')) return 'gone';
+        if (!isTreeError(error, 'node-exists') && !isOutcomeUnknown(error)) throw error;
+        if (isOutcomeUnknown(error)) await this.#tree.barrier(session);
+      }
+      const stat = await this.#tree.exists(lock, session);
+      if (stat !== null) return stat.ephemeralOwner === this.#tree.sessionId ? 'ours' : 'taken';
+    }
   }
 
   /** Somebody else has it: its holder's death shows in the lock. */
