@@ -11,11 +11,15 @@ import {
   verifyChecksum,
 } from '../event/header.ts';
 import { decodeRotate } from '../event/rotate.ts';
+
 import type { PacketChannel } from '../protocol/packet-channel.ts';
 import { protocolError } from '../protocol/protocol.ts';
 import { decodeErr, isEof, isErr } from '../protocol/reply.ts';
 import { dumpError } from './dump-error.ts';
 import type { RawEvent } from './dump-stream.ts';
+
+/** Where payloads come from: a `PacketChannel`. */
+export type PayloadSource = Pick<PacketChannel, 'next' | 'fill'>;
 
 export interface RawEventReaderOptions {
   /** What the server thinks we understand: holds until the first FORMAT_DESCRIPTION says what is. */
@@ -42,7 +46,7 @@ const CRC32 = 1;
  * Source: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_replication.html.
  */
 export class RawEventReader {
-  readonly #channel: PacketChannel;
+  readonly #channel: PayloadSource;
   readonly #contiguous: boolean;
   readonly #skipTo: BinlogCoordinates | null;
   #checksum: 'none' | 'crc32';
@@ -50,7 +54,7 @@ export class RawEventReader {
   #offset = 0;
   #ended = false;
 
-  constructor(channel: PacketChannel, options: RawEventReaderOptions) {
+  constructor(channel: PayloadSource, options: RawEventReaderOptions) {
     this.#channel = channel;
     this.#checksum = options.checksum;
     this.#contiguous = options.contiguous;
