@@ -166,7 +166,11 @@ export const finders = {
       { name: 'sysbench', suite: 'machine', packages: ['sysbench'], dependencies: 'missing' },
       (dir) => ({
         command: [join(dir, 'usr/bin/sysbench')],
-        env: { ...libraryPath(dir), LUA_PATH: `${join(dir, 'usr/share/sysbench')}/?.lua;;` },
+        env: {
+          ...libraryPath(dir),
+          LUA_PATH: `${join(dir, 'usr/share/sysbench')}/?.lua;;`,
+          ...loginPlugins(dir),
+        },
         paths: { lua: join(dir, 'usr/share/sysbench') },
       }),
     );
@@ -249,6 +253,13 @@ function libraryDirs(dir) {
     for (const entry of existsSync(join(dir, lib)) ? readdirSync(join(dir, lib)) : [])
       if (/-linux-gnu/.test(entry)) libs.push(join(dir, lib, entry));
   return libs;
+}
+
+/** MariaDB's client library loads login methods, MySQL's own among them, from a folder that is compiled in. */
+function loginPlugins(dir) {
+  const plugins = libraryDirs(dir).map((lib) => join(lib, 'libmariadb3/plugin'));
+  const there = plugins.find((plugin) => existsSync(plugin));
+  return there === undefined ? {} : { MARIADB_PLUGIN_DIR: there };
 }
 
 function libraryPath(dir) {
