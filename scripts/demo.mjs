@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from './setup/build.mjs';
@@ -24,9 +23,11 @@ async function main() {
   if (!isComplete(inventory) || (urls.length === 0 && program === null))
     throw new SetupError(whatIsMissing(inventory));
   await build(ROOT, say);
-  const demo = join(ROOT, 'dist/node/demo/main.js');
-  if (!existsSync(demo)) throw new SetupError('this clone has no demo (node/demo/main.ts is missing)');
+  const demo = join(ROOT, 'demo/main.ts');
   process.argv = [process.execPath, demo, ...args];
+  // The demo itself is run from its source, as the tests are whose servers it starts; its nodes are the build's.
+  const { register } = await import('tsx/esm/api');
+  register();
   await import(pathToFileURL(demo).href);
 }
 
