@@ -284,6 +284,52 @@ export const ERROR_CODES = {
     what: 'A table or column that a change goes to is not there at the target, or cannot be written.',
     remedy: 'Create or alter the table at the target, or map it otherwise. Holt tries again by itself.',
   },
+  HOLT_TARGET_TABLE_MISSING: {
+    what: 'The table that changes go to does not exist at the target.',
+    remedy: 'Create it at the target, map it elsewhere, or exclude it. Holt tries again by itself.',
+  },
+  HOLT_TARGET_COLUMN_MISSING: {
+    what: 'The table at the target lacks a column that the source fills.',
+    remedy: 'Add the column at the target, or drop it by a table rule. Holt tries again by itself.',
+  },
+  HOLT_TARGET_COLUMN_UNFILLED: {
+    what: 'The table at the target has a column without default that the source does not fill.',
+    remedy:
+      'Give the column a default at the target, or a constant by a table rule. Holt tries again by itself.',
+  },
+  HOLT_TARGET_COLUMN_TYPE: {
+    what: "A column at the target cannot hold the source's values as they are.",
+    remedy:
+      "Change the column's type at the target to that of the source, or drop it by a table rule. Holt tries again by itself.",
+  },
+  HOLT_TARGET_ENGINE: {
+    what: 'The table at the target is not InnoDB: its changes would not commit with the checkpoint.',
+    remedy: 'ALTER TABLE … ENGINE=InnoDB at the target, or exclude the table. Holt tries again by itself.',
+  },
+  HOLT_TARGET_TRIGGER: {
+    what: 'The table at the target has triggers, which would act a second time.',
+    remedy: 'Drop the triggers at the target, or exclude the table. Holt tries again by itself.',
+  },
+  HOLT_TARGET_ROW_TOO_LARGE: {
+    what: 'A single row makes a statement larger than the max_allowed_packet of the target.',
+    remedy:
+      "Raise max_allowed_packet at the target to at least twice the source's. Holt tries again by itself.",
+  },
+  HOLT_TARGET_VALUE_REFUSED: {
+    what: 'The target refuses a value: too long, out of range, not of its character set, or against a CHECK.',
+    remedy:
+      'Compare types, lengths, character sets and CHECK constraints of the table at both sides. Holt tries again by itself.',
+  },
+  HOLT_TARGET_ROW_AMBIGUOUS: {
+    what: 'A change of a table without a key fits several rows at the target.',
+    remedy:
+      'Give the table a primary key at both sides, or set binlog_row_image=FULL at the source; remove surplus rows at the target.',
+  },
+  HOLT_TARGET_UNIQUE_CONFLICT: {
+    what: 'A unique key at the target refuses a row of the source, and the row in the way cannot be found.',
+    remedy:
+      "Compare the table's unique keys at both sides; remove the row in the way. Holt tries again by itself.",
+  },
   HOLT_TARGET_STATEMENT: {
     what: 'The target refuses a statement, also row by row.',
     remedy: 'Look up the error number; compare the table at both ends. Holt tries again by itself.',

@@ -1,0 +1,77 @@
+import { ABSENT_LENGTH, NULL_LENGTH } from '../../../canal/value/row-scanner.ts';
+import { writeKeyLiteral } from '../../../canal/value/value-literal.ts';
+import type { ByteSink } from '../../../lib/byte-sink.ts';
+import { sourceFamily, targetFamily } from './column-fit.ts';
+import type { RowImage } from './fold.ts';
+import type { TablePlan, WrittenColumn } from './table-plan.ts';
+import type { TargetTraits } from './target-table.ts';
+import { writeKeyValue } from './written-value.ts';
+
+/**
+ * A condition that holds for rows whose columns are, byte for byte, those of an image. Equality of the server is not
+ * enough: it takes "a" for "A". It is asked for all the same, first, so that an index may serve.
+ */
+export function writeExactMatch(
+  sink: ByteSink,
+  plan: TablePlan,
+  image: RowImage,
+  payload: Buffer,
+  traits: TargetTraits,
+): void {
+  const start = sink.length;
+  for (let i = 0; i < plan.columns.length; i++) {
+    const column = plan.columns[i] as WrittenColumn;
+    const length = image.lengths[column.index] as number;
+    if (length === ABSENT_LENGTH) continue;
+    if (sink.length > start) sink.latin1(' AND ');
+    if (length === NULL_LENGTH) {
+      sink.utf8(column.quoted);
+      sink.latin1(' IS NULL');
+    } else writeEqual(sink, column, payload, image.offsets[column.index] as number, length, traits);
+  }
+  for (const { quoted, literal, text } of plan.constants) {
+    if (sink.length > start) sink.latin1(' AND ');
+    sink.utf8(text === null ? `${quoted} IS NULL` : `${quoted}=${literal}`);
+  }
+}
+
+function writeEqual(
+  sink: ByteSink,
+  column: WrittenColumn,
+  payload: Buffer,
+  offset: number,
+  length: number,
+  traits: TargetTraits,
+): void {
+  const { quoted, source, target, keyPrefix } = column;
+  const literal = () => writeKeyValue(sink, column, payload, offset, length);
+  switch (targetFamily(target)) {
+    case 'text':
+      sink.utf8(`${quoted}=`);
+      literal();
+      sink.utf8(` AND CAST(${quoted} AS BINARY)=`);
+      if (keyPrefix === '') writeKeyLiteral(sink, source, payload, offset, length, column.literal);
+      else {
+        sink.latin1('CAST(');
+        literal();
+        sink.latin1(' AS BINARY)');
+      }
+      return;
+    case 'json': {
+      const cast = traits.flavour === 'mysql' && sourceFamily(source) !== 'json';
+      sink.utf8(`${quoted}=${cast ? 'CAST(' : ''}`);
+      literal();
+      if (cast) sink.latin1(' AS JSON)');
+      return;
+    }
+    case 'geometry':
+      // Geometries are compared by what they enclose, on some servers; their bytes say more.
+      sink.utf8(`HEX(${quoted})=HEX(`);
+      literal();
+      sink.byte(0x29);
+      return;
+    default:
+      sink.utf8(`${quoted}=`);
+      literal();
+  }
+}

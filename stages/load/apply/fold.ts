@@ -1,0 +1,471 @@
+/**
+ * The net change per key over a batch: of many changes to a row only what remains is written.
+ *
+ *     before the batch   after it    what is written
+ *     absent             present     INSERT of the last image
+ *     present            present     UPDATE to the last image
+ *     present            absent      DELETE
+ *     absent             absent      a DELETE that must find nothing (a row there would be a divergence)
+ *
+ * Why this is the same as one by one, for a table without foreign keys: keys are told apart by their bytes, though the
+ * server may hold two byte strings for equal (collations). Of the byte strings that are one key to the server, at any
+ * moment one at most is a stored row; so only one of them can be present before the batch and only one after it, and the
+ * order DELETE, absence check, UPDATE, INSERT leaves exactly the last. Where this cannot be said — a key appears twice, a partial
+ * image takes another key, columns of the target would be lost, a unique value moves between rows that stay — the table
+ * is not folded, and its changes are written in the source's order.
+ *
+ * No object a row: entries and images are numbers in typed arrays, images are offsets into the payload.
+ */
+import { ABSENT_LENGTH, NULL_LENGTH } from '../../../canal/value/row-scanner.ts';
+import { assert } from '../../../lib/assert.ts';
+import { bitmapHas, type ColumnBitmap, type RowOp } from '../../../model/rows.ts';
+import { doubled, KeyTable } from './key-table.ts';
+import { hasIdentity, isFullImage, type SecondaryKey, type TablePlan } from './table-plan.ts';
+
+/** Which columns an image has, and how it is read. */
+export interface ImageLayout {
+  readonly plan: TablePlan;
+  readonly present: ColumnBitmap;
+  /** Every written column is there. */
+  readonly full: boolean;
+  /** Every identity column is there. */
+  readonly identified: boolean;
+  /** No identity column is there: the key did not change. */
+  readonly keyless: boolean;
+}
+
+export function imageLayout(plan: TablePlan, present: ColumnBitmap): ImageLayout {
+  return {
+    plan,
+    present,
+    full: isFullImage(plan, present),
+    identified: hasIdentity(plan, present),
+    keyless: !plan.identity.some((column) => bitmapHas(present, column.index)),
+  };
+}
+
+/** A row image in memory: where each column of the shape lies in the payload, as a RowScanner says it. */
+export interface RowImage {
+  readonly offsets: Int32Array;
+  readonly lengths: Int32Array;
+}
+
+export type NetChange = 'insert' | 'update' | 'delete' | 'nothing';
+
+const INITIALLY_PRESENT = 1;
+const PRESENT = 2;
+
+const NO_IMAGE = -1;
+
+export class TableFold {
+  readonly #payload: Buffer;
+  readonly #keys: KeyTable;
+  readonly #layouts: ImageLayout[] = [];
+  #signature: string | null = null;
+  #reason: string | null = null;
+
+  /* By entry. */
+  #states: Uint8Array;
+  /** The first image that names the key: the before image when the row was there before the batch. */
+  #firstImages: Int32Array;
+  #firstLayouts: Int32Array;
+  /** The newest node of the images that make up the row now. */
+  #heads: Int32Array;
+
+  /* By node: images since the last full one, newest first. */
+  #nodeImages: Int32Array;
+  #nodeLayouts: Int32Array;
+  #nodeNexts: Int32Array;
+  #nodes = 0;
+
+  #scratch = Buffer.allocUnsafe(256);
+  #merged: { offsets: Int32Array; lengths: Int32Array } | null = null;
+
+  constructor(payload: Buffer, expectedKeys = 1024) {
+    this.#payload = payload;
+    this.#keys = new KeyTable(expectedKeys);
+    this.#states = new Uint8Array(expectedKeys);
+    this.#firstImages = new Int32Array(expectedKeys);
+    this.#firstLayouts = new Int32Array(expectedKeys);
+    this.#heads = new Int32Array(expectedKeys);
+    this.#nodeImages = new Int32Array(expectedKeys);
+    this.#nodeLayouts = new Int32Array(expectedKeys);
+    this.#nodeNexts = new Int32Array(expectedKeys);
+  }
+
+  /** Why the changes must be written in order; null while folding is the same as one by one. */
+  get reason(): string | null {
+    return this.#reason;
+  }
+
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  /** Plans met, in order of appearance. */
+  get plans(): readonly TablePlan[] {
+    return [...new Set(this.#layouts.map((layout) => layout.plan))];
+  }
+
+  /** Number under which `feed` takes a layout; the same layout has the same number. */
+  layout(plan: TablePlan, present: ColumnBitmap): number {
+    for (let i = 0; i < this.#layouts.length; i++) {
+      const known = this.#layouts[i];
+      if (known?.plan === plan && sameBitmap(known.present, present)) return i;
+    }
+    if (plan.identity.length === 0) this.giveUp('the target has no key that the rows fill');
+    else if (this.#signature !== null && this.#signature !== plan.identitySignature)
+      this.giveUp('the key comes in two forms');
+    this.#signature ??= plan.identitySignature;
+    this.#layouts.push(imageLayout(plan, present));
+    return this.#layouts.length - 1;
+  }
+
+  giveUp(reason: string): void {
+    this.#reason ??= reason;
+  }
+
+  /**
+   * Takes `rows` rows of a rows record from `at`; gives where the next begins, or anything once `reason` is set. `before`
+   * and `after` are numbers from `layout`, −1 where the operation has none.
+   */
+  feed(op: RowOp, before: number, after: number, at: number, end: number, rows: number): number {
+    let offset = at;
+    for (let i = 0; i < rows && this.#reason === null; i++) {
+      switch (op) {
+        case 'insert':
+          offset = this.#insert(after, offset, end);
+          break;
+        case 'update':
+          offset = this.#update(before, after, offset, end);
+          break;
+        case 'delete':
+          offset = this.#delete(before, offset, end);
+          break;
+        default:
+          return op satisfies never;
+      }
+    }
+    return offset;
+  }
+
+  change(entry: number): NetChange {
+    const state = this.#states[entry] ?? 0;
+    if ((state & PRESENT) !== 0) return (state & INITIALLY_PRESENT) !== 0 ? 'update' : 'insert';
+    return (state & INITIALLY_PRESENT) !== 0 ? 'delete' : 'nothing';
+  }
+
+  /** Plan of the images that make up the row now, or, of one that is gone, of the image that named it first. */
+  planOf(entry: number): TablePlan {
+    const head = this.#heads[entry] ?? NO_IMAGE;
+    return this.#layoutAt(
+      head === NO_IMAGE ? (this.#firstLayouts[entry] ?? 0) : (this.#nodeLayouts[head] ?? 0),
+    ).plan;
+  }
+
+  /** Plan of `keyImage`. */
+  keyPlanOf(entry: number): TablePlan {
+    return this.#layoutAt(this.#firstLayouts[entry] ?? 0).plan;
+  }
+
+  /** The image in which the key's own bytes stand. Valid until the next image is read. */
+  keyImage(entry: number): RowImage {
+    return this.#read(this.#firstImages[entry] ?? 0, this.#layoutAt(this.#firstLayouts[entry] ?? 0));
+  }
+
+  /** The row as it is after the batch; absent columns keep what the target has. Valid until the next image is read. */
+  finalImage(entry: number): RowImage {
+    const head = this.#heads[entry] ?? NO_IMAGE;
+    assert(head !== NO_IMAGE, `entry ${entry} has no image`);
+    const next = this.#nodeNexts[head] ?? NO_IMAGE;
+    const layout = this.#layoutAt(this.#nodeLayouts[head] ?? 0);
+    if (next === NO_IMAGE) return this.#read(this.#nodeImages[head] ?? 0, layout);
+    return this.#overlay(head, layout);
+  }
+
+  /** True when the row after the batch is known in all written columns. */
+  isFull(entry: number): boolean {
+    let node = this.#heads[entry] ?? NO_IMAGE;
+    if (node === NO_IMAGE) return false;
+    const head = this.#layoutAt(this.#nodeLayouts[node] ?? 0);
+    if (head.full) return true;
+    while (node !== NO_IMAGE) {
+      if (this.#layoutAt(this.#nodeLayouts[node] ?? 0).full) return true;
+      node = this.#nodeNexts[node] ?? NO_IMAGE;
+    }
+    const image = this.finalImage(entry);
+    return head.plan.columns.every((column) => image.lengths[column.index] !== ABSENT_LENGTH);
+  }
+
+  /**
+   * True when a value of a secondary unique key goes from one row that stays to another: the order of the updates
+   * then matters. Inserted rows are written after, deleted ones before all updates, so only updates can be in each other's way.
+   */
+  movesUniqueValues(): boolean {
+    const plans = this.plans;
+    if (plans.every((plan) => plan.secondaryKeys.length === 0)) return false;
+    const released = new KeyTable();
+    const changed: number[] = [];
+    let blind = 0;
+    for (let entry = 0; entry < this.size; entry++) {
+      if (this.change(entry) !== 'update') continue;
+      const { secondaryKeys } = this.planOf(entry);
+      let marked = false;
+      for (let number = 0; number < secondaryKeys.length; number++) {
+        const after = this.#secondaryTuple(entry, secondaryKeys[number], number, 'after');
+        if (after === null) continue;
+        const copy = Buffer.from(after);
+        const before = this.#secondaryTuple(entry, secondaryKeys[number], number, 'before');
+        if (before === 'unknown' || after === 'unknown') blind += 1;
+        else if (before?.equals(copy)) continue;
+        if (before !== null && before !== 'unknown') released.add(before, 0, before.length);
+        marked = true;
+      }
+      if (marked) changed.push(entry);
+    }
+    if (changed.length < 2) return false;
+    if (blind > 0) return true;
+    for (const entry of changed) {
+      const { secondaryKeys } = this.planOf(entry);
+      for (let number = 0; number < secondaryKeys.length; number++) {
+        const after = this.#secondaryTuple(entry, secondaryKeys[number], number, 'after');
+        if (after !== null && after !== 'unknown' && released.has(after, 0, after.length)) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Key number and column bytes; null when some part is NULL or nothing is assigned (it takes part in no collision), or its columns cannot be followed. */
+  #secondaryTuple(
+    entry: number,
+    key: SecondaryKey | undefined,
+    number: number,
+    which: 'before' | 'after',
+  ): Buffer | 'unknown' | null {
+    const indexes = key?.indexes ?? null;
+    if (indexes === null || indexes.length === 0) return null;
+    const image = which === 'before' ? this.keyImage(entry) : this.finalImage(entry);
+    let absent = 0;
+    for (const index of indexes) {
+      const length = image.lengths[index] ?? ABSENT_LENGTH;
+      if (length === NULL_LENGTH) return null;
+      if (length === ABSENT_LENGTH) absent += 1;
+    }
+    if (absent === indexes.length) return which === 'after' ? null : 'unknown';
+    if (absent > 0) return 'unknown';
+    this.#ensureScratch(1);
+    this.#scratch[0] = number & 0xff;
+    return this.#scratch.subarray(0, this.#tuple(image, indexes, 1));
+  }
+
+  #insert(after: number, at: number, end: number): number {
+    const layout = this.#layoutAt(after);
+    const { scanner } = layout.plan;
+    const next = scanner.scan(this.#payload, at, end, layout.present);
+    const entry = this.#entry(layout, scanner, at, after, 0);
+    if (entry < 0) return next;
+    this.#appear(entry, at, after);
+    return next;
+  }
+
+  #delete(before: number, at: number, end: number): number {
+    const layout = this.#layoutAt(before);
+    const { scanner } = layout.plan;
+    const next = scanner.scan(this.#payload, at, end, layout.present);
+    const entry = this.#entry(layout, scanner, at, before, INITIALLY_PRESENT | PRESENT);
+    if (entry >= 0) this.#vanish(entry);
+    return next;
+  }
+
+  #update(before: number, after: number, at: number, end: number): number {
+    const from = this.#layoutAt(before);
+    const to = this.#layoutAt(after);
+    const { plan } = to;
+    const { scanner } = plan;
+    const middle = scanner.scan(this.#payload, at, end, from.present);
+    const entry = this.#entry(from, scanner, at, before, INITIALLY_PRESENT | PRESENT);
+    const next = scanner.scan(this.#payload, middle, end, to.present);
+    if (entry < 0) return next;
+    if (!to.keyless) {
+      if (!to.identified) {
+        this.giveUp('a part of a key changes and the rest is not in the image');
+        return next;
+      }
+      const target = this.#entry(to, scanner, middle, after, 0);
+      if (target < 0) return next;
+      if (target !== entry) {
+        if (!to.full || plan.hasOtherColumns || plan.target.referenced) {
+          this.giveUp('a key changes, and the row must stay the same row');
+          return next;
+        }
+        this.#vanish(entry);
+        this.#appear(target, middle, after);
+        return next;
+      }
+    }
+    if (((this.#states[entry] ?? 0) & PRESENT) === 0) this.giveUp('a row is changed that is not there');
+    else if (to.full) this.#heads[entry] = this.#node(middle, after, NO_IMAGE);
+    else this.#overlayNode(entry, middle, after);
+    return next;
+  }
+
+  #appear(entry: number, at: number, layout: number): void {
+    const state = this.#states[entry] ?? 0;
+    if ((state & PRESENT) !== 0) {
+      this.giveUp('a row is inserted that is there');
+      return;
+    }
+    if ((state & INITIALLY_PRESENT) !== 0) {
+      const { plan, full } = this.#layoutAt(layout);
+      // Columns that are not in the image take their defaults, not what the row before had.
+      if (!full || plan.hasOtherColumns || plan.target.referenced) {
+        this.giveUp('a row is deleted and inserted again, and must not stay the same row');
+        return;
+      }
+    }
+    this.#states[entry] = state | PRESENT;
+    this.#heads[entry] = this.#node(at, layout, NO_IMAGE);
+  }
+
+  #vanish(entry: number): void {
+    const state = this.#states[entry] ?? 0;
+    if ((state & PRESENT) === 0) this.giveUp('a row is deleted that is not there');
+    this.#states[entry] = state & ~PRESENT;
+    this.#heads[entry] = NO_IMAGE;
+  }
+
+  #overlayNode(entry: number, at: number, layout: number): void {
+    const head = this.#heads[entry] ?? NO_IMAGE;
+    if (head !== NO_IMAGE) {
+      const below = this.#nodeLayouts[head] ?? 0;
+      if (this.#layoutAt(below).plan !== this.#layoutAt(layout).plan) {
+        this.giveUp('one row comes from two tables');
+        return;
+      }
+      // The newest image covers the one below: nothing of that remains.
+      if (below === layout) {
+        this.#nodeImages[head] = at;
+        return;
+      }
+    }
+    this.#heads[entry] = this.#node(at, layout, head);
+  }
+
+  /** The entry of the key in `image`, which lies at `at`; a new one begins in `state`. −1 where the key has a NULL. */
+  #entry(layout: ImageLayout, image: RowImage, at: number, layoutNumber: number, state: number): number {
+    const { identity } = layout.plan;
+    const known = this.#keys.size;
+    let entry: number;
+    if (identity.length === 1) {
+      const index = identity[0]?.index ?? 0;
+      const length = image.lengths[index] ?? ABSENT_LENGTH;
+      if (length < 0) return this.#noKey();
+      entry = this.#keys.add(this.#payload, image.offsets[index] ?? 0, length);
+    } else {
+      let end = 0;
+      for (let i = 0; i < identity.length; i++) {
+        const index = identity[i]?.index ?? 0;
+        if ((image.lengths[index] ?? ABSENT_LENGTH) < 0) return this.#noKey();
+        end = this.#part(image, index, end);
+      }
+      entry = this.#keys.add(this.#scratch, 0, end);
+    }
+    if (entry === known) {
+      this.#ensureEntry(entry);
+      this.#states[entry] = state;
+      this.#firstImages[entry] = at;
+      this.#firstLayouts[entry] = layoutNumber;
+      this.#heads[entry] = NO_IMAGE;
+    }
+    return entry;
+  }
+
+  #noKey(): number {
+    this.giveUp('a key is NULL or not in the image');
+    return -1;
+  }
+
+  #tuple(image: RowImage, indexes: readonly number[], start: number): number {
+    let end = start;
+    for (const index of indexes) end = this.#part(image, index, end);
+    return end;
+  }
+
+  /** Appends length and bytes of a value to the scratch; gives its new end. */
+  #part(image: RowImage, index: number, at: number): number {
+    const length = image.lengths[index] ?? 0;
+    const offset = image.offsets[index] ?? 0;
+    this.#ensureScratch(at + 4 + length);
+    this.#scratch.writeInt32LE(length, at);
+    this.#payload.copy(this.#scratch, at + 4, offset, offset + length);
+    return at + 4 + length;
+  }
+
+  #ensureScratch(bytes: number): void {
+    if (bytes <= this.#scratch.length) return;
+    const grown = Buffer.allocUnsafe(bytes * 2);
+    this.#scratch.copy(grown);
+    this.#scratch = grown;
+  }
+
+  #ensureEntry(entry: number): void {
+    if (entry < this.#states.length) return;
+    const states = new Uint8Array(this.#states.length * 2);
+    states.set(this.#states);
+    this.#states = states;
+    this.#firstImages = doubled(this.#firstImages);
+    this.#firstLayouts = doubled(this.#firstLayouts);
+    this.#heads = doubled(this.#heads);
+  }
+
+  #node(image: number, layout: number, next: number): number {
+    const node = this.#nodes;
+    if (node === this.#nodeImages.length) {
+      this.#nodeImages = doubled(this.#nodeImages);
+      this.#nodeLayouts = doubled(this.#nodeLayouts);
+      this.#nodeNexts = doubled(this.#nodeNexts);
+    }
+    this.#nodeImages[node] = image;
+    this.#nodeLayouts[node] = layout;
+    this.#nodeNexts[node] = next;
+    this.#nodes = node + 1;
+    return node;
+  }
+
+  #layoutAt(number: number): ImageLayout {
+    const layout = this.#layouts[number];
+    assert(layout !== undefined, `layout ${number} of ${this.#layouts.length}`);
+    return layout;
+  }
+
+  #read(at: number, layout: ImageLayout): RowImage {
+    const { scanner } = layout.plan;
+    scanner.scan(this.#payload, at, this.#payload.length, layout.present);
+    return scanner;
+  }
+
+  /** Newest wins, column by column. */
+  #overlay(head: number, layout: ImageLayout): RowImage {
+    const columns = layout.plan.shape.columns.length;
+    if (this.#merged === null || this.#merged.offsets.length < columns)
+      this.#merged = { offsets: new Int32Array(columns), lengths: new Int32Array(columns) };
+    const { offsets, lengths } = this.#merged;
+    lengths.fill(ABSENT_LENGTH);
+    for (let node = head; node !== NO_IMAGE; node = this.#nodeNexts[node] ?? NO_IMAGE) {
+      const image = this.#read(this.#nodeImages[node] ?? 0, this.#layoutAt(this.#nodeLayouts[node] ?? 0));
+      for (let i = 0; i < columns; i++) {
+        if (lengths[i] !== ABSENT_LENGTH) continue;
+        lengths[i] = image.lengths[i] ?? ABSENT_LENGTH;
+        offsets[i] = image.offsets[i] ?? 0;
+      }
+    }
+    return this.#merged;
+  }
+}
+
+function sameBitmap(a: ColumnBitmap, b: ColumnBitmap): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,250 @@
+/**
+ * The target's tables, as its INFORMATION_SCHEMA gives them, kept until something shows that they changed.
+ *
+ * Foreign keys are read for all schemas at once: rows of two tables can affect each other through a third that is not
+ * replicated, so only the whole graph says which tables belong together.
+ */
+import { type Clock, systemClock } from '../../../lib/clock.ts';
+import { HoltError } from '../../../lib/errors.ts';
+import { quoteText } from '../../../lib/sql-name.ts';
+import type { TargetColumn, TargetTable, TargetTraits, UniqueKey } from './target-table.ts';
+
+type TextRow = readonly (Buffer | null)[];
+
+/** A query on the target outside of any transaction of Load; the connection is the caller's affair. */
+export type SchemaQuery = (sql: string) => Promise<readonly TextRow[]>;
+
+export interface TargetSchemaOptions {
+  readonly query: SchemaQuery;
+  /** Age at which a table is read again even if nothing hints at a change. Default 60 000. */
+  readonly maxAgeMs?: number;
+  /** The same for the graph of foreign keys, which costs a look at every table of the server. Default 600 000. */
+  readonly foreignKeysMaxAgeMs?: number;
+  readonly clock?: Clock;
+}
+
+interface Cached<T> {
+  readonly value: Promise<T>;
+  readonly readMs: number;
+}
+
+/** One foreign key: the table that has it, the one it points to. Names as `schema\0table`. */
+export interface ForeignKeyEdge {
+  readonly child: string;
+  readonly parent: string;
+}
+
+interface ForeignKeyGraph {
+  readonly groups: ReadonlyMap<string, number>;
+  readonly referenced: ReadonlySet<string>;
+  readonly selfReferencing: ReadonlySet<string>;
+}
+
+export class TargetSchema {
+  readonly #query: SchemaQuery;
+  readonly #maxAgeMs: number;
+  readonly #foreignKeysMaxAgeMs: number;
+  readonly #clock: Clock;
+  readonly #tables = new Map<string, Cached<TargetTable>>();
+  #traits: Promise<TargetTraits> | null = null;
+  #foreignKeys: Cached<ForeignKeyGraph> | null = null;
+
+  constructor(options: TargetSchemaOptions) {
+    this.#query = options.query;
+    this.#maxAgeMs = options.maxAgeMs ?? 60_000;
+    this.#foreignKeysMaxAgeMs = options.foreignKeysMaxAgeMs ?? 600_000;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  traits(): Promise<TargetTraits> {
+    this.#traits ??= this.#readTraits().catch((error: unknown) => {
+      this.#traits = null;
+      throw error;
+    });
+    return this.#traits;
+  }
+
+  /** Throws HOLT_TARGET_TABLE_MISSING; whatever else is wrong with a table is for those who plan its statements to say. */
+  table(schema: string, name: string): Promise<TargetTable> {
+    const key = `${schema}\0${name}`;
+    const known = this.#tables.get(key);
+    const now = this.#clock.monotonicMs();
+    if (known !== undefined && now - known.readMs < this.#maxAgeMs) return known.value;
+    const value = this.#readTable(schema, name);
+    const cached = { value, readMs: now };
+    this.#tables.set(key, cached);
+    // A failed reading is not kept: the cause may pass.
+    value.catch(() => {
+      if (this.#tables.get(key) === cached) this.#tables.delete(key);
+    });
+    return value;
+  }
+
+  /** The table is read anew when it is asked for again. */
+  forget(schema: string, name: string): void {
+    this.#tables.delete(`${schema}\0${name}`);
+  }
+
+  /** Forgets everything: an error or a person says that the target changed, or that it is another server. */
+  invalidate(): void {
+    this.#tables.clear();
+    this.#foreignKeys = null;
+    this.#traits = null;
+  }
+
+  async #readTraits(): Promise<TargetTraits> {
+    const [row] = await this.#query('SELECT VERSION(), @@max_allowed_packet');
+    const version = textOf(row?.[0]);
+    const [, major, minor, patch] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)/.exec(version) ?? [];
+    return {
+      flavour: /mariadb/i.test(version) ? 'mariadb' : 'mysql',
+      versionNumber: Number(major ?? 0) * 10_000 + Number(minor ?? 0) * 100 + Number(patch ?? 0),
+      maxAllowedPacket: Number(textOf(row?.[1])),
+    };
+  }
+
+  async #readTable(schema: string, name: string): Promise<TargetTable> {
+    const here = `TABLE_SCHEMA = ${quoteText(schema)} AND TABLE_NAME = ${quoteText(name)}`;
+    const tables = await this.#query(
+      `SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES WHERE ${here}`,
+    );
+    const table = pickTable(tables, schema, name);
+    if (table === undefined)
+      throw new HoltError('HOLT_TARGET_TABLE_MISSING', `the target has no table ${schema}.${name}`, {
+        disposition: 'retry',
+        remedy: `Create ${schema}.${name} at the target, or exclude it; Holt tries again by itself.`,
+        facts: { table: `${schema}.${name}` },
+      });
+    const realSchema = textOf(table[0]);
+    const realName = textOf(table[1]);
+    const mine = (row: TextRow) => textOf(row[0]) === realSchema && textOf(row[1]) === realName;
+    const columns = await this.#query(
+      `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, CHARACTER_SET_NAME, COLLATION_NAME, NUMERIC_SCALE, DATETIME_PRECISION FROM information_schema.COLUMNS WHERE ${here} ORDER BY ORDINAL_POSITION`,
+    );
+    const indexes = await this.#query(
+      `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE FROM information_schema.STATISTICS WHERE ${here} AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
+    );
+    const triggers = await this.#query(
+      `SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = ${quoteText(schema)} AND EVENT_OBJECT_TABLE = ${quoteText(name)}`,
+    );
+    const graph = await this.#graph();
+    const node = `${realSchema}\0${realName}`.toLowerCase();
+    return {
+      schema: realSchema,
+      name: realName,
+      engine: textOf(table[2]) === 'BASE TABLE' ? textOf(table[3]) : textOf(table[2]),
+      columns: columns.filter(mine).map(columnOf),
+      uniqueKeys: uniqueKeysOf(indexes.filter(mine)),
+      triggers: triggers.filter(mine).map((row) => textOf(row[2])),
+      foreignKeyGroup: graph.groups.get(node) ?? null,
+      referenced: graph.referenced.has(node),
+      selfReferencing: graph.selfReferencing.has(node),
+    };
+  }
+
+  #graph(): Promise<ForeignKeyGraph> {
+    const now = this.#clock.monotonicMs();
+    if (this.#foreignKeys !== null && now - this.#foreignKeys.readMs < this.#foreignKeysMaxAgeMs)
+      return this.#foreignKeys.value;
+    const value = this.#query(
+      'SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_NAME IS NOT NULL',
+    ).then((rows) =>
+      foreignKeyGraph(
+        rows.map((row) => ({
+          child: `${textOf(row[0])}\0${textOf(row[1])}`,
+          parent: `${textOf(row[2])}\0${textOf(row[3])}`,
+        })),
+      ),
+    );
+    const cached = { value, readMs: now };
+    this.#foreignKeys = cached;
+    value.catch(() => {
+      if (this.#foreignKeys === cached) this.#foreignKeys = null;
+    });
+    return value;
+  }
+}
+
+/**
+ * Which tables belong together. Names are compared without case: taking two tables for one only makes Load keep more order.
+ */
+export function foreignKeyGraph(edges: readonly ForeignKeyEdge[]): ForeignKeyGraph {
+  const leader = new Map<string, string>();
+  const find = (node: string): string => {
+    let root = node;
+    for (let up = leader.get(root); up !== undefined && up !== root; up = leader.get(root)) root = up;
+    leader.set(node, root);
+    return root;
+  };
+  const referenced = new Set<string>();
+  const selfReferencing = new Set<string>();
+  for (const edge of edges) {
+    const child = edge.child.toLowerCase();
+    const parent = edge.parent.toLowerCase();
+    leader.set(find(child), find(parent));
+    referenced.add(parent);
+    if (child === parent) selfReferencing.add(child);
+  }
+  const numbers = new Map<string, number>();
+  const groups = new Map<string, number>();
+  for (const node of leader.keys()) {
+    const root = find(node);
+    const number = numbers.get(root) ?? numbers.size;
+    numbers.set(root, number);
+    groups.set(node, number);
+  }
+  return { groups, referenced, selfReferencing };
+}
+
+/** INFORMATION_SCHEMA compares names by its own collation: the exact name wins, else the only one that is the same without case. */
+function pickTable(rows: readonly TextRow[], schema: string, name: string): TextRow | undefined {
+  return (
+    rows.find((row) => textOf(row[0]) === schema && textOf(row[1]) === name) ??
+    (rows.length === 1 ? rows[0] : undefined)
+  );
+}
+
+function columnOf(row: TextRow): TargetColumn {
+  const extra = textOf(row[7]).toLowerCase();
+  const nullable = textOf(row[5]) === 'YES';
+  const scale = row[10] ?? row[11] ?? null;
+  const dataType = textOf(row[3]).toLowerCase();
+  const columnType = textOf(row[4]);
+  return {
+    name: textOf(row[2]),
+    dataType,
+    columnType: dataType === 'enum' || dataType === 'set' ? columnType : columnType.toLowerCase(),
+    nullable,
+    hasDefault:
+      nullable || (row[6] !== null && row[6] !== undefined) || /auto_increment|default_generated/.test(extra),
+    // MySQL: "virtual generated", "stored generated"; MariaDB the same, older ones "virtual", "persistent".
+    generated: /(?:^|\s)(?:virtual|stored|persistent)(?:\s|$)/.test(extra),
+    autoUpdate: extra.includes('on update'),
+    charset: optionalTextOf(row[8]),
+    collation: optionalTextOf(row[9]),
+    scale: scale === null ? null : Number(textOf(scale)),
+  };
+}
+
+function uniqueKeysOf(rows: readonly TextRow[]): readonly UniqueKey[] {
+  const keys = new Map<string, { columns: (string | null)[]; prefix: boolean; nullable: boolean }>();
+  for (const row of rows) {
+    const name = textOf(row[2]);
+    const key = keys.get(name) ?? { columns: [], prefix: false, nullable: false };
+    keys.set(name, key);
+    key.columns.push(optionalTextOf(row[3]));
+    key.prefix ||= (row[4] ?? null) !== null;
+    key.nullable ||= textOf(row[5]) === 'YES';
+  }
+  return [...keys]
+    .map(([name, key]) => ({ name, primary: name === 'PRIMARY', ...key }))
+    .sort((a, b) => Number(b.primary) - Number(a.primary) || (a.name < b.name ? -1 : 1));
+}
+
+function textOf(value: Buffer | null | undefined): string {
+  return value === null || value === undefined ? '' : value.toString('utf8');
+}
+
+function optionalTextOf(value: Buffer | null | undefined): string | null {
+  return value === null || value === undefined ? null : value.toString('utf8');
+}

@@ -1,0 +1,59 @@
+/** What a table at the target is, as far as applying rows depends on it. Read by `target-schema.ts`. */
+
+export interface TargetColumn {
+  readonly name: string;
+  /** `int`, `varchar`, `json`… in lower case. */
+  readonly dataType: string;
+  /** The full type in lower case where it has no labels: `int(10) unsigned`, `decimal(10,2)`, `enum('A','b')`. */
+  readonly columnType: string;
+  readonly nullable: boolean;
+  /** False where an INSERT that leaves the column out is refused. */
+  readonly hasDefault: boolean;
+  /** Computed by the server: never written. */
+  readonly generated: boolean;
+  /** ON UPDATE CURRENT_TIMESTAMP: changes by itself unless assigned. */
+  readonly autoUpdate: boolean;
+  /** Null for what is not character text. */
+  readonly charset: string | null;
+  readonly collation: string | null;
+  /** Digits after the point: of decimals, and of seconds in times. Null where it does not apply. */
+  readonly scale: number | null;
+}
+
+export interface UniqueKey {
+  readonly name: string;
+  readonly primary: boolean;
+  /** In key order; null where a part is an expression. */
+  readonly columns: readonly (string | null)[];
+  /** True when some part is only a prefix of its column. */
+  readonly prefix: boolean;
+  /** True when some part may be NULL: such a key identifies nothing. */
+  readonly nullable: boolean;
+}
+
+/** The server at the target, as far as statements differ by it. */
+export interface TargetTraits {
+  readonly flavour: 'mysql' | 'mariadb';
+  /** major * 10000 + minor * 100 + patch. */
+  readonly versionNumber: number;
+  readonly maxAllowedPacket: number;
+}
+
+export interface TargetTable {
+  readonly schema: string;
+  readonly name: string;
+  readonly engine: string;
+  readonly columns: readonly TargetColumn[];
+  /** The primary key first, then the others by name. */
+  readonly uniqueKeys: readonly UniqueKey[];
+  readonly triggers: readonly string[];
+  /**
+   * Tables that foreign keys join, directly or through others, have the same number; null where no foreign key touches
+   * the table. Rows of one group affect each other (cascades, refusals), also through tables whose rows are not logged.
+   */
+  readonly foreignKeyGroup: number | null;
+  /** True when a foreign key of some table points here: DELETE and INSERT in place of UPDATE would cascade. */
+  readonly referenced: boolean;
+  /** True when the table refers to itself. */
+  readonly selfReferencing: boolean;
+}

@@ -1,0 +1,28 @@
+import { writeKeyLiteral, writeLiteral } from '../../../canal/value/value-literal.ts';
+import type { ByteSink } from '../../../lib/byte-sink.ts';
+import type { WrittenColumn } from './table-plan.ts';
+
+/** The value as it is stored into its target column. */
+export function writeValue(
+  sink: ByteSink,
+  column: WrittenColumn,
+  payload: Buffer,
+  offset: number,
+  length: number,
+): void {
+  if (column.introducer !== '') sink.latin1(column.introducer);
+  writeLiteral(sink, column.source, payload, offset, length, column.literal);
+}
+
+/** The value as it is compared with its target column. */
+export function writeKeyValue(
+  sink: ByteSink,
+  column: WrittenColumn,
+  payload: Buffer,
+  offset: number,
+  length: number,
+): void {
+  if (column.keyPrefix !== '') sink.latin1(column.keyPrefix);
+  writeKeyLiteral(sink, column.source, payload, offset, length, column.literal);
+  if (column.keySuffix !== '') sink.latin1(column.keySuffix);
+}

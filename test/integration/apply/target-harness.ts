@@ -1,0 +1,88 @@
+import { siteId } from '../../../model/ids.ts';
+import { type ApplierOptions, SqlBatchApplier } from '../../../stages/load/apply/batch-applier.ts';
+import { TargetSchema } from '../../../stages/load/apply/target-schema.ts';
+import type { LedgerEntry, LedgerWriter } from '../../../stages/load/ledger-contract.ts';
+import { type ApplyResult, DivergenceSignal } from '../../../stages/load/load.ts';
+import { connectTarget } from '../../../stages/load/target/mysql2-connection.ts';
+import type { TargetSession } from '../../../stages/load/target/target-connection.ts';
+import type { TransformedBatch } from '../../../stages/stage.ts';
+import type { Database } from '../../support/database.ts';
+import { dataSourceOf } from '../load/target-fixture.ts';
+
+/** An applier on a real server, and what Load does around it: a transaction, and the careful way after a divergence. */
+export class TargetHarness implements AsyncDisposable {
+  readonly applier: SqlBatchApplier;
+  readonly schema: TargetSchema;
+  readonly session: TargetSession;
+  readonly ledger: LedgerEntry[] = [];
+  /** Why batches went the careful way. */
+  readonly divergences: string[] = [];
+  /** Tables written in order, and why. */
+  readonly ordered = new Map<string, string>();
+  readonly #looks: TargetSession;
+
+  private constructor(session: TargetSession, looks: TargetSession, options: Partial<ApplierOptions>) {
+    this.session = session;
+    this.#looks = looks;
+    this.schema = new TargetSchema({ query: (sql) => this.#looks.rows(sql) });
+    const ledger: LedgerWriter = {
+      append: async (_connection, _batch, entry) => {
+        this.ledger.push({ ...entry, data: Buffer.from(entry.data) });
+      },
+    };
+    this.applier = new SqlBatchApplier({
+      schema: this.schema,
+      ledger,
+      conflict: { detect: false, winner: siteId('east') },
+      sourceSite: siteId('east'),
+      ...options,
+    });
+  }
+
+  static async on(db: Database, options: Partial<ApplierOptions> = {}): Promise<TargetHarness> {
+    const config = dataSourceOf(db);
+    return new TargetHarness(await connectTarget(config), await connectTarget(config), options);
+  }
+
+  async apply(batch: TransformedBatch, signal = new AbortController().signal): Promise<ApplyResult> {
+    const prepared = await this.applier.prepare(batch, signal);
+    for (const [table, why] of prepared.ordered) this.ordered.set(table, why);
+    await this.session.execute('START TRANSACTION');
+    try {
+      const result = await this.applier.execute(prepared, this.session, signal);
+      await this.session.execute('COMMIT');
+      return result;
+    } catch (error) {
+      await this.session.execute('ROLLBACK');
+      if (!(error instanceof DivergenceSignal)) throw error;
+      this.divergences.push(error.message);
+    }
+    await this.session.execute('START TRANSACTION');
+    try {
+      const result = await this.applier.executeCarefully(prepared, this.session, signal);
+      await this.session.execute('COMMIT');
+      return result;
+    } catch (error) {
+      await this.session.execute('ROLLBACK');
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.session.close();
+    await this.#looks.close();
+  }
+}
+
+/** Every row of a table as HEX of every column, ordered: code that shares nothing with Holt. */
+export async function hexRows(db: Database, schema: string, table: string): Promise<string[]> {
+  const columns = await db.query(
+    'SELECT COLUMN_NAME AS name FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION',
+    [schema, table],
+  );
+  const parts = columns.map(({ name }) => `IFNULL(HEX(\`${name}\`),'~')`);
+  const rows = await db.query(
+    `SELECT CONCAT_WS('|',${parts.join(',')}) AS row_text FROM \`${schema}\`.\`${table}\` ORDER BY 1`,
+  );
+  return rows.map((row) => String(row.row_text));
+}
