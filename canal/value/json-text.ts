@@ -176,7 +176,8 @@ export function writeOpaqueTemporal(
     if (columnType === TYPE.time) out[to++] = 45;
   }
   const fraction = Number(packed & 0xff_ffffn) % 1_000_000;
-  const clock = Number((packed >> 24n) & 0x1_ffffn);
+  // A TIME has ten bits of hours, up to 838; beside a date there are five.
+  const clock = Number((packed >> 24n) & (columnType === TYPE.time ? 0x3f_ffffn : 0x1_ffffn));
   if (columnType !== TYPE.time) {
     const date = Number((packed >> 41n) & 0x3f_ffffn);
     const yearMonth = date >> 5;

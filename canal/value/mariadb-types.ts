@@ -40,11 +40,11 @@ export function addressText(type: AddressType, buf: Buffer, offset: number, leng
   }
 }
 
-/** As inet_ntop has it: the longest run of two or more zero groups folded, IPv4-mapped and -compatible ones with dots. */
+/** As the server prints it: the longest run of zero groups folded, even of one; IPv4-mapped and -compatible ones with dots. */
 function inet6Text(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(i * 2));
   let foldAt = -1;
-  let foldLength = 1;
+  let foldLength = 0;
   for (let i = 0; i < 8; i++) {
     let length = 0;
     while (i + length < 8 && groups[i + length] === 0) length++;

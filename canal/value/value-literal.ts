@@ -7,7 +7,9 @@
  * literal gives way to the column: the column's collation rules, and its index is used (coercibility,
  * https://dev.mysql.com/doc/refman/8.4/en/charset-collation-coercibility.html).
  *
- * Numbers stand bare; FLOAT and DOUBLE with an exponent, so that they are read as doubles and not as decimals.
+ * Numbers stand bare; FLOAT and DOUBLE with an exponent, so that they are read as doubles and not as decimals. A FLOAT
+ * has all the digits of its value as a double: the server compares it as one, and the shorter text of the largest
+ * FLOAT is out of range.
  * The sql_mode must also allow what the source allowed: zero and invalid dates (no NO_ZERO_DATE, no NO_ZERO_IN_DATE,
  * ALLOW_INVALID_DATES) and 0 in an AUTO_INCREMENT column (NO_AUTO_VALUE_ON_ZERO).
  */
@@ -15,11 +17,11 @@ import type { ByteSink } from '../../lib/byte-sink.ts';
 import type { ColumnShape } from '../../model/table-shape.ts';
 import { charsetOf } from './charset.ts';
 import { TYPE } from './column-type.ts';
-import { doubleText, floatText } from './float.ts';
+import { doubleText } from './float.ts';
 import { JsonReader } from './json-binary.ts';
-import { writeJsonLiteral } from './json-literal.ts';
+import { writeJsonExpression, writeJsonLiteral } from './json-literal.ts';
 import { writeJsonText } from './json-text.ts';
-import { addressText, addressType, uncompressedColumn } from './mariadb-types.ts';
+import { addressType, uncompressedColumn } from './mariadb-types.ts';
 import { quoteWritten, writeQuoted } from './quoted.ts';
 import {
   binaryPadding,
@@ -81,7 +83,7 @@ export function writeLiteral(
       writeDecimal(sink, column, buf, off, len);
       return;
     case TYPE.float:
-      writeDouble(sink, floatText(readFloat(column, buf, off, len)));
+      writeDouble(sink, doubleText(readFloat(column, buf, off, len)));
       return;
     case TYPE.double:
       writeDouble(sink, doubleText(readDouble(column, buf, off, len)));
@@ -101,17 +103,9 @@ export function writeLiteral(
     case TYPE.json:
       writeJson(sink, buf, off, len, target);
       return;
-    case TYPE.string: {
-      const address = addressType(column);
-      if (address !== null) {
-        sink.byte(QUOTE);
-        sink.latin1(addressText(address, buf, off, len));
-        sink.byte(QUOTE);
-        return;
-      }
+    case TYPE.string:
       writeCharacters(sink, column, buf, off, len, target);
       return;
-    }
     case TYPE.varcharCompressed:
     case TYPE.blobCompressed: {
       const plain = uncompressedColumn(buf, off, len);
@@ -136,9 +130,8 @@ export function writeLiteral(
 }
 
 /**
- * Writes the literal for a comparison with the column. It differs from the one for INSERT where the server compares
- * more exactly, or less, than it stores: FLOAT is compared as a double (so the literal has the double's digits), a
- * BINARY(n) is compared with its zero bytes, native JSON with JSON.
+ * Writes the literal for a comparison with the column. It differs from the one for INSERT for native JSON, which is
+ * equal to JSON only.
  */
 export function writeKeyLiteral(
   sink: ByteSink,
@@ -148,18 +141,14 @@ export function writeKeyLiteral(
   len: number,
   target: LiteralTarget = targetLike(column),
 ): void {
-  if (column.type === TYPE.float) {
-    const value =
-      column.carrier === 'text'
-        ? Math.fround(Number(buf.toString('latin1', off, off + len)))
-        : readFloat(column, buf, off, len);
-    if (!Number.isFinite(value)) throw invalidValue(column, 'no number');
-    writeDouble(sink, doubleText(value));
+  if (target.nativeJson && column.carrier === 'binlog' && column.type === TYPE.json) {
+    const reader = new JsonReader(buf, off, len);
+    writeJsonExpression(sink, reader, reader.root());
     return;
   }
-  if (column.carrier === 'binlog' && column.type === TYPE.string && addressType(column) === null) {
-    const padding = binaryPadding(column, len);
-    writeQuoted(sink, buf, off, len, padding);
+  if (column.type === TYPE.set && column.carrier === 'binlog' && len === 8) {
+    // The server compares a SET of 64 members as a signed number.
+    writeInteger(sink, { ...column, type: TYPE.longlong, unsigned: false }, buf, off, len);
     return;
   }
   writeLiteral(sink, column, buf, off, len, target);
@@ -175,7 +164,7 @@ function writeCharacters(
 ): void {
   // MySQL refuses binary strings for JSON: it wants to know the character set.
   if (target.nativeJson) sink.latin1(`_${charsetOf(column.collation) ?? 'utf8mb4'}`);
-  writeQuoted(sink, buf, off, len);
+  writeQuoted(sink, buf, off, len, binaryPadding(column, len));
 }
 
 function writeJson(sink: ByteSink, buf: Buffer, off: number, len: number, target: LiteralTarget): void {
@@ -231,6 +220,8 @@ function writeTextLiteral(
       sink.latin1(checked(DECIMAL));
       return;
     case TYPE.float:
+      writeDouble(sink, doubleText(Math.fround(Number(checked(DOUBLE)))));
+      return;
     case TYPE.double:
       writeDouble(sink, checked(DOUBLE));
       return;
@@ -249,6 +240,8 @@ function writeTextLiteral(
       writeQuoted(sink, buf, off, len);
       return;
     default:
+      // MariaDB takes a binary string for the sixteen bytes of a UUID, and one with a character set for its text.
+      if (addressType(column) !== null) sink.latin1('_latin1');
       writeCharacters(sink, column, buf, off, len, target);
   }
 }

@@ -118,9 +118,12 @@ export function writeValueText(
 
 /** Zero bytes that the log has cut from the end of a BINARY(n). */
 export function binaryPadding(column: ColumnShape, len: number): number {
-  return column.type === TYPE.string && column.collation === BINARY_COLLATION && len < column.meta
-    ? column.meta - len
-    : 0;
+  const cut =
+    column.type === TYPE.string &&
+    column.carrier === 'binlog' &&
+    len < column.meta &&
+    (column.collation === BINARY_COLLATION || addressType(column) !== null);
+  return cut ? column.meta - len : 0;
 }
 
 export function writeZeros(sink: ByteSink, count: number): void {
