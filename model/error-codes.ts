@@ -393,6 +393,10 @@ export const ERROR_CODES = {
     what: 'The ledger entry has been replayed already.',
     remedy: 'Nothing is to be done.',
   },
+  HOLT_REPLAY_REFUSED: {
+    what: 'A ledger entry cannot be applied to the target as it is now; nothing was changed.',
+    remedy: 'The message says what is in the way (a unique key, a parent row…): clear it, then replay again.',
+  },
   HOLT_REPLAY_SUPERSEDED: {
     what: 'The pipeline was raised while a ledger entry was replayed; nothing was applied.',
     remedy: 'Replay it again.',

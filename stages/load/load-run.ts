@@ -64,6 +64,8 @@ export interface LoadRunOptions<Prepared extends PreparedBatch> {
   readonly guard?: GuardStatement;
   /** How long a killed session may take to go, before it is reported and tried again. */
   readonly goneDeadlineMs?: number;
+  /** Between pings of an idle connection, and between looks from beside at one that is busy; default 10 s. */
+  readonly tickMs?: number;
   /** innodb_lock_wait_timeout of the load; default 10. */
   readonly lockWaitTimeoutS?: number;
   readonly clock?: Clock;
@@ -328,6 +330,7 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
         node: this.#options.node,
         accepts,
         openBeside: () => connect(this.#options.target, { session: { writes: false } }),
+        tickMs: this.#options.tickMs,
       } as const;
       let registering: Awaited<ReturnType<typeof register>>;
       try {

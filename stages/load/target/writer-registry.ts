@@ -46,6 +46,8 @@ export interface RegisterOptions {
   readonly accepts: (row: CheckpointRow | null) => boolean;
   /** For a writer whose statements may take long. */
   readonly openBeside?: OpenBeside;
+  /** Between pings of an idle session, and between looks at one that is busy; default 10 s. */
+  readonly tickMs?: number | undefined;
 }
 
 export type Registering =
@@ -86,7 +88,7 @@ export async function register(options: RegisterOptions): Promise<Registering> {
     await session.execute('COMMIT');
     return {
       kind: 'registered',
-      writer: new RegisteredWriter(session, registration, options.openBeside ?? null),
+      writer: new RegisteredWriter(session, registration, options.openBeside ?? null, options.tickMs),
       row,
     };
   } catch (error) {
@@ -108,8 +110,8 @@ async function undo(session: TargetSession, name: string): Promise<void> {
 export type OpenBeside = () => Promise<TargetSession>;
 
 const TICK_MS = 10_000;
-/** Failed attempts, a tick apart, after which a server that cannot be asked is taken for gone. */
-const UNREACHABLE_TICKS = 3;
+/** Looks, a tick apart, at which a server could not be asked, or a session did nothing, before the link is given up. */
+const PATIENCE_TICKS = 3;
 
 /**
  * A registered session. While it is idle it is pinged, so that the server's short `wait_timeout` ends only a process that is frozen.
@@ -124,7 +126,8 @@ export class RegisteredWriter implements TargetConnection {
   readonly #tick: NodeJS.Timeout;
   #busySince: number | null = null;
   #probing = false;
-  #unreachable = 0;
+  /** Consecutive looks that found no server, or a session that waits for us while we wait for it. */
+  #suspicious = 0;
 
   constructor(session: TargetSession, registration: string, openBeside: OpenBeside | null, tickMs = TICK_MS) {
     this.session = session;
@@ -172,7 +175,7 @@ export class RegisteredWriter implements TargetConnection {
 
   async #watched<T>(statement: Promise<T>): Promise<T> {
     this.#busySince = performance.now();
-    this.#unreachable = 0;
+    this.#suspicious = 0;
     try {
       return await statement;
     } finally {
@@ -185,21 +188,27 @@ export class RegisteredWriter implements TargetConnection {
     this.#probing = true;
     try {
       const beside = await this.#openBeside();
-      try {
-        const [row] = await beside.rows(`SELECT IS_USED_LOCK('${lockName(this.registration)}')`);
-        this.#unreachable = 0;
-        // Gone at the server: no answer will ever come.
-        if ((row?.[0] ?? null) === null && this.#busySince !== null) this.destroy();
-      } finally {
-        await beside.close();
-      }
+      const state = await this.#stateFrom(beside).finally(() => beside.close());
+      // Gone at the server: no answer will ever come.
+      if (state === 'gone') this.#suspicious = PATIENCE_TICKS;
+      // It waits for a statement, we for an answer: one of the two was lost on the way.
+      else this.#suspicious = state === 'asleep' ? this.#suspicious + 1 : 0;
     } catch (error) {
       // An answer, such as "too many connections", is a server that lives.
-      this.#unreachable = error instanceof TargetServerError ? 0 : this.#unreachable + 1;
-      if (this.#unreachable >= UNREACHABLE_TICKS) this.destroy();
+      this.#suspicious = error instanceof TargetServerError ? 0 : this.#suspicious + 1;
     } finally {
       this.#probing = false;
     }
+    if (this.#suspicious >= PATIENCE_TICKS && this.#busySince !== null) this.destroy();
+  }
+
+  async #stateFrom(beside: TargetSession): Promise<'gone' | 'asleep' | 'working'> {
+    const [lock] = await beside.rows(`SELECT IS_USED_LOCK('${lockName(this.registration)}')`);
+    if ((lock?.[0] ?? null) === null) return 'gone';
+    // Columns: Id, User, Host, db, Command, …
+    const processes = await beside.rows('SHOW PROCESSLIST');
+    const own = processes.find(([id]) => Number(text(id)) === this.threadId);
+    return text(own?.[4]) === 'Sleep' ? 'asleep' : 'working';
   }
 }
 

@@ -88,15 +88,21 @@ export class Pipeline {
   treeEpoch = 0;
   readonly states: LoadState[] = [];
 
-  private constructor(db: Database, schema: string) {
-    this.name = pipelineId(`p-${randomBytes(5).toString('hex')}`);
+  private constructor(db: Database, name: PipelineId, table: string) {
+    this.name = name;
     this.db = db;
     this.config = dataSourceOf(db);
-    this.table = `\`${schema}\`.\`${this.name}\``;
+    this.table = table;
+  }
+
+  /** One that another process made. */
+  static existing(db: Database, made: { readonly name: string; readonly table: string }): Pipeline {
+    return new Pipeline(db, pipelineId(made.name), made.table);
   }
 
   static async on(context: { readonly db: Database; readonly schema: string }): Promise<Pipeline> {
-    const pipeline = new Pipeline(context.db, context.schema);
+    const name = pipelineId(`p-${randomBytes(5).toString('hex')}`);
+    const pipeline = new Pipeline(context.db, name, `\`${context.schema}\`.\`${name}\``);
     await migrated(pipeline.config);
     await context.db.query(
       `CREATE TABLE ${pipeline.table} (id INT PRIMARY KEY, v INT NOT NULL) ENGINE=InnoDB`,

@@ -59,7 +59,7 @@ const WRITER = `CREATE TABLE IF NOT EXISTS holt.writer (
   KEY pipeline (pipeline)
 ) ${TABLE_END}`;
 
-/** DDL journal (protocol section 5): a row with state \`open\` is settled by every raise and every taking of Load. */
+/** DDL journal (protocol section 5): a row with state `open` is settled by every raise and every taking of Load. */
 const DDL = `CREATE TABLE IF NOT EXISTS holt.ddl (
   pipeline VARBINARY(64) NOT NULL,
   lane INT UNSIGNED NOT NULL,
@@ -92,7 +92,7 @@ const PARKED = `CREATE TABLE IF NOT EXISTS holt.parked (
   PRIMARY KEY (pipeline, table_schema, table_name)
 ) ${TABLE_END}`;
 
-/** Changes of parked tables, and XA bodies between prepare and commit, in the form of \`model/payload.ts\`, in pieces. */
+/** Changes of parked tables, and XA bodies between prepare and commit, in the form of `model/payload.ts`, in pieces. */
 const HELD = `CREATE TABLE IF NOT EXISTS holt.held (
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   pipeline VARBINARY(64) NOT NULL,
@@ -109,15 +109,15 @@ const HELD = `CREATE TABLE IF NOT EXISTS holt.held (
   KEY subject (pipeline, subject)
 ) ${TABLE_END}`;
 
-/** Changes that were not applied as they came (G5). The images are in \`ledger_piece\`. */
+/** Changes that were not applied as they came (G5). The images are in `ledger_piece`. state: open, then replayed. */
 const LEDGER = `CREATE TABLE IF NOT EXISTS holt.ledger (
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   pipeline VARBINARY(64) NOT NULL,
   seq BIGINT UNSIGNED NOT NULL,
+  origin VARBINARY(64) NOT NULL,
   kind VARBINARY(32) NOT NULL,
   decision VARBINARY(32) NOT NULL,
   op VARBINARY(16) NOT NULL,
-  origin VARBINARY(64) NOT NULL,
   source_schema VARBINARY(256) NOT NULL,
   source_table VARBINARY(256) NOT NULL,
   target_schema VARBINARY(256) NOT NULL,
@@ -125,10 +125,10 @@ const LEDGER = `CREATE TABLE IF NOT EXISTS holt.ledger (
   row_key LONGBLOB NOT NULL,
   gtid VARBINARY(255) NOT NULL,
   source_committed_us BIGINT UNSIGNED NOT NULL,
-  error_code VARBINARY(64) NULL,
+  batch_end LONGBLOB NOT NULL,
   why LONGBLOB NOT NULL,
   state VARBINARY(16) NOT NULL,
-  replays INT UNSIGNED NOT NULL,
+  replay BINARY(16) NULL,
   replayed_by VARBINARY(256) NULL,
   replayed_at DATETIME(6) NULL,
   written_at DATETIME(6) NOT NULL,
@@ -138,8 +138,8 @@ const LEDGER = `CREATE TABLE IF NOT EXISTS holt.ledger (
 ) ${TABLE_END}`;
 
 /**
- * \`part\`: \`change\` is the change itself, a payload (\`model/payload.ts\`) with one row that holds both images; \`routes\` where
- * its tables go; \`found\` the row that stood at the target.
+ * `part`: `change` is the change itself, a payload (`model/payload.ts`) with one row that holds its images; `route` where
+ * it goes, as JSON; `found` the row that stood at the target, as JSON.
  */
 const LEDGER_PIECE = `CREATE TABLE IF NOT EXISTS holt.ledger_piece (
   id BIGINT UNSIGNED NOT NULL,
@@ -149,7 +149,7 @@ const LEDGER_PIECE = `CREATE TABLE IF NOT EXISTS holt.ledger_piece (
   PRIMARY KEY (id, part, piece)
 ) ${TABLE_END}`;
 
-/** At sources: "read up to here". Columns keep their places (\`model/holt-tables.ts\`). */
+/** At sources: "read up to here". Columns keep their places (`model/holt-tables.ts`). */
 const HEARTBEAT = `CREATE TABLE IF NOT EXISTS holt.heartbeat (
   cluster VARBINARY(64) NOT NULL,
   site VARBINARY(64) NOT NULL,
