@@ -15,6 +15,8 @@ export interface ReaderOptions {
   readonly name: string;
   /** Exactly where the first item begins. */
   readonly start: Position;
+  /** Identity of the server on which `start.at` was read, so that the last event before it can be checked; null or absent where it is not known. */
+  readonly readFrom?: string | null;
   /** Which tables this reader wants rows of; Holt's own schema always passes. Called once per table and shape, then cached. */
   readonly wants: (schema: string, table: string) => boolean;
 }
@@ -45,6 +47,8 @@ export interface SourceIdentity {
 
 export interface CanalEngine extends Service {
   readonly source: SourceIdentity;
+  /** Whether schema and table names that differ in case only are different tables at this source. */
+  readonly namesAreCaseSensitive: boolean;
   openReader(options: ReaderOptions): Promise<CanalReader>;
   /** Turns a configured start into a position; used only when there is no checkpoint. */
   resolveStart(start: StartConfig): Promise<Position>;

@@ -177,6 +177,18 @@ export const ERROR_CODES = {
     remedy:
       'Grant SELECT on the table to the account of the data source; the message says what the server answered.',
   },
+  HOLT_SOURCE_CHANGED: {
+    what: 'The address of the source leads to another server than before.',
+    remedy: 'Nothing: Holt raises again and goes on by GTID. Without GTIDs the position must be set anew.',
+  },
+  HOLT_SOURCE_READER_CLOSED: {
+    what: 'A reader of the source was used after it had been closed.',
+    remedy: 'Nothing: the pipeline opens another one.',
+  },
+  HOLT_SOURCE_TOO_MANY_READERS: {
+    what: 'So many pipelines of one source stand at different places that no dump connection is left for another.',
+    remedy: 'Wait until some have caught up, or pause some.',
+  },
   HOLT_SOURCE_INTERRUPTED: {
     what: 'The link to the source was lost in the middle of a transaction of which parts have already been handed on.',
     remedy: 'Nothing: Holt rewinds to the checkpoint and reads the transaction again.',

@@ -109,12 +109,12 @@ export class TransactionAssembler {
   }
 
   /**
-   * Takes the next event of the log.
+   * Takes the next event of the log. For one out of a payload `outer` is the payload's header and `place` its place.
    * @throws HOLT_TRANSACTION_MALFORMED when the order of events is none that a server writes,
    *   HOLT_TRANSACTION_UNDO_IN_PARTS when rows already handed out are rolled back.
    */
-  push(event: BinlogEvent, place: EventPlace): void {
-    this.#take(event, place, event.header);
+  push(event: BinlogEvent, place: EventPlace, outer: EventHeader = event.header): void {
+    this.#take(event, place, outer);
   }
 
   /** The connection was replaced: what is unfinished comes again from its first event. */
@@ -122,7 +122,6 @@ export class TransactionAssembler {
     this.#drop();
   }
 
-  /** `outer` is the header of the event as it stands in the file: that of the payload event for what is inside one. */
   #take(event: BinlogEvent, place: EventPlace, outer: EventHeader): void {
     switch (event.kind) {
       case 'rows':

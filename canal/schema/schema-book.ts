@@ -22,13 +22,23 @@ export interface SchemaBookOptions {
   readonly readFacts: (schema: string, table: string) => Promise<TableFacts | null>;
 }
 
+interface Known {
+  readonly schema: string;
+  readonly table: string;
+  /** Null: nobody wants it. */
+  readonly shape: TableShape | null;
+}
+
 export class SchemaBook {
   readonly #options: SchemaBookOptions;
-  /** Null: nobody wants it. */
-  readonly #byMap = new Map<string, TableShape | null>();
+  readonly #byMap = new Map<string, Known>();
   /** What a table id meant last: most maps are the same as the one before under the same id, and comparing is cheap. */
   readonly #byId = new Map<number, { readonly raw: Buffer; readonly shape: TableShape | null }>();
   readonly #faults = new WeakMap<TableShape, HoltError>();
+  #hasFaults = false;
+  #wantsVersion = 1;
+  /** A table nobody wanted was pushed out: whether somebody wants it now cannot be told any more. */
+  #hasForgotten = false;
 
   constructor(options: SchemaBookOptions) {
     this.#options = options;
@@ -39,12 +49,13 @@ export class SchemaBook {
     const known = this.#byId.get(map.tableId);
     if (known?.raw.equals(map.raw)) return known.shape;
     const key = keyOf(map);
-    let shape = this.#byMap.get(key);
-    if (shape === undefined && !this.#isWanted(map)) {
-      shape = null;
-      this.#remember(key, shape);
+    let entry = this.#byMap.get(key);
+    if (entry === undefined) {
+      if (this.#isWanted(map)) return undefined;
+      entry = { schema: map.schema, table: map.table, shape: null };
+      this.#remember(key, entry);
     }
-    if (shape === undefined) return undefined;
+    const { shape } = entry;
     if (this.#byId.size > MAX_VERSIONS) this.#byId.clear();
     this.#byId.set(map.tableId, { raw: Buffer.from(map.raw), shape });
     return shape;
@@ -56,8 +67,21 @@ export class SchemaBook {
     const own = map.schema === HOLT_SCHEMA;
     const facts = own ? null : await this.#options.readFacts(map.schema, map.table);
     const { shape, fault } = completeShape(map, facts);
-    if (fault !== null) this.#faults.set(shape, fault);
-    this.#remember(keyOf(map), shape);
+    if (fault !== null) {
+      this.#faults.set(shape, fault);
+      this.#hasFaults = true;
+    }
+    this.#remember(keyOf(map), { schema: map.schema, table: map.table, shape });
+  }
+
+  /** False as long as every shape is sound. */
+  get hasFaults(): boolean {
+    return this.#hasFaults;
+  }
+
+  /** Counts up whenever a table that was passed over begins to be wanted: what was assembled before lacks its rows. */
+  get wantsVersion(): number {
+    return this.#wantsVersion;
   }
 
   /** Why rows of this shape must not be used. */
@@ -65,11 +89,23 @@ export class SchemaBook {
     return this.#faults.get(shape) ?? null;
   }
 
-  /** After a change of who wants what, and where a fault may have been mended: what was decided is decided again when next met. */
-  reconsider(): void {
+  /**
+   * Somebody new reads, whose wishes `wants` of the options knows already. Tables passed over so far are decided again if they are
+   * wanted now, and faults that may have been mended are looked at again when next met.
+   * @returns the version from which on items have all that is wanted
+   */
+  admit(wants: (schema: string, table: string) => boolean): number {
+    let widened = this.#hasForgotten;
+    for (const [key, { schema, table, shape }] of this.#byMap) {
+      if (shape === null ? schema !== HOLT_SCHEMA && wants(schema, table) : this.#faults.has(shape)) {
+        this.#byMap.delete(key);
+        widened ||= shape === null;
+      }
+    }
     this.#byId.clear();
-    for (const [key, shape] of this.#byMap)
-      if (shape === null || this.#faults.has(shape)) this.#byMap.delete(key);
+    this.#hasForgotten = false;
+    if (widened) this.#wantsVersion += 1;
+    return this.#wantsVersion;
   }
 
   #isWanted(map: TableMap): boolean {
@@ -77,12 +113,15 @@ export class SchemaBook {
     return this.#options.wants(map.schema, map.table);
   }
 
-  #remember(key: string, shape: TableShape | null): void {
+  #remember(key: string, entry: Known): void {
     if (this.#byMap.size >= MAX_VERSIONS) {
-      const [oldest] = this.#byMap.keys();
-      if (oldest !== undefined) this.#byMap.delete(oldest);
+      const [oldest] = this.#byMap;
+      if (oldest !== undefined) {
+        this.#byMap.delete(oldest[0]);
+        if (oldest[1].shape === null) this.#hasForgotten = true;
+      }
     }
-    this.#byMap.set(key, shape);
+    this.#byMap.set(key, entry);
   }
 }
 

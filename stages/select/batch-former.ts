@@ -9,10 +9,16 @@
  *                ─► 'cut-first'    cut the pending batch, then offer the item again
  *                ─► throws         pause: nothing of the item was taken; the pending batch is good and goes first
  */
+import {
+  type Heartbeat,
+  type LaneStart,
+  readHeartbeats,
+  readLaneStarts,
+} from '../../canal/assembler/holt-rows.ts';
 import { HoltError } from '../../lib/errors.ts';
 import type { BatchLimits } from '../../model/config.ts';
 import { formatMysqlGtid } from '../../model/gtid-set.ts';
-import { HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
+import { CHECKPOINT_TABLE, HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
 import type { SiteId } from '../../model/ids.ts';
 import { formatMariadbGtid } from '../../model/mariadb-gtid.ts';
 import { PayloadWriter } from '../../model/payload.ts';
@@ -32,9 +38,16 @@ export interface FormerOptions {
   readonly origins: readonly SiteId[];
   readonly tables: ReplicatedTables;
   readonly limits: BatchLimits;
-  /** Site and source time (µs since 1970) of a heartbeat row; null for one that cannot be read. */
-  readonly readHeartbeat: (rows: SourceRows) => { readonly site: string; readonly atUs: number } | null;
+  /** Name of the installation: heartbeats of another one say nothing here. */
+  readonly cluster: string;
+  /** Reads Holt's own rows; real ones by default. */
+  readonly holtRows?: {
+    readonly heartbeats: (rows: SourceRows) => readonly Heartbeat[];
+    readonly laneStarts: (rows: SourceRows) => readonly LaneStart[];
+  };
 }
+
+const HOLT_ROWS = { heartbeats: readHeartbeats, laneStarts: readLaneStarts };
 
 export interface FormedBatch {
   readonly origin: SiteId;
@@ -241,7 +254,7 @@ export class BatchFormer {
     this.#large = null;
     this.#running.advance(item.gtid, item.end, item.lastEvent);
     this.#lastCommitUs = item.commitUs;
-    this.#noteHeartbeat(item);
+    this.#noteHoltRows(item.rows);
     if (wanted) this.counts.taken += 1;
     else this.#pass(item, this.#kindOfPassed(item, carried, dataRows));
     return 'taken';
@@ -347,11 +360,15 @@ export class BatchFormer {
     if (kind !== 'own') this.#passedOwnOnly = false;
   }
 
-  #noteHeartbeat(item: RowsItem): void {
-    for (const rows of item.rows) {
-      if (rows.shape.schema !== HOLT_SCHEMA || rows.shape.table !== HEARTBEAT_TABLE) continue;
-      const beat = this.#options.readHeartbeat(rows);
-      if (beat?.site === this.#options.site) this.#heartbeatUs = Math.max(this.#heartbeatUs ?? 0, beat.atUs);
+  #noteHoltRows(all: readonly SourceRows[]): void {
+    for (const rows of all) {
+      if (rows.shape.schema !== HOLT_SCHEMA) continue;
+      const { heartbeats, laneStarts } = this.#options.holtRows ?? HOLT_ROWS;
+      if (rows.shape.table === CHECKPOINT_TABLE) for (const lane of laneStarts(rows)) this.#marks.begin(lane);
+      if (rows.shape.table !== HEARTBEAT_TABLE) continue;
+      for (const beat of heartbeats(rows))
+        if (beat.site === this.#options.site && beat.cluster === this.#options.cluster)
+          this.#heartbeatUs = Math.max(this.#heartbeatUs ?? 0, beat.atUs);
     }
   }
 

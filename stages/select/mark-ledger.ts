@@ -11,10 +11,19 @@ export class MarkLedger {
 
   /** Notes a mark; what was last seen, if some lie between. A mark that was refused is not noted. */
   note(mark: LoadMark): { readonly last: bigint } | null {
-    const key = `${mark.pipeline}\0${mark.lane}`;
+    const key = keyOf(mark);
     const last = this.#last.get(key);
     if (last !== undefined && mark.seq > last + 1n) return { last };
     this.#last.set(key, mark.seq);
     return null;
   }
+
+  /** A lane begins anew: its next mark has the number after this one. */
+  begin(lane: { readonly pipeline: string; readonly lane: number; readonly seq: bigint }): void {
+    this.#last.set(keyOf(lane), lane.seq);
+  }
+}
+
+function keyOf(lane: { readonly pipeline: string; readonly lane: number }): string {
+  return `${lane.pipeline}\0${lane.lane}`;
 }

@@ -40,14 +40,17 @@ describe('SchemaBook', () => {
     expect(one.find(two)).toBe(one.find(two));
   });
 
-  it('never asks about tables nobody wants, and decides again when told to', async () => {
+  it('never asks about tables nobody wants, until somebody does', async () => {
     let wanted = false;
     const { one, asked } = book({ wanted: () => wanted });
     const map = tableMap(1, 'shop', 't');
     expect(one.find(map)).toBeNull();
     wanted = true;
     expect(one.find(map)).toBeNull();
-    one.reconsider();
+    const before = one.wantsVersion;
+    expect(one.admit((_, table) => table === 'u')).toBe(before);
+    expect(one.find(map)).toBeNull();
+    expect(one.admit((_, table) => table === 't')).toBe(before + 1);
     expect(one.find(map)).toBeUndefined();
     await one.resolve(map);
     expect(asked).toEqual(['shop.t']);
@@ -60,7 +63,7 @@ describe('SchemaBook', () => {
     expect(one.find(tableMap(3, 'holt', 'ledger'))).toBeNull();
   });
 
-  it('gives a table that does not fit a shape with a fault, and asks again when told to reconsider', async () => {
+  it('gives a table that does not fit a shape with a fault, and looks again when somebody new reads', async () => {
     let facts: TableFacts | null = null;
     const { one, asked } = book({ facts: () => facts });
     const map = { ...tableMap(1, 'shop', 't', 1), names: null, primaryKey: null };
@@ -71,7 +74,7 @@ describe('SchemaBook', () => {
       ...FACTS,
       columns: [{ name: 'id', declared: 'int', nullable: false, octetLength: null, collation: 0 }],
     };
-    one.reconsider();
+    one.admit(() => false);
     await one.resolve(map);
     const mended = one.find(map);
     expect(mended && one.faultOf(mended)).toBeNull();

@@ -11,6 +11,14 @@ import { ItemScript, SOURCE_UUID, sourceRows, statementOf } from './item-script.
 const START: Position = { text: 'mysql:' as PositionText, at: null, lastEvent: null };
 const tables = new TableFilter({ include: ['shop.*'], exclude: [] }, { caseSensitive: true });
 
+function holtRows(site: string, laneStartsAt: bigint | null = null) {
+  return {
+    heartbeats: () => [{ cluster: 'c', site, atUs: 42 }],
+    laneStarts: () =>
+      laneStartsAt === null ? [] : [{ pipeline: 'west-to-east', lane: 0, seq: laneStartsAt }],
+  };
+}
+
 function former(options: Partial<FormerOptions> = {}): BatchFormer {
   return new BatchFormer({
     start: START,
@@ -18,7 +26,8 @@ function former(options: Partial<FormerOptions> = {}): BatchFormer {
     origins: [siteId('east')],
     tables,
     limits: { maxRows: 100, maxBytes: 1_000_000, partBytes: 1_000_000, window: 4 },
-    readHeartbeat: () => ({ site: 'east', atUs: 42 }),
+    cluster: 'c',
+    holtRows: holtRows('east'),
     ...options,
   });
 }
@@ -168,6 +177,17 @@ describe('origins', () => {
         disposition: 'pause',
         facts: expect.objectContaining({ lastSeq: 8n, seq: 10n, lane: 0 }),
       }),
+    );
+  });
+
+  it('a lane that begins anew counts on from its row', () => {
+    const script = new ItemScript();
+    const one = former({ holtRows: holtRows('east', 41n) });
+    one.take(script.rows({ mark: mark(7n) }));
+    one.take(script.rows({ rows: [sourceRows('holt', 'checkpoint', [1])] }));
+    expect(one.take(script.rows({ mark: mark(42n) }))).toBe('taken');
+    expect(() => one.take(script.rows({ mark: mark(44n) }))).toThrow(
+      expect.objectContaining({ code: 'HOLT_MARK_GAP' }),
     );
   });
 
@@ -360,7 +380,7 @@ describe('what is passed over', () => {
     expect(one.heartbeatUs).toBeNull();
     one.take(new ItemScript().rows(beat));
     expect(one.heartbeatUs).toBe(42);
-    const other = former({ readHeartbeat: () => ({ site: 'west', atUs: 42 }) });
+    const other = former({ holtRows: holtRows('west') });
     other.take(new ItemScript().rows(beat));
     expect(other.heartbeatUs).toBeNull();
   });

@@ -1,0 +1,379 @@
+/**
+ * One dump connection, the assembler behind it, and the ring that its readers share.
+ *
+ *     dump ─► decoder ─► (schema) ─► assembler ─► ring ─► readers
+ *
+ * When the ring is full the feed stops pulling, and the source waits: back-pressure reaches the socket. A reader that keeps others
+ * waiting that way is reported through `onHeldUp`; the engine gives it a feed of its own.
+ */
+import { Breather } from '../../lib/breather.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
+import { HoltError, isAbort, messageOf } from '../../lib/errors.ts';
+import { type Logger, silentLogger } from '../../lib/logger.ts';
+import { Waiters } from '../../lib/waiters.ts';
+import type { BinlogCoordinates, Position, PositionText } from '../../model/position.ts';
+import { RunningPosition } from '../../model/running-position.ts';
+import type { SourceItem } from '../../model/source-item.ts';
+import type { TableShape } from '../../model/table-shape.ts';
+import { readMark } from '../assembler/holt-rows.ts';
+import { TransactionAssembler } from '../assembler/transaction-assembler.ts';
+import { EventDecoder } from '../event/decoder.ts';
+import type { BinlogEvent, EventHeader, TableMap } from '../event/event.ts';
+import type { SchemaBook } from '../schema/schema-book.ts';
+import type { EventFeed, RawEvent } from '../source/dump-stream.ts';
+import { RingStore } from '../store/ring-store.ts';
+import { compileRowScanner, type RowScanner } from '../value/row-scanner.ts';
+import { compareCoordinates } from './coordinates.ts';
+
+export interface FeedLimits {
+  readonly ringBytes: number;
+  /** A power of two. */
+  readonly ringItems: number;
+  readonly partBytes: number;
+  /** How long a full ring may keep a reader waiting that has read everything. */
+  readonly heldUpMs: number;
+}
+
+/** An item in the ring. */
+export interface FeedEntry {
+  readonly item: SourceItem;
+  readonly bytes: number;
+  /** Which version of "who wants what" it was assembled under; see `SchemaBook.wantsVersion`. */
+  readonly wantsVersion: number;
+  /** True when it has rows of a table whose columns are not known. */
+  readonly isFaulty: boolean;
+}
+
+/** A reader's place in a feed: its identity as far as the ring is concerned. */
+export interface FeedMember {
+  readonly name: string;
+  /** In `next`, with nothing to read. */
+  readonly isStarved: boolean;
+}
+
+export interface SourceFeedOptions {
+  readonly name: string;
+  readonly start: Position;
+  /** A dump that reconnects by itself, going on from what `resume` says. */
+  readonly openDump: (resume: () => PositionText) => EventFeed;
+  readonly schema: SchemaBook;
+  readonly limits: FeedLimits;
+  /** Readers that hold a full ring back while others have nothing to read. */
+  readonly onHeldUp: (feed: SourceFeed, blocking: readonly FeedMember[]) => void;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+type PayloadEvent = Extract<BinlogEvent, { kind: 'transaction-payload' }>;
+
+const SCHEMA_RETRY_MS = { first: 100, most: 5_000 };
+
+export class SourceFeed {
+  readonly name: string;
+  readonly ring: RingStore<FeedEntry, FeedMember>;
+  readonly #options: SourceFeedOptions;
+  readonly #dump: EventFeed;
+  readonly #assembler: TransactionAssembler;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #stop = new AbortController();
+  readonly #breather = new Breather();
+  /** Items came, or the feed ended. */
+  readonly #news = new Waiters();
+  /** Readers acknowledged, left or came. */
+  readonly #freed = new Waiters();
+  readonly #assembled: SourceItem[] = [];
+  readonly #scanners = new WeakMap<TableShape, RowScanner>();
+  readonly #done: Promise<void>;
+  #decoder = new EventDecoder();
+  /** Behind the last whole transaction that was assembled: where a new connection goes on. */
+  readonly #head: RunningPosition;
+  /** Before the oldest item in the ring. */
+  readonly #tail: RunningPosition;
+  #failure: HoltError | null = null;
+  /** Version under which the open transaction began. */
+  #openVersion: number;
+  #lastFaulty = -1;
+  #transactions = 0;
+
+  constructor(options: SourceFeedOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silentLogger;
+    this.#head = RunningPosition.from(options.start);
+    this.#tail = RunningPosition.from(options.start);
+    this.#openVersion = options.schema.wantsVersion;
+    this.ring = new RingStore({
+      maxBytes: options.limits.ringBytes,
+      maxItems: options.limits.ringItems,
+      onDrop: ({ item }) => advance(this.#tail, item),
+    });
+    this.#assembler = new TransactionAssembler({
+      shapeOf: (map) => options.schema.find(map) ?? null,
+      countRows: (shape, event) =>
+        this.#scannerOf(shape).countRows(event.data, event.before, event.after, event.partialJson),
+      readMark,
+      partBytes: options.limits.partBytes,
+      emit: (item) => this.#assembled.push(item),
+    });
+    this.#dump = options.openDump(() => this.#head.text);
+    this.#done = this.#run();
+  }
+
+  /** Why the feed ended; what is in the ring can still be read. Null while it runs, and after `stop`. */
+  get failure(): HoltError | null {
+    return this.#failure;
+  }
+
+  get isOver(): boolean {
+    return this.#failure !== null || this.#stop.signal.aborted;
+  }
+
+  /** Behind the last transaction put into the ring. */
+  get position(): Position {
+    return this.#head.position;
+  }
+
+  get transactions(): number {
+    return this.#transactions;
+  }
+
+  /** Resolves when there may be more to read, or the feed has ended. */
+  news(signal: AbortSignal): Promise<void> {
+    return this.#news.wait(signal);
+  }
+
+  /** Makes everybody in `news` look again. */
+  wakeReaders(): void {
+    this.#news.wake();
+  }
+
+  /** Called after a reader has acknowledged, left or joined: the ring may have room now. */
+  released(): void {
+    this.#freed.wake();
+  }
+
+  /**
+   * Sequence from which a reader that stands at `at` can go on in this ring, or null: `at` must be a boundary between
+   * transactions that is still there, and everything behind it assembled with what the reader wants, and sound.
+   */
+  findBoundary(at: BinlogCoordinates, wantsVersion: number): number | null {
+    const { ring } = this;
+    // Lowest sequence whose item ends behind `at`: the reader's next item, if the one before ends exactly there.
+    let low = ring.oldest;
+    let high = ring.putCursor;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const { item } = ring.at(middle);
+      const end = item.kind === 'interrupted' ? null : item.end;
+      // An interruption stands inside a transaction that comes again: it ends where what is before it ends.
+      const isBehind = end === null ? this.#endsBehind(middle, at) : compareCoordinates(end, at) > 0;
+      if (isBehind) high = middle;
+      else low = middle + 1;
+    }
+    const before = low === ring.oldest ? this.#tail.at : boundaryBehind(ring.at(low - 1).item);
+    if (before === null || compareCoordinates(before, at) !== 0) return null;
+    const version = low === ring.putCursor ? this.#nextVersion() : ring.at(low).wantsVersion;
+    return version >= wantsVersion && this.#lastFaulty < low ? low : null;
+  }
+
+  /** The position before the item `sequence`: what lies between the oldest item and it, added up. */
+  positionBefore(sequence: number): Position {
+    if (sequence === this.ring.putCursor && this.#assembled.length === 0) return this.#head.position;
+    const running = this.#tail.clone();
+    for (let at = this.ring.oldest; at < sequence; at++) advance(running, this.ring.at(at).item);
+    return running.position;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#dump.close();
+    await this.#done;
+  }
+
+  /** Under which version the next item to be put will have been assembled. */
+  #nextVersion(): number {
+    return this.#assembler.isOpen ? this.#openVersion : this.#options.schema.wantsVersion;
+  }
+
+  #endsBehind(sequence: number, at: BinlogCoordinates): boolean {
+    for (let index = sequence; index < this.ring.putCursor; index++) {
+      const { item } = this.ring.at(index);
+      if (item.kind !== 'interrupted') return compareCoordinates(item.end, at) > 0;
+    }
+    return true;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    try {
+      while (!signal.aborted) {
+        for (let item = this.#dump.next(); item !== null; item = this.#dump.next()) {
+          if (item.kind === 'interrupted') {
+            this.#decoder = new EventDecoder();
+            this.#assembler.interrupted();
+          } else {
+            const event = this.#decoder.decodeVerified(item.bytes, item.header);
+            if (event.kind === 'transaction-payload') await this.#takePayload(event, item);
+            else if (event.kind === 'table-map' && this.#isUnknown(event.map)) await this.#learn(event.map);
+            if (event.kind !== 'transaction-payload') this.#push(event, item, event.header);
+          }
+          if (this.#assembled.length > 0 && !this.#store()) await this.#storeWhenRoom();
+          if (this.#breather.due()) await this.#breather.breathe();
+          if (signal.aborted) return;
+        }
+        await this.#dump.fill(signal);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#failure = asHoltError(error, this.#head.text);
+      this.#logger.warn(
+        { feed: this.name, code: this.#failure.code, reason: this.#failure.message },
+        'reading the source ended',
+      );
+    } finally {
+      this.#stop.abort();
+      this.#news.wake();
+      await this.#dump.close();
+    }
+  }
+
+  /** A compressed transaction unpacks while it is read: what is assembled of it goes on before the rest is unpacked. */
+  async #takePayload(payload: PayloadEvent, place: RawEvent): Promise<void> {
+    for (const event of payload.events) {
+      if (event.kind === 'table-map' && this.#isUnknown(event.map)) await this.#learn(event.map);
+      this.#push(event, place, payload.header);
+      if (this.#assembled.length > 0 && !this.#store()) await this.#storeWhenRoom();
+      if (this.#breather.due()) await this.#breather.breathe();
+      if (this.#stop.signal.aborted) return;
+    }
+  }
+
+  #push(event: BinlogEvent, place: RawEvent, outer: EventHeader): void {
+    if (!this.#assembler.isOpen) this.#openVersion = this.#options.schema.wantsVersion;
+    this.#assembler.push(event, place, outer);
+  }
+
+  /** Moves what is assembled into the ring; false when it is full first. */
+  #store(): boolean {
+    const { schema } = this.#options;
+    let stored = 0;
+    for (const item of this.#assembled) {
+      const isFaulty =
+        schema.hasFaults &&
+        item.kind === 'rows' &&
+        item.rows.some((rows) => schema.faultOf(rows.shape) !== null);
+      const entry: FeedEntry = { item, bytes: item.bytes, wantsVersion: this.#openVersion, isFaulty };
+      if (!this.ring.put(entry)) break;
+      if (isFaulty) this.#lastFaulty = this.ring.putCursor - 1;
+      if (advance(this.#head, item)) this.#transactions += 1;
+      stored += 1;
+    }
+    const all = stored === this.#assembled.length;
+    if (all) this.#assembled.length = 0;
+    else this.#assembled.splice(0, stored);
+    if (stored > 0) this.#news.wake();
+    return all;
+  }
+
+  async #storeWhenRoom(): Promise<void> {
+    const { heldUpMs } = this.#options.limits;
+    const { signal } = this.#stop;
+    let since = this.#clock.monotonicMs();
+    while (!this.#store()) {
+      const waiting = new AbortController();
+      const either = AbortSignal.any([signal, waiting.signal]);
+      try {
+        await Promise.race([
+          this.#freed.wait(either).catch(ignoreAbort),
+          this.#clock.sleep(heldUpMs, either).catch(ignoreAbort),
+        ]);
+      } finally {
+        waiting.abort();
+      }
+      if (signal.aborted) return;
+      const bytes = this.#assembled[0]?.bytes ?? 0;
+      const blocking = this.ring.blocking(bytes);
+      const heldUp = this.ring.readers.some((one) => one.isStarved && !blocking.includes(one));
+      if (!heldUp) since = this.#clock.monotonicMs();
+      else if (this.#clock.monotonicMs() - since >= heldUpMs) {
+        this.#options.onHeldUp(this, blocking);
+        since = this.#clock.monotonicMs();
+      }
+    }
+  }
+
+  #isUnknown(map: TableMap): boolean {
+    return this.#options.schema.find(map) === undefined;
+  }
+
+  /** Looks up a table that is not known yet; waits for a source that cannot be asked now. */
+  async #learn(map: TableMap): Promise<void> {
+    let delayMs = SCHEMA_RETRY_MS.first;
+    while (this.#isUnknown(map)) {
+      try {
+        await this.#options.schema.resolve(map);
+      } catch (error) {
+        if (!(error instanceof HoltError) || error.disposition !== 'retry') throw error;
+        this.#logger.warn(
+          { table: `${map.schema}.${map.table}`, code: error.code, reason: error.message },
+          'a table cannot be looked up at the source, trying again',
+        );
+        await this.#clock.sleep(delayMs, this.#stop.signal);
+        delayMs = Math.min(delayMs * 2, SCHEMA_RETRY_MS.most);
+      }
+    }
+  }
+
+  #scannerOf(shape: TableShape): RowScanner {
+    const known = this.#scanners.get(shape);
+    if (known !== undefined) return known;
+    const scanner = compileRowScanner(shape);
+    this.#scanners.set(shape, scanner);
+    return scanner;
+  }
+}
+
+/** Where the next transaction begins, if the item is the end of one. */
+export function boundaryBehind(item: SourceItem): BinlogCoordinates | null {
+  switch (item.kind) {
+    case 'rows':
+      return item.lastPart ? item.end : null;
+    case 'statement':
+      return item.end;
+    case 'interrupted':
+      return null;
+    default:
+      return item satisfies never;
+  }
+}
+
+/** Moves a position behind the item; false if the item is not the end of a transaction. */
+export function advance(running: RunningPosition, item: SourceItem): boolean {
+  if (item.kind === 'interrupted' || (item.kind === 'rows' && !item.lastPart)) return false;
+  running.advance(item.gtid, item.end, item.lastEvent);
+  return true;
+}
+
+function asHoltError(error: unknown, position: PositionText): HoltError {
+  if (!(error instanceof HoltError))
+    return new HoltError('HOLT_SOURCE_PROTOCOL', messageOf(error), {
+      disposition: 'pause',
+      facts: { position },
+      cause: error,
+    });
+  // What fails once in the bytes of the log fails again at the same place.
+  return error.disposition === 'retry' || error.facts.position !== undefined
+    ? error
+    : new HoltError(error.code, error.message, {
+        disposition: error.disposition,
+        ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+        facts: { ...error.facts, position },
+        cause: error,
+      });
+}
+
+function ignoreAbort(error: unknown): void {
+  if (!isAbort(error)) throw error;
+}
