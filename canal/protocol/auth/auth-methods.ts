@@ -3,6 +3,7 @@ import { CachingSha2Password } from './caching-sha2-password.ts';
 import { ClearPassword } from './clear-password.ts';
 import { Ed25519Password } from './ed25519-password.ts';
 import { NativePassword } from './native-password.ts';
+import { Sha256Password } from './sha256-password.ts';
 
 /** @throws HOLT_SOURCE_AUTH_METHOD for a plugin that Holt does not have, or that is not safe on this link. */
 export function authMethod(plugin: string, context: AuthContext): AuthMethod {
@@ -11,6 +12,8 @@ export function authMethod(plugin: string, context: AuthContext): AuthMethod {
       return new NativePassword(context);
     case 'caching_sha2_password':
       return new CachingSha2Password(context);
+    case 'sha256_password':
+      return new Sha256Password(context);
     case 'mysql_clear_password':
       return new ClearPassword(context);
     case 'client_ed25519':

@@ -1,6 +1,7 @@
-import { constants, createHash, publicEncrypt } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { protocolError } from '../protocol.ts';
 import { type AuthContext, type AuthMethod, authMethodError } from './auth-method.ts';
+import { encryptPassword } from './rsa-password.ts';
 
 const REQUEST_PUBLIC_KEY = 2;
 const FAST_OK = 3;
@@ -37,33 +38,22 @@ export class CachingSha2Password implements AuthMethod {
   }
 
   more(data: Buffer): Buffer | null {
-    const { password, linkIsPrivate, serverPublicKey, mayFetchPublicKey } = this.#context;
+    const { password, nonce, linkIsPrivate, serverPublicKey, mayFetchPublicKey } = this.#context;
     if (this.#keyWanted) {
       this.#keyWanted = false;
-      return this.#encrypted(data.toString('latin1'));
+      return encryptPassword(password, nonce, data.toString('latin1'));
     }
     if (data.length === 1 && data[0] === FAST_OK) return null;
     if (data.length !== 1 || data[0] !== FULL_LOGIN)
       throw protocolError('caching_sha2_password: the server answers with something unknown');
     if (linkIsPrivate) return Buffer.from(`${password}\0`, 'utf8');
-    if (serverPublicKey !== null) return this.#encrypted(serverPublicKey);
+    if (serverPublicKey !== null) return encryptPassword(password, nonce, serverPublicKey);
     if (!mayFetchPublicKey)
       throw authMethodError(
         'caching_sha2_password wants the password, the link has no TLS, and a key fetched over it could be an impostor’s',
       );
     this.#keyWanted = true;
     return Buffer.from([REQUEST_PUBLIC_KEY]);
-  }
-
-  #encrypted(pem: string): Buffer {
-    const { password, nonce } = this.#context;
-    const clear = Buffer.from(`${password}\0`, 'utf8');
-    const masked = clear.map((byte, index) => byte ^ (nonce[index % 20] ?? 0));
-    try {
-      return publicEncrypt({ key: pem, padding: constants.RSA_PKCS1_OAEP_PADDING }, masked);
-    } catch (cause) {
-      throw authMethodError(`caching_sha2_password: the server's public key is unusable (${String(cause)})`);
-    }
   }
 }
 
