@@ -35,6 +35,8 @@ export interface RowScanner {
   readonly lengths: Int32Array;
   /** 1 for columns whose value, in the partial image last scanned, is a run of JSON diffs and no document. */
   readonly partial: Uint8Array;
+  /** Where the null bits of the image last scanned are: behind value options and partial bits, if it has them. */
+  readonly imageOffset: number;
   /**
    * Scans the image at `offset`, which must end at or before `end`; returns where the next one begins.
    * @throws HOLT_ROW_CORRUPT
@@ -71,6 +73,7 @@ class CompiledScanner implements RowScanner {
   readonly offsets: Int32Array;
   readonly lengths: Int32Array;
   readonly partial: Uint8Array;
+  #imageOffset = 0;
   readonly #shape: TableShape;
   readonly #prefixes: Uint8Array;
   readonly #sizes: Int32Array;
@@ -93,6 +96,10 @@ class CompiledScanner implements RowScanner {
     this.#jsonColumns = columns.flatMap((column, index) =>
       column.type === TYPE.json && column.carrier === 'binlog' ? [index] : [],
     );
+  }
+
+  get imageOffset(): number {
+    return this.#imageOffset;
   }
 
   scan(buf: Buffer, offset: number, end: number, present: ColumnBitmap): number {
@@ -141,6 +148,7 @@ class CompiledScanner implements RowScanner {
     const offsets = this.offsets;
     const lengths = this.lengths;
     const count = columns.length;
+    this.#imageOffset = offset;
     let at = offset + plan.nullBytes;
     if (at > end) throw this.#corrupt('the null bits are cut off', offset, end);
     for (let i = 0; i < count; i++) {
