@@ -49,6 +49,9 @@ export type AdvanceOutcome =
   | { readonly kind: 'superseded' }
   | { readonly kind: 'stop'; readonly error: HoltError };
 
+/** An idle connection may have gone: the next one tells. */
+const ATTEMPTS = 3;
+
 /** One per reign. Keeps its registered connection open between advances; `close` ends it. */
 export class EmptyAdvance {
   readonly #options: EmptyAdvanceOptions;
@@ -60,6 +63,20 @@ export class EmptyAdvance {
 
   /** @throws HoltError, disposition `retry`, only while nothing can have been changed: the target cannot be reached, or is busy. */
   async advance(step: Advance, signal: AbortSignal): Promise<AdvanceOutcome> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(step, signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        const kind = classify(error);
+        if (attempt < ATTEMPTS && (kind === 'lost' || kind === 'conflict')) continue;
+        throw kind === 'other' ? error : targetError(error);
+      }
+    }
+  }
+
+  /** Throws only when nothing can have been changed. */
+  async #attempt(step: Advance, signal: AbortSignal): Promise<AdvanceOutcome> {
     const opened = await this.#open(signal);
     if ('kind' in opened) return opened;
     const { pipeline, tenure, origin } = this.#options;
@@ -91,8 +108,7 @@ export class EmptyAdvance {
       await failpoint('advance:before-commit');
     } catch (error) {
       opened.destroy();
-      if (signal.aborted || classify(error) === 'other') throw error;
-      throw targetError(error);
+      throw error;
     }
     try {
       await opened.execute('COMMIT');
