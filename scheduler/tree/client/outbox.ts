@@ -22,10 +22,12 @@ export interface OutboxOptions {
     latencyMs: number,
     wasSent: boolean,
   ) => void;
+  /** A request goes out. */
+  readonly onSent: () => void;
   /** The server answered a request that was sent then. */
   readonly onAnswered: (op: LinkOp, sentAtMs: number) => void;
-  /** The server answered with an end of the session or connection instead of a result. */
-  readonly onFatalRefusal: (refusal: Refusal) => void;
+  /** The server answered that the session has expired. */
+  readonly onSessionExpired: () => void;
 }
 
 /** One call on its way. It is in exactly one of the outbox's two sets, or settled, or (sent, then given up) in `#inFlight` and settled. */
@@ -113,6 +115,7 @@ export class Outbox {
       send: (link) => {
         const sentAtMs = clock.monotonicMs();
         pending.sentAtMs = sentAtMs;
+        this.#options.onSent();
         link.send(op, args, {
           ok: (reply) => {
             this.#landed(pending);
@@ -127,7 +130,7 @@ export class Outbox {
             this.#landed(pending);
             this.#options.onAnswered(op, sentAtMs);
             pending.reject(errorOf(op, path, args, refusal));
-            if (refusal.kind === 'session-lost') this.#options.onFatalRefusal(refusal);
+            if (refusal.kind === 'session-lost') this.#options.onSessionExpired();
             else this.#flow();
           },
         });
