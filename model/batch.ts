@@ -51,6 +51,8 @@ export const batchHeader = z.strictObject({
   /** Header timestamp and CRC32 of the last event before `end`. */
   lastEventTimestamp: z.number(),
   lastEventCrc32: z.number().nullable(),
+  /** Its length in bytes, where known: with it the check on resume finds the event without reading its file. */
+  lastEventLength: z.number().optional(),
   /** Identity of the source server. */
   source: z.string(),
   transactions: count,

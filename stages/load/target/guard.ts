@@ -70,7 +70,11 @@ export function endOf(header: BatchHeader): GuardEnd {
     position: {
       text: header.end,
       at: header.endFile === '' ? null : { file: header.endFile, offset: header.endOffset },
-      lastEvent: { timestamp: header.lastEventTimestamp, crc32: header.lastEventCrc32 },
+      lastEvent: {
+        timestamp: header.lastEventTimestamp,
+        crc32: header.lastEventCrc32,
+        length: header.lastEventLength,
+      },
     },
     sourceCommittedUs: header.lastCommitUs,
   };

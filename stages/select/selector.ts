@@ -1,0 +1,366 @@
+/**
+ * Select under one reign: reads items, forms batches, and hands them on as the window allows.
+ *
+ *     reader ─► former ─► cut (window has room) ─► emit
+ *                  └────► empty advance (window empty, nothing pending, and it is time)
+ *
+ * Nothing is pulled from the reader while the pending batch is full and the window has no room: that is how a slow target slows
+ * the source. What pauses the pipeline does so at its place: what was read before goes out and arrives first.
+ */
+import { createHash } from 'node:crypto';
+import type { CanalEngine, CanalReader } from '../../canal/canal.ts';
+import { Breather } from '../../lib/breather.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
+import { HoltError, isAbort } from '../../lib/errors.ts';
+import { type Logger, silentLogger } from '../../lib/logger.ts';
+import type { Service } from '../../lib/service.ts';
+import { RunningState } from '../../lib/service.ts';
+import { Waiters } from '../../lib/waiters.ts';
+import type { BatchHeader, PayloadPlace } from '../../model/batch.ts';
+import type { PipelineConfig } from '../../model/config.ts';
+import type { NodeId, Tenure } from '../../model/ids.ts';
+import type { Position } from '../../model/position.ts';
+import type { SourceItem } from '../../model/source-item.ts';
+import type { SelectedBatch } from '../stage.ts';
+import { type Advance, BatchFormer, type FormedBatch, type SelectCounts } from './batch-former.ts';
+import { cutIsDue, emptyAdvanceIsDue, untilAdvanceMs } from './cut-policy.ts';
+import { TableFilter } from './table-filter.ts';
+
+/** What Select needs of the window of batches in flight. */
+export interface SelectWindow {
+  readonly inFlight: number;
+  readonly isEmpty: boolean;
+  hasRoom(bytes: number): boolean;
+}
+
+/** The reign that the batches belong to. */
+export interface SelectReign {
+  readonly epoch: number;
+  readonly tenure: Tenure;
+  /** Row's seq at the raise; the first batch has the next. */
+  readonly seq: bigint;
+  readonly position: Position;
+}
+
+export interface EmptyAdvance extends Advance {
+  /** The sequence number it takes. */
+  readonly seq: bigint;
+}
+
+export interface SelectorOptions {
+  readonly pipeline: PipelineConfig;
+  readonly configVersion: number;
+  /** Name of the installation. */
+  readonly cluster: string;
+  readonly reign: SelectReign;
+  readonly engine: Pick<CanalEngine, 'openReader' | 'source' | 'namesAreCaseSensitive'>;
+  /** Identity of the server on which the reign's position was read, where known. */
+  readonly readFrom?: string | null;
+  readonly window: SelectWindow;
+  /** Where the payload of a batch will be. */
+  readonly place: (payload: { readonly sha256: string; readonly bytes: number }) => PayloadPlace;
+  /** The node that placement predicts for the target side. */
+  readonly hint?: () => NodeId | null;
+  /** Puts the batch in flight: counts in the window before the first await. One at a time; a rejection ends the run. */
+  readonly emit: (batch: SelectedBatch) => Promise<void>;
+  /** Moves the checkpoint without a batch (protocol section 4). No batch is formed before it answers; a rejection ends the run. */
+  readonly emptyAdvance: (advance: EmptyAdvance) => Promise<void>;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+/** What Select is doing, for status, lag and metrics. */
+export interface SelectStatus {
+  /** Behind the last transaction read. */
+  readonly position: Position;
+  /** Source time (µs) up to which everything has been read, by the site's own heartbeat; null before the first. */
+  readonly heartbeatUs: number | null;
+  /** Commit time (µs) of the last transaction read; 0 before the first. */
+  readonly lastCommitUs: number;
+  readonly pendingRows: number;
+  readonly pendingBytes: number;
+  readonly counts: Readonly<SelectCounts>;
+  /** What will pause the pipeline once what was read before it has arrived. */
+  readonly pausing: HoltError | null;
+}
+
+export class Selector implements Service {
+  readonly #options: SelectorOptions;
+  readonly #former: BatchFormer;
+  readonly #filter: TableFilter;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #state: RunningState;
+  readonly #changed = new Waiters();
+  readonly #breather = new Breather();
+  #done: Promise<void> | null = null;
+  #nextSeq: bigint;
+  /** Taken from the reader, not yet by the former. */
+  #offered: SourceItem | null = null;
+  #isReading = false;
+  #isEmitting = false;
+  #emission: Promise<void> = Promise.resolve();
+  /** The offered item does not go into the pending batch. */
+  #mustCut = false;
+  /** Ends the run as soon as what is before it is out, and for a pause, has arrived. */
+  #ending: unknown = null;
+  #pendingSinceMs = 0;
+  #lastMoveMs: number;
+
+  /** @throws HOLT_TABLE_PATTERN_INVALID, HOLT_POSITION_INVALID */
+  constructor(options: SelectorOptions) {
+    const { pipeline, reign, engine } = options;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#state = new RunningState({ clock: this.#clock });
+    this.#logger = (options.logger ?? silentLogger).child({ pipeline: pipeline.name, stage: 'select' });
+    this.#filter = new TableFilter(pipeline.tables, { caseSensitive: engine.namesAreCaseSensitive });
+    this.#former = new BatchFormer({
+      start: reign.position,
+      site: pipeline.sourceSite,
+      origins: pipeline.origins,
+      cluster: options.cluster,
+      tables: this.#filter,
+      limits: pipeline.batch,
+    });
+    this.#nextSeq = reign.seq + 1n;
+    this.#lastMoveMs = this.#clock.monotonicMs();
+  }
+
+  get status(): SelectStatus {
+    return {
+      position: this.#former.position,
+      heartbeatUs: this.#former.heartbeatUs,
+      lastCommitUs: this.#former.lastCommitUs,
+      pendingRows: this.#former.pendingRows,
+      pendingBytes: this.#former.pendingBytes,
+      counts: { ...this.#former.counts },
+      pausing: this.#ending instanceof HoltError ? this.#ending : null,
+    };
+  }
+
+  /** The window has changed: there may be room now. */
+  poke(): void {
+    this.#changed.wake();
+  }
+
+  /** Settles when stopped; rejects with what ended it: rewind, pause or retry by its disposition. */
+  run(): Promise<void> {
+    this.#done ??= this.#run();
+    return this.#done;
+  }
+
+  /** No further batch; what is pending is forgotten, the next reign reads it again. */
+  async stop(): Promise<void> {
+    this.#state.requestStop();
+    this.#changed.wake();
+    await this.#done?.catch(() => {});
+  }
+
+  async #run(): Promise<void> {
+    const { engine, pipeline, reign, readFrom } = this.#options;
+    const reader = await engine.openReader({
+      name: pipeline.name,
+      start: reign.position,
+      readFrom: readFrom ?? null,
+      wants: (schema, table) => this.#filter.matches(schema, table),
+    });
+    try {
+      while (this.#state.shouldRun()) {
+        await this.#step(reader);
+        if (this.#breather.due()) await this.#breather.breathe();
+      }
+    } catch (error) {
+      if (this.#state.shouldRun() || !isAbort(error)) throw error;
+    } finally {
+      this.#state.requestStop();
+      await this.#emission;
+      await reader.close();
+    }
+  }
+
+  /** One decision, or one wait when there is none to take. */
+  async #step(reader: CanalReader): Promise<void> {
+    if (this.#cutIfDue(reader)) return;
+    if (this.#ending !== null) {
+      const pauses = this.#ending instanceof HoltError && this.#ending.disposition === 'pause';
+      const isOut = !this.#former.hasPending && !this.#isEmitting;
+      if (!pauses || (isOut && this.#options.window.isEmpty)) throw this.#ending;
+      await this.#wait(null);
+    } else if (this.#offered !== null) {
+      if (!this.#offer(reader, this.#offered)) await this.#wait(null);
+    } else if (this.#isAdvanceDue()) await this.#advance();
+    else if (reader.hasNext && !this.#isReading) this.#offered = await this.#read(reader);
+    else {
+      this.#startReading(reader);
+      await this.#wait(this.#untilAdvanceMs());
+    }
+  }
+
+  #cutIfDue(reader: CanalReader): boolean {
+    const { pipeline, window } = this.#options;
+    if (!this.#former.hasPending || this.#isEmitting) return false;
+    const bytes = this.#former.pendingBytes;
+    const due = cutIsDue(
+      {
+        rows: this.#former.pendingRows,
+        bytes,
+        isFull: this.#mustCut || this.#former.isFull,
+        ageMs: this.#clock.monotonicMs() - this.#pendingSinceMs,
+        hasRoom: window.hasRoom(bytes),
+        inFlight: window.inFlight,
+        moreAtHand: this.#ending === null && (this.#offered !== null || reader.hasNext),
+      },
+      pipeline.batch,
+    );
+    if (!due) return false;
+    const formed = this.#former.cut();
+    this.#mustCut = false;
+    if (formed !== null) this.#emit(formed);
+    return true;
+  }
+
+  /** False when the item has to wait until the pending batch is cut. */
+  #offer(reader: CanalReader, item: SourceItem): boolean {
+    if (this.#mustCut) return false;
+    const hadPending = this.#former.hasPending;
+    try {
+      if (this.#former.take(item) === 'cut-first') {
+        this.#mustCut = true;
+        return this.#cutIfDue(reader);
+      }
+    } catch (error) {
+      this.#end(error);
+      return true;
+    }
+    this.#offered = null;
+    reader.ack();
+    if (!hadPending && this.#former.hasPending) this.#pendingSinceMs = this.#clock.monotonicMs();
+    return true;
+  }
+
+  #isAdvanceDue(): boolean {
+    const { passed } = this.#former;
+    if (passed === null || this.#isEmitting) return false;
+    return emptyAdvanceIsDue({
+      passed,
+      windowIsEmpty: this.#options.window.isEmpty,
+      sinceLastMs: this.#clock.monotonicMs() - this.#lastMoveMs,
+    });
+  }
+
+  async #advance(): Promise<void> {
+    const advance = this.#former.advance();
+    if (advance === null) return;
+    const seq = this.#takeSeq();
+    this.#logger.debug({ seq, position: advance.end.text }, 'empty advance');
+    await this.#options.emptyAdvance({ ...advance, seq });
+    this.#lastMoveMs = this.#clock.monotonicMs();
+  }
+
+  /** How long until an empty advance may be due; null when there is nothing to advance over. */
+  #untilAdvanceMs(): number | null {
+    const { passed } = this.#former;
+    if (passed === null || !this.#options.window.isEmpty) return null;
+    return Math.max(1, this.#lastMoveMs + untilAdvanceMs(passed) - this.#clock.monotonicMs());
+  }
+
+  async #read(reader: CanalReader): Promise<SourceItem | null> {
+    try {
+      return await reader.next(this.#state.signal);
+    } catch (error) {
+      this.#end(error);
+      return null;
+    }
+  }
+
+  /** Waits for the next item in the background; it wakes the loop. */
+  #startReading(reader: CanalReader): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    void this.#read(reader).then((item) => {
+      this.#isReading = false;
+      if (item !== null) this.#offered = item;
+      this.#changed.wake();
+    });
+  }
+
+  #emit(formed: FormedBatch): void {
+    const batch: SelectedBatch = { header: this.#headerOf(formed), payload: formed.payload };
+    this.#isEmitting = true;
+    this.#lastMoveMs = this.#clock.monotonicMs();
+    this.#emission = this.#options
+      .emit(batch)
+      .catch((error: unknown) => this.#end(error))
+      .finally(() => {
+        this.#isEmitting = false;
+        this.#changed.wake();
+      });
+  }
+
+  #headerOf(formed: FormedBatch): BatchHeader {
+    const { pipeline, reign, configVersion, engine, place, hint } = this.#options;
+    const sha256 = createHash('sha256').update(formed.payload).digest('hex');
+    const { end } = formed;
+    if (formed.part === 0) this.#takeSeq();
+    return {
+      version: 1,
+      pipeline: pipeline.name,
+      epoch: reign.epoch,
+      tenure: reign.tenure,
+      // All parts of a transaction share the number that the first one took.
+      seq: String(this.#nextSeq - 1n),
+      part: formed.part,
+      lastPart: formed.lastPart,
+      configVersion,
+      origin: formed.origin,
+      start: formed.start,
+      end: end.text,
+      endFile: end.at?.file ?? '',
+      endOffset: end.at?.offset ?? 0,
+      lastEventTimestamp: end.lastEvent?.timestamp ?? 0,
+      lastEventCrc32: end.lastEvent?.crc32 ?? null,
+      ...(end.lastEvent?.length === undefined ? {} : { lastEventLength: end.lastEvent.length }),
+      source: engine.source.identity,
+      transactions: formed.transactions,
+      rows: formed.rows,
+      firstCommitUs: formed.firstCommitUs,
+      lastCommitUs: formed.lastCommitUs,
+      selectedMs: this.#clock.nowMs(),
+      extractedMs: null,
+      transformedMs: null,
+      payload: place({ sha256, bytes: formed.payload.length }),
+      hint: hint?.() ?? null,
+    };
+  }
+
+  #takeSeq(): bigint {
+    const seq = this.#nextSeq;
+    this.#nextSeq += 1n;
+    return seq;
+  }
+
+  #end(error: unknown): void {
+    this.#ending ??= error;
+    if (error instanceof HoltError && error.disposition === 'pause')
+      this.#logger.warn(
+        { code: error.code, position: this.#former.position.text, reason: error.message },
+        'Select stops here; what was read before arrives first',
+      );
+    this.#changed.wake();
+  }
+
+  /** Until something changes, or for so long. */
+  async #wait(ms: number | null): Promise<void> {
+    const waiting = new AbortController();
+    const signal = AbortSignal.any([this.#state.signal, waiting.signal]);
+    const changed = this.#changed.wait(signal);
+    try {
+      if (ms === null) await changed;
+      else await Promise.race([changed, this.#clock.sleep(ms, signal)]);
+    } finally {
+      waiting.abort();
+      changed.catch(() => {});
+    }
+  }
+}
