@@ -50,6 +50,9 @@ export interface LoadDone {
   readonly appliedMs: number;
 }
 
+/** How long a batch that is not the next waits before the row is looked at again. */
+const ARRIVAL_MS = 200;
+
 interface Entry {
   readonly claim: Claim;
   readonly prepared: Promise<PreparedBatch | null>;
@@ -200,17 +203,13 @@ export class LoadWorker implements Service {
     const run = await this.#runFor(claim);
     if (run === null) return true;
     if (claim.seq > run.nextSeq) {
-      // The batch before is in flight elsewhere, or its claim has not reached us yet: it comes first.
-      const arrival = deferred<void>();
-      this.#arrival = arrival;
-      const timer = setTimeout(() => arrival.resolve(), 200);
-      await arrival.promise;
-      clearTimeout(timer);
-      if (this.#entries[0] === entry && claim.seq > run.nextSeq && claim.isHeld()) {
-        const outcome = await run.take(header.tenure, header.epoch, claim.lost);
-        if (outcome !== null) return this.#settle(entry, outcome, 0);
+      // An empty advance may have moved the row; else the batch before is on its way to us, and comes first.
+      const outcome = await run.take(header.tenure, header.epoch, claim.lost);
+      if (outcome !== null) return this.#settle(entry, outcome, 0);
+      if (claim.seq > run.nextSeq) {
+        await this.#nextArrival(ARRIVAL_MS);
+        return claim.lost.aborted;
       }
-      return claim.lost.aborted;
     }
     const startedMs = this.#options.clock.monotonicMs();
     await failpoint('load:before');
@@ -223,6 +222,15 @@ export class LoadWorker implements Service {
     }
     log.debug({ event: 'load:batch:done', batch: header.seq, outcome: outcome.kind }, 'Load answered');
     return this.#settle(entry, outcome, this.#options.clock.monotonicMs() - startedMs);
+  }
+
+  /** Until another claim comes, at most `ms`. */
+  async #nextArrival(ms: number): Promise<void> {
+    const arrival = deferred<void>();
+    this.#arrival = arrival;
+    const timer = setTimeout(() => arrival.resolve(), ms);
+    await arrival.promise;
+    clearTimeout(timer);
   }
 
   async #settle(entry: Entry, outcome: LoadOutcome, durationMs: number): Promise<boolean> {
