@@ -41,6 +41,7 @@ export interface LoadWorkerOptions {
   readonly maxBytes: number;
   readonly kit: (config: PipelineConfig) => Promise<LoadKit>;
   readonly onLoaded?: (facts: LoadDone) => void;
+  readonly onFailed?: (error: unknown) => void;
 }
 
 export interface LoadDone {
@@ -297,6 +298,7 @@ export class LoadWorker implements Service {
       await claim.release();
       return;
     }
+    this.#options.onFailed?.(error);
     log.error({ event: 'load:batch:failed', batch: claim.header.seq, err: error }, 'a batch failed at Load');
     await this.#closeRun();
     if (error instanceof HoltError && error.disposition === 'retry') {

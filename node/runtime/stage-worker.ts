@@ -38,6 +38,7 @@ export interface StageWorkerOptions {
   /** Takes a claim on the next stage that came with the hand-over. */
   readonly passOn: (claim: Claim) => void;
   readonly onDone?: (facts: StageDone) => void;
+  readonly onFailed?: (error: unknown) => void;
 }
 
 export interface StageDone {
@@ -140,6 +141,7 @@ export class StageWorker implements Service {
           await claim.release();
           return;
         }
+        this.#options.onFailed?.(error);
         const disposition = error instanceof HoltError ? error.disposition : 'pause';
         const facts = {
           event: 'stage:batch:failed',

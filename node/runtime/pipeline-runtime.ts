@@ -1,0 +1,183 @@
+/**
+ * One pipeline on this node: its tasks, the workers of the stages served here, and what watches receipt and epoch so that
+ * payloads go when they are not needed any more.
+ */
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { TaskGroup } from '../../lib/task-group.ts';
+import { isAbort } from '../../lib/errors.ts';
+import type { DataSourceConfig, NodeConfig, PipelineConfig } from '../../model/config.ts';
+import { STAGE_SIDE, TASK_STAGES, type TaskStage } from '../../model/stage.ts';
+import type { Claim, NodeRegistry, PipelineStore, Unwatch } from '../../scheduler/contract.ts';
+import { TreePipelineTasks } from '../../scheduler/pipeline-tasks.ts';
+import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
+import { Extractor } from '../../stages/extract/extract.ts';
+import type { Pipe } from '../../stages/pipe/pipe.ts';
+import { Transformer } from '../../stages/transform/transform.ts';
+import type { PipelineMeter } from '../status/local-status.ts';
+import { loadKit } from './load-kit.ts';
+import { LoadWorker } from './load-worker.ts';
+import type { PipelineConfigs } from './pipeline-configs.ts';
+import { StageWorker } from './stage-worker.ts';
+
+/** Batches at Extract and Transform at once: fetching from the other site takes round trips. */
+const CONCURRENCY = 4;
+/** Batches prepared ahead of the one being applied. */
+const LOAD_AHEAD = 3;
+
+export interface PipelineRuntimeOptions {
+  readonly config: PipelineConfig;
+  readonly node: NodeConfig;
+  readonly instance: string;
+  readonly tree: CoordinationTree;
+  readonly registry: NodeRegistry;
+  readonly store: PipelineStore;
+  readonly configs: PipelineConfigs;
+  readonly pipe: Pipe;
+  readonly target: DataSourceConfig;
+  readonly meter: PipelineMeter;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The stages of a pipeline that a node of this site works on. */
+export function stagesServed(config: PipelineConfig, node: NodeConfig): readonly TaskStage[] {
+  return TASK_STAGES.filter(
+    (stage) =>
+      node.stages.includes(stage) && (STAGE_SIDE[stage] === 'source' ? config.sourceSite : config.targetSite) === node.site,
+  );
+}
+
+export class PipelineRuntime {
+  readonly tasks: TreePipelineTasks;
+  readonly #options: PipelineRuntimeOptions;
+  readonly #workers = new Map<TaskStage, StageWorker | LoadWorker>();
+  readonly #background: TaskGroup;
+  #unwatch: readonly Unwatch[] = [];
+
+  constructor(options: PipelineRuntimeOptions) {
+    const { config, node, instance, tree, registry, clock } = options;
+    const log = options.log.child({ pipeline: config.name });
+    this.#options = { ...options, log };
+    this.#background = new TaskGroup((error) => {
+      if (!isAbort(error)) log.error({ event: 'pipeline:run:failed', err: error }, 'a part of the pipeline ended unexpectedly');
+    });
+    const stages = stagesServed(config, node);
+    this.tasks = new TreePipelineTasks({
+      tree,
+      pipeline: config.name,
+      node: node.name,
+      instance,
+      stages,
+      isPresent: (one) => registry.isPresent(one),
+      clock,
+      log,
+    });
+    for (const stage of stages) this.#workers.set(stage, this.#worker(stage));
+  }
+
+  start(): void {
+    const { store, pipe, config } = this.#options;
+    this.#unwatch = [
+      store.receipt.watch((reading) => {
+        if (reading.kind === 'value') pipe.received(config.name, reading.value.tenure, BigInt(reading.value.seq));
+      }),
+      store.progress.watch((reading) => {
+        if (reading.kind === 'value') pipe.partReceived(config.name, reading.value.tenure, BigInt(reading.value.seq), reading.value.part);
+      }),
+      store.epoch.watch((reading) => {
+        if (reading.kind === 'value') pipe.ruling(config.name, reading.value.tenure);
+      }),
+    ];
+    this.#background.spawn(() => this.tasks.run());
+    for (const worker of this.#workers.values()) this.#background.spawn(() => worker.run());
+  }
+
+  /** A claim goes to the worker of its stage; one of a stage not served here goes back. */
+  passOn(claim: Claim): void {
+    const worker = this.#workers.get(claim.stage);
+    if (worker !== undefined) worker.adopt(claim);
+    else this.#background.spawn(() => claim.release());
+  }
+
+  /** Finishes what is being worked on, releases the rest. */
+  async stop(): Promise<void> {
+    for (const off of this.#unwatch) off();
+    await Promise.allSettled([...this.#workers.values()].map((worker) => worker.stop()));
+    await this.tasks.stop();
+    await this.#background.idle();
+  }
+
+  #worker(stage: TaskStage): StageWorker | LoadWorker {
+    const { configs, pipe, clock, log, meter, node, target } = this.#options;
+    const share = meter.stages[stage];
+    const common = { tasks: this.tasks, configs, pipe, clock, log: log.child({ stage }) };
+    if (stage === 'load') {
+      const worker = new LoadWorker({
+        ...common,
+        ahead: LOAD_AHEAD,
+        maxBytes: node.memoryBytes / 4,
+        kit: (config) =>
+          Promise.resolve(
+            loadKit({
+              config,
+              target,
+              node: node.name,
+              beforeInFlight: (seq) => this.#standsBefore(seq),
+              onState: (state) => share.wait(waitingText(state)),
+              clock,
+              log: common.log,
+            }),
+          ),
+        onLoaded: ({ header, stats, durationMs }) => {
+          share.done(header.rows, durationMs);
+          meter.ledgered += stats.ledgered;
+        },
+        onFailed: (error) => share.failed(error),
+      });
+      share.activeFrom(() => worker.held);
+      return worker;
+    }
+    const worker = new StageWorker({
+      ...common,
+      stage,
+      concurrency: CONCURRENCY,
+      core: async (config) => {
+        if (stage === 'extract') return Extractor.open(config);
+        const transformer = new Transformer({ pipeline: config });
+        return { process: (batch) => Promise.resolve(transformer.transform(batch, clock.nowMs())) };
+      },
+      passOn: (claim) => this.passOn(claim),
+      onDone: ({ header, durationMs }) => share.done(header.rows, durationMs),
+      onFailed: (error) => share.failed(error),
+    });
+    share.activeFrom(() => worker.active);
+    return worker;
+  }
+
+  /** Whether a task before `seq` stands at a stage that this node sees. */
+  #standsBefore(seq: bigint): boolean {
+    return TASK_STAGES.some((stage) => this.tasks.serves(stage) && this.tasks.board(stage).tasks.some((task) => task.seq < seq));
+  }
+}
+
+function waitingText(state: Parameters<Parameters<typeof loadKit>[0]['onState']>[0]): string | null {
+  switch (state.kind) {
+    case 'idle':
+    case 'executing':
+    case 'committing':
+      return null;
+    case 'taking':
+      return 'taking Load';
+    case 'connecting':
+      return state.attempt > 1 ? `connecting to the target, attempt ${state.attempt}` : null;
+    case 'waiting-for-rollback':
+      return "waiting for the target's rollback";
+    case 'conflict':
+      return state.attempt > 2 ? 'waiting for a lock at the target' : null;
+    case 'blocked':
+      return `blocked: ${state.error.message}`;
+    default:
+      return state satisfies never;
+  }
+}
