@@ -535,6 +535,7 @@ function nodeConfig(name: string, spec: NodeSpec, folder: string): NodeConfig {
   return {
     name: nodeId(name),
     site: siteId(spec.site),
+    serves: (spec.serves ?? [spec.site]).map(siteId),
     listen: hostPort(spec.listen),
     pipe: {
       ...hostPort(spec.pipe.listen),

@@ -175,6 +175,11 @@ export const channelSpec = z.strictObject({
 
 export const nodeSpec = z.strictObject({
   site: name.describe('Site the node stands at.'),
+  serves: z
+    .array(name)
+    .min(1)
+    .optional()
+    .describe('Sites whose stages it takes part in; its own if absent. More than one is for trials on one machine.'),
   listen: z
     .string()
     .regex(/^(\[[0-9a-fA-F:]+\]|[^:]+):[0-9]+$/, 'host:port')

@@ -104,6 +104,8 @@ export interface PipelineConfig {
 export interface NodeConfig {
   readonly name: NodeId;
   readonly site: SiteId;
+  /** Sites whose stages it takes part in: its own, and others for one process that does it all. */
+  readonly serves: readonly SiteId[];
   /** HTTP API; port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
   /** Pipe and node-to-node calls. */

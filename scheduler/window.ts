@@ -47,6 +47,11 @@ export class Window implements BatchWindow {
     return this.#batches.length;
   }
 
+  /** Header of the oldest batch in flight. */
+  get oldest(): BatchHeader | null {
+    return this.#batches[0]?.header ?? null;
+  }
+
   get inFlightBytes(): number {
     return this.#bytes;
   }

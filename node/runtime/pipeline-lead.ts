@@ -42,7 +42,7 @@ export interface SelectRunOptions {
   readonly reign: Reign;
   readonly config: VersionedPipelineConfig;
   readonly window: Window;
-  /** Puts a batch in flight. */
+  /** Puts a batch that the window counts already on Extract's board. */
   readonly publish: (header: BatchHeader) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -236,7 +236,6 @@ export class PipelineLead {
         window,
         signal: AbortSignal.any([over, stopSelect.signal]),
         publish: async (header) => {
-          window.add(header);
           await failpoint('select:before-publish');
           const claim = await tasks.publish(reign, header, { claim: true });
           await failpoint('select:after-publish');

@@ -44,7 +44,7 @@ export interface PipelineRuntimeOptions {
 export function stagesServed(config: PipelineConfig, node: NodeConfig): readonly TaskStage[] {
   return TASK_STAGES.filter(
     (stage) =>
-      node.stages.includes(stage) && (STAGE_SIDE[stage] === 'source' ? config.sourceSite : config.targetSite) === node.site,
+      node.stages.includes(stage) && node.serves.includes(STAGE_SIDE[stage] === 'source' ? config.sourceSite : config.targetSite),
   );
 }
 

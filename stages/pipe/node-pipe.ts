@@ -13,7 +13,7 @@ import type { ChannelClient } from './channel/channel-client.ts';
 import type { ChannelRoute } from './channel/channel-server.ts';
 import { supportedCodecs } from './channel/compression.ts';
 import { PayloadStore } from './payload-store.ts';
-import type { PayloadKey, Pipe, PipeGuard } from './pipe.ts';
+import type { PayloadKey, Pipe, PipeGuard, UnhashedKey } from './pipe.ts';
 import type { RedisPayloads } from './redis-payloads.ts';
 
 export const PAYLOAD_ROUTE = '/pipe/v1/payload';
@@ -51,9 +51,9 @@ export class NodePipe implements Pipe {
     return this.#store.heldBytes;
   }
 
-  async put(key: Omit<PayloadKey, 'sha256'>, payload: Buffer, signal: AbortSignal): Promise<PayloadPlace> {
+  async put(key: UnhashedKey, payload: Buffer, signal: AbortSignal): Promise<PayloadPlace> {
     const { node, site, address, redis } = this.#options;
-    const full: PayloadKey = { ...key, sha256: await sha256Of(payload) };
+    const full: PayloadKey = { ...key, sha256: key.sha256 ?? (await sha256Of(payload)) };
     await this.#store.put(full, payload, signal);
     const copied = redis !== null && (await redis.put(full, payload));
     return {

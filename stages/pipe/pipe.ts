@@ -17,12 +17,15 @@ export interface PayloadKey {
   readonly sha256: string;
 }
 
+/** A key whose hash may not be known yet: the pipe then makes it. */
+export type UnhashedKey = Omit<PayloadKey, 'sha256'> & { readonly sha256?: string };
+
 export interface Pipe {
   /**
    * Keeps a payload at this node (or this site's Redis) and says where. Never refuses the lowest sequence of a
    * pipeline for want of memory; ahead of it waits for room (bounded in bytes, G6).
    */
-  put(key: Omit<PayloadKey, 'sha256'>, payload: Buffer, signal: AbortSignal): Promise<PayloadPlace>;
+  put(key: UnhashedKey, payload: Buffer, signal: AbortSignal): Promise<PayloadPlace>;
   /**
    * The payload of a header, from here or from its place, its hash verified.
    * @throws HoltError HOLT_PAYLOAD_GONE (rewind) when nobody has it any more; HOLT_PAYLOAD_CORRUPT (rewind) for other

@@ -1,0 +1,341 @@
+/**
+ * Joins the parts of a node. The only place that knows them all: acquires in order, releases in reverse.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import type { LoadedConfig } from '../conf/load.ts';
+import { literalSecret } from '../conf/secret.ts';
+import { systemClock } from '../lib/clock.ts';
+import { defined } from '../lib/assert.ts';
+import { Disposer } from '../lib/disposer.ts';
+import { HoltError, isAbort } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { TaskGroup } from '../lib/task-group.ts';
+import type { CoordinationConfig, DataSourceConfig, HoltConfig, NodeConfig, PipelineConfig, TlsConfig } from '../model/config.ts';
+import type { DataSourceId, PipelineId } from '../model/ids.ts';
+import { BullmqQueue } from '../jobs/bullmq-queue.ts';
+import { InProcessQueue } from '../jobs/in-process-queue.ts';
+import { VerifyRuns } from '../jobs/verify/verify-runs.ts';
+import type { PipelineStore } from '../scheduler/contract.ts';
+import { TreeNodeRegistry } from '../scheduler/node-registry.ts';
+import { TreePipelineStore } from '../scheduler/pipeline-store.ts';
+import type { NodePresence } from '../scheduler/records.ts';
+import { EmbeddedServer } from '../scheduler/tree/embedded/embedded-server.ts';
+import { embeddedTree } from '../scheduler/tree/embedded/embedded-tree.ts';
+import type { CoordinationTree } from '../scheduler/tree/tree.ts';
+import { zookeeperTree } from '../scheduler/tree/zookeeper/zookeeper-tree.ts';
+import { ChannelClient } from '../stages/pipe/channel/channel-client.ts';
+import { type ChannelRoute, ChannelServer } from '../stages/pipe/channel/channel-server.ts';
+import { MIN_KEY_BYTES } from '../stages/pipe/channel/signature.ts';
+import { NodePipe, PAYLOAD_ROUTE } from '../stages/pipe/node-pipe.ts';
+import { RedisPayloads } from '../stages/pipe/redis-payloads.ts';
+import { startHttpServer } from './api/http-server.ts';
+import { Installation } from './installation.ts';
+import { nodeMetrics } from './metrics.ts';
+import { claimGuard } from './runtime/claim-guard.ts';
+import { PipelineConfigs } from './runtime/pipeline-configs.ts';
+import { PipelineRuntime, stagesServed } from './runtime/pipeline-runtime.ts';
+import { SourceRuntime } from './runtime/source-runtime.ts';
+import { StatusCollector, STATUS_ROUTE } from './status/collect.ts';
+import { LocalStatus } from './status/local-status.ts';
+
+export interface NodeOptions {
+  readonly config: HoltConfig;
+  readonly node: NodeConfig;
+  readonly release: string;
+  readonly log: Logger;
+}
+
+export interface RunningNode {
+  /** Base URL of the API. */
+  readonly url: string;
+  /** Finishes what it holds, within the drain deadline, then lets go of everything. */
+  stop(): Promise<void>;
+}
+
+/** A node of the configuration by name. */
+export function nodeNamed(loaded: LoadedConfig, name: string | undefined): NodeConfig {
+  const [only] = loaded.nodes;
+  if (name === undefined && loaded.nodes.length === 1 && only !== undefined) return only;
+  const found = loaded.nodes.find((one) => one.name === name);
+  if (found !== undefined) return found;
+  throw new HoltError(
+    'HOLT_NODE_UNKNOWN',
+    name === undefined ? 'which node is this? The configuration has several' : `the configuration has no node ${name}`,
+    { disposition: 'fatal', remedy: `Start it with --name, one of: ${loaded.nodes.map((one) => one.name).join(', ')}` },
+  );
+}
+
+/** The one node of `holt run`: every site, this process's memory for coordination and jobs. */
+export function soleNode(loaded: LoadedConfig): { readonly config: HoltConfig; readonly node: NodeConfig } {
+  const config: HoltConfig = {
+    ...loaded.config,
+    coordination: { ...loaded.config.coordination, kind: 'embedded' },
+    sites: loaded.config.sites.map((site) => ({ ...site, redis: null })),
+  };
+  const [first] = loaded.nodes;
+  const sites = loaded.config.sites.map((site) => site.name);
+  const site = defined(sites[0], 'a site');
+  const node: NodeConfig = {
+    name: 'local' as NodeConfig['name'],
+    site,
+    listen: { host: '127.0.0.1', port: 8640 },
+    pipe: { host: '127.0.0.1', port: 0, advertise: null, tls: null, maxPayloadBytes: 256 * 1024 ** 2 },
+    clusterKey: literalSecret(randomBytes(24).toString('hex')),
+    stages: ['select', 'extract', 'transform', 'load'],
+    memoryBytes: 256 * 1024 ** 2,
+    log: { level: 'info', pretty: false },
+    drainTimeoutMs: 20_000,
+    ...first,
+    serves: sites,
+  };
+  return { config, node: { ...node, pipe: { ...node.pipe, port: 0 }, clusterKey: literalSecret(randomBytes(24).toString('hex')) } };
+}
+
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const disposer = new Disposer();
+  try {
+    return await compose(options, disposer);
+  } catch (error) {
+    await disposer.dispose().catch((failure: unknown) => options.log.warn({ event: 'node:unwind:failed', err: failure }, 'not everything could be released'));
+    throw error;
+  }
+}
+
+async function compose({ config, node, release, log }: NodeOptions, disposer: Disposer): Promise<RunningNode> {
+  const clock = systemClock;
+  const instance = randomBytes(8).toString('hex');
+  const stopping = new AbortController();
+  const background = new TaskGroup((error) => {
+    if (!isAbort(error)) log.error({ event: 'node:part:failed', err: error }, 'a part of the node ended unexpectedly');
+  });
+  const key = clusterKey(node);
+
+  const tree = openTree(config.coordination);
+  tree.onState((event) => {
+    const facts = { event: `session:${event.state}`, zk: { session: event.sessionId, server: event.server }, epoch: event.epoch, reason: event.reason };
+    if (event.state === 'lost' || event.state === 'auth-failed') log.error(facts, 'coordination session');
+    else if (event.state === 'suspended') log.warn(facts, 'coordination session');
+    else log.info(facts, 'coordination session');
+  });
+  background.spawn(() => tree.run());
+  disposer.add(() => background.idle());
+  disposer.add(() => tree.stop());
+
+  const stores = new Map<PipelineId, PipelineStore>();
+  const store = (pipeline: PipelineId): PipelineStore => {
+    const known = stores.get(pipeline);
+    if (known !== undefined) return known;
+    const made = new TreePipelineStore(tree, pipeline);
+    stores.set(pipeline, made);
+    return made;
+  };
+
+  // The channel first: its address is part of our presence. It answers as soon as there is something to say.
+  const routes: Record<string, ChannelRoute> = {};
+  const channel = await ChannelServer.start({
+    host: node.pipe.host,
+    port: node.pipe.port,
+    key,
+    tls: node.pipe.tls,
+    nowMs: () => clock.nowMs(),
+    log: log.child({ component: 'channel' }),
+    routes,
+  });
+  disposer.add(() => channel.close());
+  const address = node.pipe.advertise === null ? channel.urlFor(node.pipe.host) : `${node.pipe.tls === null ? 'http' : 'https'}://${node.pipe.advertise}`;
+  const client = new ChannelClient({ node: node.name, key, tls: node.pipe.tls, nowMs: () => clock.nowMs() });
+
+  const self: NodePresence = {
+    version: 1,
+    node: node.name,
+    site: node.site,
+    address,
+    release,
+    stages: [...node.stages],
+    startedMs: Math.round(clock.nowMs()),
+    instance,
+  };
+  const registry = new TreeNodeRegistry({ tree, self, log: log.child({ component: 'registry' }) });
+  background.spawn(() => registry.run());
+  disposer.add(() => registry.stop());
+
+  const redisUrl = config.sites.find((site) => site.name === node.site)?.redis?.url ?? null;
+  const wantsRedis = config.pipelines.some((one) => one.pipe.kind === 'redis');
+  const redis =
+    redisUrl !== null && wantsRedis
+      ? new RedisPayloads({ url: redisUrl.resolve(), cluster: config.cluster, log: log.child({ component: 'pipe' }) })
+      : null;
+  const pipe = new NodePipe({
+    node: node.name,
+    site: node.site,
+    address: () => address,
+    client,
+    guard: claimGuard(tree),
+    redis,
+    maxBytes: node.memoryBytes / 2,
+    maxPayloadBytes: node.pipe.maxPayloadBytes,
+    present: () => registry.nodes,
+    log: log.child({ component: 'pipe' }),
+  });
+  disposer.add(() => pipe.close());
+
+  const local = new LocalStatus({ clock, self, tree });
+  disposer.add(() => local.close());
+  routes[`GET ${PAYLOAD_ROUTE}`] = pipe.route;
+  routes[`GET ${STATUS_ROUTE}`] = () => Promise.resolve({ kind: 'json', value: local.report() });
+
+  const dataSource = (name: DataSourceId): DataSourceConfig => defined(config.dataSources.find((one) => one.name === name), `data source ${name}`);
+  const collector = new StatusCollector({ tree, registry, store, client, own: () => local.report(), clock, log: log.child({ component: 'status' }) });
+  const verifyRuns = new VerifyRuns({
+    node: node.name,
+    log: log.child({ component: 'verify' }),
+    queue: (queue) =>
+      redisUrl === null
+        ? new InProcessQueue(queue)
+        : new BullmqQueue(queue, { url: redisUrl.resolve(), prefix: `holt:${config.cluster}:jobs`, log: log.child({ component: 'jobs' }) }),
+  });
+  disposer.add(() => verifyRuns.close());
+
+  const metrics = nodeMetrics({ report: () => local.report(), tree, release });
+  const installation = new Installation({ config, node: node.name, tree, store, collector, verifyRuns, dataSource, clock, log: log.child({ component: 'api' }) });
+  let serving = false;
+  const http = await startHttpServer({
+    host: node.listen.host,
+    port: node.listen.port,
+    operations: installation,
+    release,
+    notReady: () => {
+      if (local.draining) return 'the node is stopping';
+      if (tree.sessionState !== 'connected') return `the coordination session is ${tree.sessionState}`;
+      return serving ? registry.conflict?.message ?? null : 'the node is starting';
+    },
+    metrics: () => metrics.text(),
+  });
+  disposer.add(() => http.close());
+  log.info({ event: 'node:api:listening', url: http.url, pipe: address }, 'the API answers');
+
+  const pipelines = new PipelineSet({ config, node, instance, tree, registry, store, pipe, local, dataSource, collectorLog: log, clock });
+  disposer.add(() => pipelines.stop());
+  background.spawn(async () => {
+    await registry.ready(stopping.signal);
+    await pipelines.start(stopping.signal);
+    serving = true;
+    log.info({ event: 'node:ready', pipelines: config.pipelines.map((one) => one.name) }, 'the node works');
+  });
+
+  return {
+    url: http.url,
+    async stop() {
+      local.draining = true;
+      stopping.abort();
+      await disposer.dispose();
+    },
+  };
+}
+
+interface PipelineSetOptions {
+  readonly config: HoltConfig;
+  readonly node: NodeConfig;
+  readonly instance: string;
+  readonly tree: CoordinationTree;
+  readonly registry: TreeNodeRegistry;
+  readonly store: (pipeline: PipelineId) => PipelineStore;
+  readonly pipe: NodePipe;
+  readonly local: LocalStatus;
+  readonly dataSource: (name: DataSourceId) => DataSourceConfig;
+  readonly collectorLog: Logger;
+  readonly clock: typeof systemClock;
+}
+
+/** All pipelines that this node has a part in, and the sources it may follow. */
+class PipelineSet {
+  readonly #options: PipelineSetOptions;
+  readonly #configs: PipelineConfigs[] = [];
+  readonly #runtimes: PipelineRuntime[] = [];
+  readonly #sources: SourceRuntime[] = [];
+
+  constructor(options: PipelineSetOptions) {
+    this.#options = options;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { config, node } = this.#options;
+    const concerned = config.pipelines.filter((one) => stagesServed(one, node).length > 0 || node.serves.includes(one.sourceSite));
+    const parts = await Promise.all(concerned.map((one) => this.#pipeline(one, signal)));
+    for (const source of new Set(concerned.map((one) => one.source))) {
+      const own = parts.filter((part) => part.config.source === source && node.serves.includes(part.config.sourceSite));
+      if (own.length === 0 || !node.stages.includes('select')) continue;
+      const { tree, pipe, clock, instance, dataSource, collectorLog } = this.#options;
+      const runtime = new SourceRuntime({
+        cluster: config.cluster,
+        source: dataSource(source),
+        node,
+        instance,
+        tree,
+        pipe,
+        pipelines: own.map((part) => ({ ...part, target: dataSource(part.config.target) })),
+        clock,
+        log: collectorLog.child({ component: 'source', source }),
+      });
+      this.#sources.push(runtime);
+      runtime.start();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.allSettled(this.#sources.map((one) => one.stop()));
+    await Promise.allSettled(this.#runtimes.map((one) => one.stop()));
+    for (const configs of this.#configs) configs.stop();
+  }
+
+  async #pipeline(config: PipelineConfig, signal: AbortSignal) {
+    const { node, store, clock, local, collectorLog } = this.#options;
+    const log = collectorLog.child({ component: 'pipeline', pipeline: config.name });
+    const configs = new PipelineConfigs({ store: store(config.name), log });
+    this.#configs.push(configs);
+    await configs.start(config, node.name, clock.nowMs(), signal);
+    const meter = local.pipeline(config.name, new Set(stagesServed(config, node)));
+    const runtime = new PipelineRuntime({ ...this.#options, config, store: store(config.name), configs, target: this.#options.dataSource(config.target), meter, log });
+    this.#runtimes.push(runtime);
+    runtime.start();
+    return { config, configs, runtime, meter, store: store(config.name) };
+  }
+}
+
+function clusterKey(node: NodeConfig): Buffer {
+  const key = Buffer.from(node.clusterKey.resolve(), 'utf8');
+  // A node alone signs its calls to itself with a key of its own.
+  if (key.length === 0) return randomBytes(MIN_KEY_BYTES);
+  if (key.length < MIN_KEY_BYTES)
+    throw new HoltError('HOLT_CLUSTER_KEY_WEAK', `the cluster key has ${key.length} bytes; at least ${MIN_KEY_BYTES} are needed`, {
+      disposition: 'fatal',
+      remedy: 'Make one with: openssl rand -hex 24',
+    });
+  return key;
+}
+
+function openTree(coordination: CoordinationConfig): CoordinationTree {
+  if (coordination.kind === 'embedded') return embeddedTree({ server: new EmbeddedServer() });
+  const auth = coordination.auth?.resolve();
+  return zookeeperTree({
+    connectString: coordination.servers,
+    sessionTimeoutMs: coordination.sessionTimeoutMs,
+    ...(auth === undefined ? {} : { credentials: [{ scheme: 'digest', auth }] }),
+    ...(coordination.tls.mode === 'disabled' ? {} : { tls: tlsOptions(coordination.tls) }),
+  });
+}
+
+function tlsOptions(tls: TlsConfig): ConnectionOptions {
+  const file = (path: string | null) => (path === null ? undefined : readFileSync(path));
+  return {
+    ...(tls.ca === null ? {} : { ca: file(tls.ca) }),
+    ...(tls.cert === null ? {} : { cert: file(tls.cert) }),
+    ...(tls.key === null ? {} : { key: file(tls.key) }),
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: tls.mode !== 'required',
+    ...(tls.mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
+  };
+}
+

@@ -1,0 +1,314 @@
+/**
+ * One source on this node: contends for it, and while it is ours reads it and holds the mainstems of its pipelines.
+ */
+import { BinlogEngine } from '../../canal/engine.ts';
+import { HEARTBEAT_SESSION_SQL, HeartbeatWriter } from '../../canal/heartbeat.ts';
+import { ServerConnection } from '../../canal/protocol/server-connection.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { HoltError, isAbort } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { TaskGroup } from '../../lib/task-group.ts';
+import type { DataSourceConfig, NodeConfig, PipelineConfig } from '../../model/config.ts';
+import type { NodeId } from '../../model/ids.ts';
+import type { PipelineStore } from '../../scheduler/contract.ts';
+import { TreeSourceOwnership } from '../../scheduler/source-ownership.ts';
+import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
+import { EmptyAdvance } from '../../stages/load/empty-advance.ts';
+import type { Pipe } from '../../stages/pipe/pipe.ts';
+import { Selector } from '../../stages/select/selector.ts';
+import { TableFilter } from '../../stages/select/table-filter.ts';
+import { type PipelineMeter, type Problem, problemOf } from '../status/local-status.ts';
+import type { SelectReport } from '../status/node-report.ts';
+import { RateMeter } from '../status/rate.ts';
+import type { PipelineConfigs } from './pipeline-configs.ts';
+import { type LeadState, PipelineLead, type SelectRun, type SelectRunOptions } from './pipeline-lead.ts';
+import type { PipelineRuntime } from './pipeline-runtime.ts';
+import { leadSource } from './source-lead.ts';
+import { ensureSchema, targetHalf } from './target-half.ts';
+
+const HEARTBEAT_MS = 1_000;
+
+/** A pipeline that reads the source, with what this node has of it. */
+export interface LedPipeline {
+  readonly config: PipelineConfig;
+  readonly configs: PipelineConfigs;
+  readonly runtime: PipelineRuntime;
+  readonly meter: PipelineMeter;
+  readonly store: PipelineStore;
+  readonly target: DataSourceConfig;
+}
+
+export interface SourceRuntimeOptions {
+  readonly cluster: string;
+  readonly source: DataSourceConfig;
+  readonly node: NodeConfig;
+  readonly instance: string;
+  readonly tree: CoordinationTree;
+  readonly pipe: Pipe;
+  readonly pipelines: readonly LedPipeline[];
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class SourceRuntime {
+  readonly #options: SourceRuntimeOptions;
+  readonly #ownership: TreeSourceOwnership;
+  readonly #background: TaskGroup;
+  readonly #desks: readonly PipelineDesk[];
+
+  constructor(options: SourceRuntimeOptions) {
+    this.#options = options;
+    const { tree, source, node, instance, log } = options;
+    this.#background = new TaskGroup((error) => {
+      if (!isAbort(error)) log.error({ event: 'source:run:failed', err: error }, 'following the source ended unexpectedly');
+    });
+    this.#desks = options.pipelines.map((one) => new PipelineDesk(options, one));
+    this.#ownership = new TreeSourceOwnership({
+      tree,
+      source: source.name,
+      node: node.name,
+      instance,
+      address: `${node.listen.host}:${node.listen.port}`,
+      lead: (owned, signal) =>
+        leadSource(
+          {
+            source: source.name,
+            openEngine: (given) => this.#openEngine(given),
+            prepareSource: (given) => ensureSchema(source, node.name, given),
+            heartbeat: (engine) => this.#heartbeat(engine),
+            pipelines: (ours, engine) => this.#desks.map((desk) => desk.lead(ours, engine)),
+            onTrouble: (error) => {
+              for (const desk of this.#desks) desk.trouble(error);
+            },
+            clock: options.clock,
+            log,
+          },
+          owned,
+          signal,
+        ).finally(() => {
+          for (const desk of this.#desks) desk.leave();
+        }),
+      log,
+    });
+  }
+
+  start(): void {
+    this.#background.spawn(() => this.#ownership.run());
+  }
+
+  async stop(): Promise<void> {
+    await this.#ownership.stop();
+    await this.#background.idle();
+  }
+
+  #openEngine(signal: AbortSignal): Promise<BinlogEngine> {
+    const { source, node, pipelines, log, clock } = this.#options;
+    for (const desk of this.#desks) desk.enter();
+    // Whether case matters is not known before the check: a table that matches either way is tried.
+    const filters = pipelines.map((one) => new TableFilter(one.config.tables, { caseSensitive: false }));
+    return BinlogEngine.open(
+      {
+        source,
+        wants: (schema, table) => filters.some((filter) => filter.matches(schema, table)),
+        limits: { ringBytes: node.memoryBytes / 4 },
+        onTrouble: (trouble) => {
+          for (const desk of this.#desks) desk.trouble(trouble);
+        },
+        logger: log,
+        clock,
+      },
+      signal,
+    );
+  }
+
+  #heartbeat(engine: BinlogEngine): HeartbeatWriter {
+    const { cluster, source, node, log, clock } = this.#options;
+    return new HeartbeatWriter({
+      cluster,
+      site: source.site,
+      node: node.name,
+      idleMs: HEARTBEAT_MS,
+      isBusy: () => engine.source.flavour === 'mariadb' && this.#desks.some((desk) => desk.isBusy),
+      connect: async (signal) => {
+        const connection = await ServerConnection.connect({ endpoint: source, purpose: 'heartbeat' }, signal);
+        for (const sql of HEARTBEAT_SESSION_SQL) await connection.query(sql);
+        return {
+          execute: async (sql) => {
+            await connection.query(sql);
+          },
+          close: () => connection.close(),
+        };
+      },
+      logger: log,
+      clock,
+    });
+  }
+}
+
+/** One pipeline as its source's owner sees it: makes its lead, and keeps what status shows of Select. */
+class PipelineDesk {
+  readonly #source: SourceRuntimeOptions;
+  readonly #pipeline: LedPipeline;
+  readonly #rows: RateMeter;
+  #state: LeadState = { phase: 'waiting', reign: null, window: null, problem: null };
+  #trouble: Problem | null = null;
+  #selector: Selector | null = null;
+  #rewinds = 0;
+  #read: { readonly sourceMs: number; readonly atMs: number } | null = null;
+
+  constructor(source: SourceRuntimeOptions, pipeline: LedPipeline) {
+    this.#source = source;
+    this.#pipeline = pipeline;
+    this.#rows = new RateMeter(source.clock);
+  }
+
+  get isBusy(): boolean {
+    return this.#rows.perSecond() > 0;
+  }
+
+  enter(): void {
+    this.#pipeline.meter.select = () => this.#report();
+  }
+
+  leave(): void {
+    this.#pipeline.meter.select = null;
+    this.#selector = null;
+    this.#read = null;
+  }
+
+  trouble(error: unknown): void {
+    this.#trouble = error === null ? null : problemOf(error, this.#source.clock.nowMs(), this.#trouble);
+  }
+
+  lead(owned: Parameters<typeof leadSource>[1], engine: BinlogEngine): PipelineLead {
+    const { cluster, node, source, pipe, clock, log } = this.#source;
+    const { config, configs, runtime, store, target } = this.#pipeline;
+    return new PipelineLead({
+      pipeline: config.name,
+      owned,
+      store,
+      tasks: runtime.tasks,
+      configs,
+      pipe,
+      target: targetHalf({
+        cluster,
+        node: node.name,
+        pipeline: () => configs.current?.config ?? config,
+        source,
+        target,
+        engine,
+        onState: (state) => log.debug({ event: `raise:${state.kind}`, pipeline: config.name }, 'raise'),
+        clock,
+        log,
+      }),
+      select: (options) => this.#select(engine, options),
+      passOn: (claim) => runtime.passOn(claim),
+      onState: (state) => {
+        this.#state = state;
+      },
+      onRewind: () => {
+        this.#rewinds += 1;
+      },
+      clock,
+      log,
+    });
+  }
+
+  async #select(engine: BinlogEngine, options: SelectRunOptions): Promise<SelectRun> {
+    const { cluster, node, pipe, clock, log } = this.#source;
+    const { target, store } = this.#pipeline;
+    const { reign, config, window, publish, signal } = options;
+    const advances = new EmptyAdvance({
+      pipeline: config.config.name,
+      node: node.name,
+      target,
+      epoch: reign.epoch,
+      tenure: reign.tenure,
+      origin: config.config.sourceSite,
+      clock,
+    });
+    let hint: NodeId | null = null;
+    const unwatch = store.receipt.watch((reading) => {
+      if (reading.kind === 'value') hint = reading.value.node;
+    });
+    const selector = new Selector({
+      pipeline: config.config,
+      configVersion: config.version,
+      cluster,
+      reign,
+      engine,
+      window,
+      // Completed by the pipe before the batch is published.
+      place: ({ sha256, bytes }) => ({ kind: 'node', node: node.name, site: node.site, address: '', sha256, bytes }),
+      hint: () => hint,
+      emit: async ({ header, payload }) => {
+        window.add(header);
+        this.#rows.add(header.rows);
+        const key = { pipeline: header.pipeline, tenure: header.tenure, seq: BigInt(header.seq), part: header.part, sha256: header.payload.sha256 };
+        await publish({ ...header, payload: await pipe.put(key, payload, signal) });
+      },
+      emptyAdvance: async ({ seq, start, end, lastCommitUs }) => {
+        const outcome = await advances.advance({ seq, start, end, sourceCommittedUs: lastCommitUs }, signal);
+        switch (outcome.kind) {
+          case 'advanced':
+            window.advance(seq);
+            return;
+          case 'rewind':
+            throw new HoltError('HOLT_LOAD_REWIND', outcome.why, { disposition: 'rewind' });
+          case 'superseded':
+            throw new HoltError('HOLT_EPOCH_SUPERSEDED', 'a higher epoch rules in the target', { disposition: 'rewind' });
+          case 'stop':
+            throw outcome.error;
+          default:
+            outcome satisfies never;
+        }
+      },
+      logger: log,
+      clock,
+    });
+    this.#selector = selector;
+    return {
+      run: () => selector.run(),
+      poke: () => selector.poke(),
+      stop: async () => {
+        unwatch();
+        await selector.stop();
+        await advances.close();
+      },
+    };
+  }
+
+  #report(): SelectReport {
+    const { clock } = this.#source;
+    const { reign, window, phase, problem } = this.#state;
+    const status = this.#selector?.status ?? null;
+    const nowMs = clock.nowMs();
+    const readMs = Math.max(status?.heartbeatUs ?? 0, status?.lastCommitUs ?? 0) / 1000;
+    // When reading got there is noticed at the first report after it: reports are asked for often enough, and a late
+    // notice shows a larger lag, never a smaller one.
+    if (readMs > 0 && (this.#read === null || this.#read.sourceMs !== readMs)) this.#read = { sourceMs: readMs, atMs: nowMs };
+    const oldest = window?.oldest ?? null;
+    return {
+      state: phase,
+      epoch: reign?.epoch ?? null,
+      position: status?.position.text ?? reign?.position.text ?? '',
+      file: status?.position.at?.file ?? null,
+      offset: status?.position.at?.offset ?? null,
+      sourceConnected: this.#trouble === null,
+      lastReadSourceMs: this.#read?.sourceMs ?? null,
+      lastReadMs: this.#read?.atMs ?? null,
+      heartbeatPeriodMs: HEARTBEAT_MS,
+      oldestUnappliedMs: oldest === null ? null : oldest.firstCommitUs / 1000,
+      inFlight: window?.inFlight ?? 0,
+      inFlightBytes: window?.inFlightBytes ?? 0,
+      rows: this.#rows.report(),
+      skipped: {
+        loop: status?.counts.foreign ?? 0,
+        filtered: status?.counts.filtered ?? 0,
+        ddl: status?.counts.statementsIgnored ?? 0,
+      },
+      rewinds: this.#rewinds,
+      problem: this.#trouble ?? problem,
+    };
+  }
+}
