@@ -179,7 +179,9 @@ export const nodeSpec = z.strictObject({
     .array(name)
     .min(1)
     .optional()
-    .describe('Sites whose stages it takes part in; its own if absent. More than one is for trials on one machine.'),
+    .describe(
+      'Sites whose stages it takes part in; its own if absent. More than one is for trials on one machine.',
+    ),
   listen: z
     .string()
     .regex(/^(\[[0-9a-fA-F:]+\]|[^:]+):[0-9]+$/, 'host:port')

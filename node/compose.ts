@@ -6,17 +6,24 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import type { LoadedConfig } from '../conf/load.ts';
 import { literalSecret } from '../conf/secret.ts';
-import { systemClock } from '../lib/clock.ts';
+import { BullmqQueue } from '../jobs/bullmq-queue.ts';
+import { InProcessQueue } from '../jobs/in-process-queue.ts';
+import { VerifyRuns } from '../jobs/verify/verify-runs.ts';
 import { defined } from '../lib/assert.ts';
+import { systemClock } from '../lib/clock.ts';
 import { Disposer } from '../lib/disposer.ts';
 import { HoltError, isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { TaskGroup } from '../lib/task-group.ts';
-import type { CoordinationConfig, DataSourceConfig, HoltConfig, NodeConfig, PipelineConfig, TlsConfig } from '../model/config.ts';
+import type {
+  CoordinationConfig,
+  DataSourceConfig,
+  HoltConfig,
+  NodeConfig,
+  PipelineConfig,
+  TlsConfig,
+} from '../model/config.ts';
 import type { DataSourceId, PipelineId } from '../model/ids.ts';
-import { BullmqQueue } from '../jobs/bullmq-queue.ts';
-import { InProcessQueue } from '../jobs/in-process-queue.ts';
-import { VerifyRuns } from '../jobs/verify/verify-runs.ts';
 import type { PipelineStore } from '../scheduler/contract.ts';
 import { TreeNodeRegistry } from '../scheduler/node-registry.ts';
 import { TreePipelineStore } from '../scheduler/pipeline-store.ts';
@@ -37,7 +44,7 @@ import { claimGuard } from './runtime/claim-guard.ts';
 import { PipelineConfigs } from './runtime/pipeline-configs.ts';
 import { PipelineRuntime, stagesServed } from './runtime/pipeline-runtime.ts';
 import { SourceRuntime } from './runtime/source-runtime.ts';
-import { StatusCollector, STATUS_ROUTE } from './status/collect.ts';
+import { STATUS_ROUTE, StatusCollector } from './status/collect.ts';
 import { LocalStatus } from './status/local-status.ts';
 
 export interface NodeOptions {
@@ -62,8 +69,13 @@ export function nodeNamed(loaded: LoadedConfig, name: string | undefined): NodeC
   if (found !== undefined) return found;
   throw new HoltError(
     'HOLT_NODE_UNKNOWN',
-    name === undefined ? 'which node is this? The configuration has several' : `the configuration has no node ${name}`,
-    { disposition: 'fatal', remedy: `Start it with --name, one of: ${loaded.nodes.map((one) => one.name).join(', ')}` },
+    name === undefined
+      ? 'which node is this? The configuration has several'
+      : `the configuration has no node ${name}`,
+    {
+      disposition: 'fatal',
+      remedy: `Start it with --name, one of: ${loaded.nodes.map((one) => one.name).join(', ')}`,
+    },
   );
 }
 
@@ -90,7 +102,14 @@ export function soleNode(loaded: LoadedConfig): { readonly config: HoltConfig; r
     ...first,
     serves: sites,
   };
-  return { config, node: { ...node, pipe: { ...node.pipe, port: 0 }, clusterKey: literalSecret(randomBytes(24).toString('hex')) } };
+  return {
+    config,
+    node: {
+      ...node,
+      pipe: { ...node.pipe, port: 0 },
+      clusterKey: literalSecret(randomBytes(24).toString('hex')),
+    },
+  };
 }
 
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
@@ -98,23 +117,36 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   try {
     return await compose(options, disposer);
   } catch (error) {
-    await disposer.dispose().catch((failure: unknown) => options.log.warn({ event: 'node:unwind:failed', err: failure }, 'not everything could be released'));
+    await disposer
+      .dispose()
+      .catch((failure: unknown) =>
+        options.log.warn({ event: 'node:unwind:failed', err: failure }, 'not everything could be released'),
+      );
     throw error;
   }
 }
 
-async function compose({ config, node, release, log }: NodeOptions, disposer: Disposer): Promise<RunningNode> {
+async function compose(
+  { config, node, release, log }: NodeOptions,
+  disposer: Disposer,
+): Promise<RunningNode> {
   const clock = systemClock;
   const instance = randomBytes(8).toString('hex');
   const stopping = new AbortController();
   const background = new TaskGroup((error) => {
-    if (!isAbort(error)) log.error({ event: 'node:part:failed', err: error }, 'a part of the node ended unexpectedly');
+    if (!isAbort(error))
+      log.error({ event: 'node:part:failed', err: error }, 'a part of the node ended unexpectedly');
   });
   const key = clusterKey(node);
 
   const tree = openTree(config.coordination);
   tree.onState((event) => {
-    const facts = { event: `session:${event.state}`, zk: { session: event.sessionId, server: event.server }, epoch: event.epoch, reason: event.reason };
+    const facts = {
+      event: `session:${event.state}`,
+      zk: { session: event.sessionId, server: event.server },
+      epoch: event.epoch,
+      reason: event.reason,
+    };
     if (event.state === 'lost' || event.state === 'auth-failed') log.error(facts, 'coordination session');
     else if (event.state === 'suspended') log.warn(facts, 'coordination session');
     else log.info(facts, 'coordination session');
@@ -144,7 +176,10 @@ async function compose({ config, node, release, log }: NodeOptions, disposer: Di
     routes,
   });
   disposer.add(() => channel.close());
-  const address = node.pipe.advertise === null ? channel.urlFor(node.pipe.host) : `${node.pipe.tls === null ? 'http' : 'https'}://${node.pipe.advertise}`;
+  const address =
+    node.pipe.advertise === null
+      ? channel.urlFor(node.pipe.host)
+      : `${node.pipe.tls === null ? 'http' : 'https'}://${node.pipe.advertise}`;
   const client = new ChannelClient({ node: node.name, key, tls: node.pipe.tls, nowMs: () => clock.nowMs() });
 
   const self: NodePresence = {
@@ -165,7 +200,11 @@ async function compose({ config, node, release, log }: NodeOptions, disposer: Di
   const wantsRedis = config.pipelines.some((one) => one.pipe.kind === 'redis');
   const redis =
     redisUrl !== null && wantsRedis
-      ? new RedisPayloads({ url: redisUrl.resolve(), cluster: config.cluster, log: log.child({ component: 'pipe' }) })
+      ? new RedisPayloads({
+          url: redisUrl.resolve(),
+          cluster: config.cluster,
+          log: log.child({ component: 'pipe' }),
+        })
       : null;
   const pipe = new NodePipe({
     node: node.name,
@@ -186,20 +225,46 @@ async function compose({ config, node, release, log }: NodeOptions, disposer: Di
   routes[`GET ${PAYLOAD_ROUTE}`] = pipe.route;
   routes[`GET ${STATUS_ROUTE}`] = () => Promise.resolve({ kind: 'json', value: local.report() });
 
-  const dataSource = (name: DataSourceId): DataSourceConfig => defined(config.dataSources.find((one) => one.name === name), `data source ${name}`);
-  const collector = new StatusCollector({ tree, registry, store, client, own: () => local.report(), clock, log: log.child({ component: 'status' }) });
+  const dataSource = (name: DataSourceId): DataSourceConfig =>
+    defined(
+      config.dataSources.find((one) => one.name === name),
+      `data source ${name}`,
+    );
+  const collector = new StatusCollector({
+    tree,
+    registry,
+    store,
+    client,
+    own: () => local.report(),
+    clock,
+    log: log.child({ component: 'status' }),
+  });
   const verifyRuns = new VerifyRuns({
     node: node.name,
     log: log.child({ component: 'verify' }),
     queue: (queue) =>
       redisUrl === null
         ? new InProcessQueue(queue)
-        : new BullmqQueue(queue, { url: redisUrl.resolve(), prefix: `holt:${config.cluster}:jobs`, log: log.child({ component: 'jobs' }) }),
+        : new BullmqQueue(queue, {
+            url: redisUrl.resolve(),
+            prefix: `holt:${config.cluster}:jobs`,
+            log: log.child({ component: 'jobs' }),
+          }),
   });
   disposer.add(() => verifyRuns.close());
 
   const metrics = nodeMetrics({ report: () => local.report(), tree, release });
-  const installation = new Installation({ config, node: node.name, tree, store, collector, verifyRuns, dataSource, clock, log: log.child({ component: 'api' }) });
+  const installation = new Installation({
+    config,
+    node: node.name,
+    tree,
+    store,
+    collector,
+    verifyRuns,
+    dataSource,
+    clock,
+    log: log.child({ component: 'api' }),
+  });
   let serving = false;
   const http = await startHttpServer({
     host: node.listen.host,
@@ -209,14 +274,26 @@ async function compose({ config, node, release, log }: NodeOptions, disposer: Di
     notReady: () => {
       if (local.draining) return 'the node is stopping';
       if (tree.sessionState !== 'connected') return `the coordination session is ${tree.sessionState}`;
-      return serving ? registry.conflict?.message ?? null : 'the node is starting';
+      return serving ? (registry.conflict?.message ?? null) : 'the node is starting';
     },
     metrics: () => metrics.text(),
   });
   disposer.add(() => http.close());
   log.info({ event: 'node:api:listening', url: http.url, pipe: address }, 'the API answers');
 
-  const pipelines = new PipelineSet({ config, node, instance, tree, registry, store, pipe, local, dataSource, collectorLog: log, clock });
+  const pipelines = new PipelineSet({
+    config,
+    node,
+    instance,
+    tree,
+    registry,
+    store,
+    pipe,
+    local,
+    dataSource,
+    collectorLog: log,
+    clock,
+  });
   disposer.add(() => pipelines.stop());
   background.spawn(async () => {
     await registry.ready(stopping.signal);
@@ -262,10 +339,14 @@ class PipelineSet {
 
   async start(signal: AbortSignal): Promise<void> {
     const { config, node } = this.#options;
-    const concerned = config.pipelines.filter((one) => stagesServed(one, node).length > 0 || node.serves.includes(one.sourceSite));
+    const concerned = config.pipelines.filter(
+      (one) => stagesServed(one, node).length > 0 || node.serves.includes(one.sourceSite),
+    );
     const parts = await Promise.all(concerned.map((one) => this.#pipeline(one, signal)));
     for (const source of new Set(concerned.map((one) => one.source))) {
-      const own = parts.filter((part) => part.config.source === source && node.serves.includes(part.config.sourceSite));
+      const own = parts.filter(
+        (part) => part.config.source === source && node.serves.includes(part.config.sourceSite),
+      );
       if (own.length === 0 || !node.stages.includes('select')) continue;
       const { tree, pipe, clock, instance, dataSource, collectorLog } = this.#options;
       const runtime = new SourceRuntime({
@@ -297,7 +378,15 @@ class PipelineSet {
     this.#configs.push(configs);
     await configs.start(config, node.name, clock.nowMs(), signal);
     const meter = local.pipeline(config.name, new Set(stagesServed(config, node)));
-    const runtime = new PipelineRuntime({ ...this.#options, config, store: store(config.name), configs, target: this.#options.dataSource(config.target), meter, log });
+    const runtime = new PipelineRuntime({
+      ...this.#options,
+      config,
+      store: store(config.name),
+      configs,
+      target: this.#options.dataSource(config.target),
+      meter,
+      log,
+    });
     this.#runtimes.push(runtime);
     runtime.start();
     return { config, configs, runtime, meter, store: store(config.name) };
@@ -309,10 +398,14 @@ function clusterKey(node: NodeConfig): Buffer {
   // A node alone signs its calls to itself with a key of its own.
   if (key.length === 0) return randomBytes(MIN_KEY_BYTES);
   if (key.length < MIN_KEY_BYTES)
-    throw new HoltError('HOLT_CLUSTER_KEY_WEAK', `the cluster key has ${key.length} bytes; at least ${MIN_KEY_BYTES} are needed`, {
-      disposition: 'fatal',
-      remedy: 'Make one with: openssl rand -hex 24',
-    });
+    throw new HoltError(
+      'HOLT_CLUSTER_KEY_WEAK',
+      `the cluster key has ${key.length} bytes; at least ${MIN_KEY_BYTES} are needed`,
+      {
+        disposition: 'fatal',
+        remedy: 'Make one with: openssl rand -hex 24',
+      },
+    );
   return key;
 }
 
@@ -338,4 +431,3 @@ function tlsOptions(tls: TlsConfig): ConnectionOptions {
     ...(tls.mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
   };
 }
-

@@ -26,7 +26,7 @@ export const pipelineStatusView = z.object({
   lagStage: z.enum(STAGES).nullable(),
   rowsPerSecond: z.number(),
   rowsTotal: z.number(),
-  stages: z.array(stageStatusView),
+  stages: z.array(stageStatusView).readonly(),
   position: z.string().nullable(),
   appliedSeq: z.string().nullable(),
   rewinds: z.number(),
@@ -43,7 +43,7 @@ export const nodeView = z.object({
   session: z.string().nullable(),
   memoryBytes: z.number().nullable(),
   eventLoopP99Ms: z.number().nullable(),
-  stages: z.array(z.string()),
+  stages: z.array(z.string()).readonly(),
 });
 export type NodeView = z.infer<typeof nodeView>;
 
@@ -88,14 +88,16 @@ export const verifyView = z.object({
   chunksDone: z.number(),
   chunksTotal: z.number().nullable(),
   rowsCompared: z.number(),
-  differences: z.array(
-    z.object({
-      table: z.string(),
-      key: z.string(),
-      kind: z.enum(['missing', 'unexpected', 'different']),
-      columns: z.array(z.string()),
-    }),
-  ),
+  differences: z
+    .array(
+      z.object({
+        table: z.string(),
+        key: z.string(),
+        kind: z.enum(['missing', 'unexpected', 'different']),
+        columns: z.array(z.string()).readonly(),
+      }),
+    )
+    .readonly(),
   /** More differences than are listed. */
   differencesTotal: z.number(),
   error: z.string().nullable(),

@@ -11,7 +11,9 @@ export function claimGuard(tree: CoordinationTree): PipeGuard {
     async mayFetch(node, key) {
       const epoch = epochRecord.safeParse(json((await tree.get(recordPath(key.pipeline, 'epoch')))?.data));
       if (!epoch.success || epoch.data.tenure !== key.tenure) return false;
-      const answers = await Promise.all(TASK_STAGES.map((stage) => holds(tree, node, key, stage, epoch.data.epoch)));
+      const answers = await Promise.all(
+        TASK_STAGES.map((stage) => holds(tree, node, key, stage, epoch.data.epoch)),
+      );
       return answers.includes(true);
     },
   };

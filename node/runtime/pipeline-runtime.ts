@@ -3,9 +3,9 @@
  * payloads go when they are not needed any more.
  */
 import type { Clock } from '../../lib/clock.ts';
+import { isAbort } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { TaskGroup } from '../../lib/task-group.ts';
-import { isAbort } from '../../lib/errors.ts';
 import type { DataSourceConfig, NodeConfig, PipelineConfig } from '../../model/config.ts';
 import { STAGE_SIDE, TASK_STAGES, type TaskStage } from '../../model/stage.ts';
 import type { Claim, NodeRegistry, PipelineStore, Unwatch } from '../../scheduler/contract.ts';
@@ -44,7 +44,8 @@ export interface PipelineRuntimeOptions {
 export function stagesServed(config: PipelineConfig, node: NodeConfig): readonly TaskStage[] {
   return TASK_STAGES.filter(
     (stage) =>
-      node.stages.includes(stage) && node.serves.includes(STAGE_SIDE[stage] === 'source' ? config.sourceSite : config.targetSite),
+      node.stages.includes(stage) &&
+      node.serves.includes(STAGE_SIDE[stage] === 'source' ? config.sourceSite : config.targetSite),
   );
 }
 
@@ -60,7 +61,8 @@ export class PipelineRuntime {
     const log = options.log.child({ pipeline: config.name });
     this.#options = { ...options, log };
     this.#background = new TaskGroup((error) => {
-      if (!isAbort(error)) log.error({ event: 'pipeline:run:failed', err: error }, 'a part of the pipeline ended unexpectedly');
+      if (!isAbort(error))
+        log.error({ event: 'pipeline:run:failed', err: error }, 'a part of the pipeline ended unexpectedly');
     });
     const stages = stagesServed(config, node);
     this.tasks = new TreePipelineTasks({
@@ -80,10 +82,12 @@ export class PipelineRuntime {
     const { store, pipe, config } = this.#options;
     this.#unwatch = [
       store.receipt.watch((reading) => {
-        if (reading.kind === 'value') pipe.received(config.name, reading.value.tenure, BigInt(reading.value.seq));
+        if (reading.kind === 'value')
+          pipe.received(config.name, reading.value.tenure, BigInt(reading.value.seq));
       }),
       store.progress.watch((reading) => {
-        if (reading.kind === 'value') pipe.partReceived(config.name, reading.value.tenure, BigInt(reading.value.seq), reading.value.part);
+        if (reading.kind === 'value')
+          pipe.partReceived(config.name, reading.value.tenure, BigInt(reading.value.seq), reading.value.part);
       }),
       store.epoch.watch((reading) => {
         if (reading.kind === 'value') pipe.ruling(config.name, reading.value.tenure);
@@ -157,7 +161,9 @@ export class PipelineRuntime {
 
   /** Whether a task before `seq` stands at a stage that this node sees. */
   #standsBefore(seq: bigint): boolean {
-    return TASK_STAGES.some((stage) => this.tasks.serves(stage) && this.tasks.board(stage).tasks.some((task) => task.seq < seq));
+    return TASK_STAGES.some(
+      (stage) => this.tasks.serves(stage) && this.tasks.board(stage).tasks.some((task) => task.seq < seq),
+    );
   }
 }
 

@@ -27,13 +27,21 @@ export interface SourceLeadOptions {
 }
 
 /** Until `signal` aborts: everything it started has ended then. */
-export async function leadSource(options: SourceLeadOptions, owned: OwnedSource, signal: AbortSignal): Promise<void> {
+export async function leadSource(
+  options: SourceLeadOptions,
+  owned: OwnedSource,
+  signal: AbortSignal,
+): Promise<void> {
   const { log, clock, source } = options;
   const engine = await untilOpen(options, signal);
   if (engine === null) return;
-  log.info({ event: 'source:lead:begin', source, server: engine.source.version }, 'this node follows the source');
+  log.info(
+    { event: 'source:lead:begin', source, server: engine.source.version },
+    'this node follows the source',
+  );
   const background = new TaskGroup((error) => {
-    if (!isAbort(error)) log.error({ event: 'source:lead:failed', source, err: error }, 'following the source failed');
+    if (!isAbort(error))
+      log.error({ event: 'source:lead:failed', source, err: error }, 'following the source failed');
   });
   const heartbeat = options.heartbeat(engine);
   try {
@@ -44,7 +52,10 @@ export async function leadSource(options: SourceLeadOptions, owned: OwnedSource,
     const startedMs = clock.monotonicMs();
     await Promise.allSettled([heartbeat.stop(), engine.stop()]);
     await background.idle();
-    log.info({ event: 'source:lead:end', source, duration_ms: Math.round(clock.monotonicMs() - startedMs) }, 'this node follows the source no more');
+    log.info(
+      { event: 'source:lead:end', source, duration_ms: Math.round(clock.monotonicMs() - startedMs) },
+      'this node follows the source no more',
+    );
   }
 }
 
@@ -60,7 +71,12 @@ async function untilOpen(options: SourceLeadOptions, signal: AbortSignal): Promi
     } catch (error) {
       if (signal.aborted) return null;
       options.onTrouble(error);
-      const facts = { event: 'source:open:failed', source: options.source, attempt: backoff.attempt, err: error };
+      const facts = {
+        event: 'source:open:failed',
+        source: options.source,
+        attempt: backoff.attempt,
+        err: error,
+      };
       if (backoff.attempt > 3) options.log.error(facts, 'the source cannot be followed; trying again');
       else options.log.warn(facts, 'the source cannot be followed; trying again');
       await options.clock.sleep(backoff.nextMs(), signal).catch(() => {});

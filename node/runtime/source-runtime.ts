@@ -60,7 +60,8 @@ export class SourceRuntime {
     this.#options = options;
     const { tree, source, node, instance, log } = options;
     this.#background = new TaskGroup((error) => {
-      if (!isAbort(error)) log.error({ event: 'source:run:failed', err: error }, 'following the source ended unexpectedly');
+      if (!isAbort(error))
+        log.error({ event: 'source:run:failed', err: error }, 'following the source ended unexpectedly');
     });
     this.#desks = options.pipelines.map((one) => new PipelineDesk(options, one));
     this.#ownership = new TreeSourceOwnership({
@@ -239,12 +240,25 @@ class PipelineDesk {
       engine,
       window,
       // Completed by the pipe before the batch is published.
-      place: ({ sha256, bytes }) => ({ kind: 'node', node: node.name, site: node.site, address: '', sha256, bytes }),
+      place: ({ sha256, bytes }) => ({
+        kind: 'node',
+        node: node.name,
+        site: node.site,
+        address: '',
+        sha256,
+        bytes,
+      }),
       hint: () => hint,
       emit: async ({ header, payload }) => {
         window.add(header);
         this.#rows.add(header.rows);
-        const key = { pipeline: header.pipeline, tenure: header.tenure, seq: BigInt(header.seq), part: header.part, sha256: header.payload.sha256 };
+        const key = {
+          pipeline: header.pipeline,
+          tenure: header.tenure,
+          seq: BigInt(header.seq),
+          part: header.part,
+          sha256: header.payload.sha256,
+        };
         await publish({ ...header, payload: await pipe.put(key, payload, signal) });
       },
       emptyAdvance: async ({ seq, start, end, lastCommitUs }) => {
@@ -256,7 +270,9 @@ class PipelineDesk {
           case 'rewind':
             throw new HoltError('HOLT_LOAD_REWIND', outcome.why, { disposition: 'rewind' });
           case 'superseded':
-            throw new HoltError('HOLT_EPOCH_SUPERSEDED', 'a higher epoch rules in the target', { disposition: 'rewind' });
+            throw new HoltError('HOLT_EPOCH_SUPERSEDED', 'a higher epoch rules in the target', {
+              disposition: 'rewind',
+            });
           case 'stop':
             throw outcome.error;
           default:
@@ -286,7 +302,8 @@ class PipelineDesk {
     const readMs = Math.max(status?.heartbeatUs ?? 0, status?.lastCommitUs ?? 0) / 1000;
     // When reading got there is noticed at the first report after it: reports are asked for often enough, and a late
     // notice shows a larger lag, never a smaller one.
-    if (readMs > 0 && (this.#read === null || this.#read.sourceMs !== readMs)) this.#read = { sourceMs: readMs, atMs: nowMs };
+    if (readMs > 0 && (this.#read === null || this.#read.sourceMs !== readMs))
+      this.#read = { sourceMs: readMs, atMs: nowMs };
     const oldest = window?.oldest ?? null;
     return {
       state: phase,

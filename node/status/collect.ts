@@ -70,7 +70,7 @@ export class StatusCollector {
         session: report?.session.state ?? null,
         memoryBytes: report?.memoryBytes ?? null,
         eventLoopP99Ms: report?.eventLoopP99Ms ?? null,
-        stages: [...presence.stages],
+        stages: presence.stages,
       };
     });
   }

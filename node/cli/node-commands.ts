@@ -1,0 +1,76 @@
+/** `holt node` and `holt run`: processes that work until they are told to stop. */
+import type { Command } from 'commander';
+import { loadConfig } from '../../conf/load.ts';
+import type { HoltConfig, NodeConfig } from '../../model/config.ts';
+import { nodeNamed, type RunningNode, soleNode, startNode } from '../compose.ts';
+import { rootLogger } from '../logging.ts';
+import { withConfig } from './config-commands.ts';
+
+export function addNodeCommands(program: Command, { release }: { readonly release: string }): void {
+  withConfig(
+    program
+      .command('node')
+      .description('run a node of the configuration until SIGTERM; a second signal leaves at once')
+      .option('--name <node>', 'which node of the configuration this is', process.env.HOLT_NODE),
+  ).action(async (options: { readonly config: string; readonly name?: string }) => {
+    const loaded = loadConfig(options.config);
+    await work(loaded.config, nodeNamed(loaded, options.name), release);
+  });
+  withConfig(
+    program
+      .command('run')
+      .description('run everything in this one process, with two databases and nothing else')
+      .option('--listen <host:port>', 'address of the API, on loopback'),
+  ).action(async (options: { readonly config: string; readonly listen?: string }) => {
+    const { config, node } = soleNode(loadConfig(options.config));
+    await work(
+      config,
+      options.listen === undefined ? node : { ...node, listen: listenOf(options.listen) },
+      release,
+    );
+  });
+}
+
+function listenOf(text: string): NodeConfig['listen'] {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+}
+
+async function work(config: HoltConfig, node: NodeConfig, release: string): Promise<void> {
+  const log = rootLogger(node, release);
+  log.info({ event: 'node:starting', coordination: config.coordination.kind }, 'the node starts');
+  const running = await startNode({ config, node, release, log });
+  const signal = await firstSignal();
+  log.info(
+    { event: 'node:stopping', signal, drain_ms: node.drainTimeoutMs },
+    'the node stops: it finishes what it holds',
+  );
+  process.once(signal, () => {
+    log.warn({ event: 'node:left', signal }, 'second signal: leaving at once');
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  });
+  await drained(running, node.drainTimeoutMs, () => {
+    log.warn(
+      { event: 'node:drain:given-up' },
+      'what the node holds was not finished in time; others take it over',
+    );
+    process.exit(1);
+  });
+  log.info({ event: 'node:stopped' }, 'the node has stopped');
+}
+
+function firstSignal(): Promise<'SIGTERM' | 'SIGINT'> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve('SIGTERM'));
+    process.once('SIGINT', () => resolve('SIGINT'));
+  });
+}
+
+async function drained(running: RunningNode, deadlineMs: number, givenUp: () => void): Promise<void> {
+  const timer = setTimeout(givenUp, deadlineMs);
+  try {
+    await running.stop();
+  } finally {
+    clearTimeout(timer);
+  }
+}

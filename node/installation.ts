@@ -1,0 +1,302 @@
+/** `Operations` by a node: what it can tell from the tree, the targets and the other nodes, and what it asks of them. */
+
+import type { VerifyRuns } from '../jobs/verify/verify-runs.ts';
+import type { Clock } from '../lib/clock.ts';
+import { HoltError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { DataSourceConfig, HoltConfig, PipelineConfig } from '../model/config.ts';
+import type { DataSourceId, NodeId, PipelineId } from '../model/ids.ts';
+import { PayloadReader } from '../model/payload.ts';
+import { formOf, type Position, type PositionText } from '../model/position.ts';
+import type { PipelineStore } from '../scheduler/contract.ts';
+import type { CoordinationTree } from '../scheduler/tree/tree.ts';
+import { SqlBatchApplier } from '../stages/load/apply/batch-applier.ts';
+import { TargetSchema } from '../stages/load/apply/target-schema.ts';
+import { deleteCheckpoint, readCheckpoint } from '../stages/load/checkpoint.ts';
+import {
+  type LedgerSummary,
+  listLedger,
+  readLedgerEntry,
+  type StoredLedgerEntry,
+} from '../stages/load/ledger.ts';
+import { ReplayLedger, replayLedgerEntry } from '../stages/load/replay.ts';
+import { TargetRaiser } from '../stages/load/target/raise.ts';
+import { forgetRun, hasRun, markHasRun } from '../stages/load/target/schema/run-row.ts';
+import type {
+  DesiredChange,
+  LedgerDetailView,
+  LedgerEntryView,
+  NodeView,
+  Operations,
+  PipelineStatusView,
+  PositionView,
+  VerifyView,
+} from './operations.ts';
+import { readableRow } from './readable-row.ts';
+import { ensureSchema, withSession } from './runtime/target-half.ts';
+import type { StatusCollector } from './status/collect.ts';
+import { verifyInput } from './verify-input.ts';
+
+export interface InstallationOptions {
+  readonly config: HoltConfig;
+  readonly node: NodeId;
+  readonly tree: CoordinationTree;
+  readonly store: (pipeline: PipelineId) => PipelineStore;
+  readonly collector: StatusCollector;
+  readonly verifyRuns: VerifyRuns;
+  readonly dataSource: (name: DataSourceId) => DataSourceConfig;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Longest that an operation at a database may take. */
+const OPERATION_MS = 60_000;
+
+export class Installation implements Operations {
+  readonly #options: InstallationOptions;
+
+  constructor(options: InstallationOptions) {
+    this.#options = options;
+  }
+
+  nodes(): Promise<readonly NodeView[]> {
+    return this.#options.collector.nodes();
+  }
+
+  pipelines(): Promise<readonly PipelineStatusView[]> {
+    return this.#options.collector.pipelines(this.#options.config.pipelines.map((one) => one.name));
+  }
+
+  async pipeline(name: string): Promise<PipelineStatusView> {
+    const [status] = await this.#options.collector.pipelines([this.#named(name).name]);
+    if (status === undefined) throw unknown(name);
+    return status;
+  }
+
+  async setDesired(name: string, { desired, by, why }: DesiredChange): Promise<void> {
+    const { name: pipeline } = this.#named(name);
+    await this.#options
+      .store(pipeline)
+      .desired.set(
+        { version: 1, desired, by, why, code: null, sinceMs: Math.round(this.#options.clock.nowMs()) },
+        'any',
+      );
+    this.#options.log.info(
+      { event: 'pipeline:desired:set', pipeline, desired, user: by, reason: why },
+      'what is wanted of a pipeline was changed',
+    );
+  }
+
+  async deletePipeline(name: string): Promise<void> {
+    const pipeline = this.#named(name);
+    await this.#mustBe(pipeline, ['stopped'], 'deleted');
+    const signal = AbortSignal.timeout(OPERATION_MS);
+    await deleteCheckpoint({
+      pipeline: pipeline.name,
+      node: this.#options.node,
+      target: this.#target(pipeline),
+      signal,
+      withLedger: false,
+    });
+    await withSession(this.#options.dataSource(pipeline.source), signal, (session) =>
+      forgetRun(session, { cluster: this.#options.config.cluster, pipeline: pipeline.name }),
+    );
+    await this.#options.store(pipeline.name).destroy(signal);
+    this.#options.log.warn({ event: 'pipeline:deleted', pipeline: pipeline.name }, 'a pipeline was deleted');
+  }
+
+  async position(name: string): Promise<PositionView> {
+    const pipeline = this.#named(name);
+    const row = await withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), (session) =>
+      readCheckpoint(session, pipeline.name),
+    );
+    return {
+      pipeline: pipeline.name,
+      position: row?.position.text ?? null,
+      file: row?.position.at?.file ?? null,
+      offset: row?.position.at?.offset ?? null,
+      epoch: row?.epoch ?? null,
+      seq: row === null ? null : String(row.seq),
+      appliedAt: row?.appliedAt ?? null,
+    };
+  }
+
+  /** A raise with the position given: whatever still loads for the pipeline is fenced off first. */
+  async setPosition(name: string, text: string, why: string): Promise<PositionView> {
+    const pipeline = this.#named(name);
+    await this.#mustBe(pipeline, ['paused', 'stopped'], 'moved');
+    formOf(text as PositionText);
+    const position: Position = { text: text as PositionText, at: null, lastEvent: null };
+    const signal = AbortSignal.timeout(OPERATION_MS);
+    const target = this.#target(pipeline);
+    const source = this.#options.dataSource(pipeline.source);
+    await ensureSchema(target, this.#options.node, signal);
+    await ensureSchema(source, this.#options.node, signal);
+    const run = { cluster: this.#options.config.cluster, pipeline: pipeline.name };
+    const epoch = await this.#options.store(pipeline.name).epoch.get(signal);
+    const raiser = new TargetRaiser({
+      cluster: this.#options.config.cluster,
+      pipeline: pipeline.name,
+      node: this.#options.node,
+      target,
+      origin: pipeline.sourceSite,
+      sourceIdentity: async () =>
+        await withSession(source, signal, (session) => Promise.resolve(session.server.identity)),
+      startPosition: () => Promise.resolve(position),
+      hasRunAtSource: (given) => withSession(source, given, (session) => hasRun(session, run)),
+      markRunAtSource: (given) => withSession(source, given, (session) => markHasRun(session, run)),
+      clock: this.#options.clock,
+      log: this.#options.log,
+    });
+    const result = await raiser.raise(
+      {
+        takeOver: true,
+        seenEpoch: await raiser.readEpoch(signal),
+        ownTenure: null,
+        treeEpoch: epoch?.value.epoch ?? 0,
+        hasRun: epoch !== null,
+        position,
+      },
+      signal,
+    );
+    if (result.kind === 'stop') throw result.error;
+    if (result.kind === 'let-go')
+      throw new HoltError(
+        'HOLT_PIPELINE_STATE',
+        `${pipeline.name} was raised by somebody else meanwhile: ${result.why}`,
+        { disposition: 'retry' },
+      );
+    this.#options.log.warn(
+      {
+        event: 'position:set',
+        pipeline: pipeline.name,
+        position: text.slice(0, 500),
+        reason: why,
+        epoch: result.epoch,
+      },
+      'the position of a pipeline was set',
+    );
+    return this.position(name);
+  }
+
+  async errors(name: string, limit: number): Promise<readonly LedgerEntryView[]> {
+    const pipeline = this.#named(name);
+    const entries = await withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), (session) =>
+      listLedger(session, { pipeline: pipeline.name, limit }),
+    );
+    return entries.map(entryView);
+  }
+
+  async error(name: string, id: string): Promise<LedgerDetailView> {
+    const pipeline = this.#named(name);
+    const entry = await withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), (session) =>
+      readLedgerEntry(session, { pipeline: pipeline.name, id: ledgerId(id) }),
+    );
+    return { ...entryView(entry), ...images(entry), why: entry.why };
+  }
+
+  async replay(name: string, id: string): Promise<LedgerEntryView> {
+    const pipeline = this.#named(name);
+    const target = this.#target(pipeline);
+    const ledger = new ReplayLedger();
+    const entry = await withSession(target, AbortSignal.timeout(OPERATION_MS), async (session) =>
+      replayLedgerEntry({
+        pipeline: pipeline.name,
+        id: ledgerId(id),
+        by: this.#options.node,
+        node: this.#options.node,
+        target,
+        applier: new SqlBatchApplier({
+          schema: new TargetSchema({ query: (sql) => session.rows(sql) }),
+          ledger,
+          conflict: { detect: true, winner: pipeline.sourceSite },
+          sourceSite: pipeline.sourceSite,
+        }),
+        ledger,
+        signal: AbortSignal.timeout(OPERATION_MS),
+      }),
+    );
+    return entryView(entry);
+  }
+
+  async startVerify(name: string): Promise<VerifyView> {
+    const pipeline = this.#named(name);
+    const source = this.#options.dataSource(pipeline.source);
+    return this.#options.verifyRuns.start(await verifyInput(pipeline, source, this.#target(pipeline)));
+  }
+
+  verify(_name: string, id: string): Promise<VerifyView> {
+    return Promise.resolve(this.#options.verifyRuns.report(id));
+  }
+
+  #named(name: string): PipelineConfig {
+    const pipeline = this.#options.config.pipelines.find((one) => one.name === name);
+    if (pipeline === undefined) throw unknown(name);
+    return pipeline;
+  }
+
+  #target(pipeline: PipelineConfig): DataSourceConfig {
+    return this.#options.dataSource(pipeline.target);
+  }
+
+  async #mustBe(pipeline: PipelineConfig, states: readonly string[], what: string): Promise<void> {
+    const desired = await this.#options.store(pipeline.name).desired.get();
+    const state = desired?.value.desired ?? 'running';
+    if (!states.includes(state))
+      throw new HoltError('HOLT_PIPELINE_STATE', `${pipeline.name} is ${state} and cannot be ${what}`, {
+        disposition: 'pause',
+        remedy: `First: holt pipeline ${states.includes('paused') ? 'pause' : 'stop'} ${pipeline.name}`,
+      });
+  }
+}
+
+function unknown(name: string): HoltError {
+  return new HoltError('HOLT_PIPELINE_UNKNOWN', `there is no pipeline ${JSON.stringify(name)}`, {
+    disposition: 'fatal',
+    remedy: '`holt pipeline list` shows the names.',
+  });
+}
+
+function ledgerId(text: string): bigint {
+  if (!/^[0-9]{1,20}$/.test(text))
+    throw new HoltError(
+      'HOLT_REQUEST_INVALID',
+      `${JSON.stringify(text)} is no ledger id: a number is expected`,
+    );
+  return BigInt(text);
+}
+
+function entryView(entry: LedgerSummary): LedgerEntryView {
+  return {
+    id: String(entry.id),
+    at: entry.writtenAt,
+    code: entry.kind,
+    op: entry.op,
+    table: `${entry.target.schema}.${entry.target.table}`,
+    key: entry.rowKey,
+    state:
+      entry.state === 'replayed'
+        ? `replayed by ${entry.replayedBy}`
+        : `open, the ${entry.decision}'s version stands`,
+    position: entry.batchEnd,
+  };
+}
+
+function images(entry: StoredLedgerEntry): Pick<LedgerDetailView, 'before' | 'after' | 'found'> {
+  const reader = new PayloadReader(entry.change);
+  for (let record = reader.next(); record !== null && record !== 'rows'; record = reader.next());
+  const { before, after } = readableRow(reader);
+  return { before, after, found: entry.found === null ? null : foundRow(entry.found) };
+}
+
+/** The row as the ledger keeps it: text, null, or `{"hex": …}`. */
+function foundRow(json: string): Record<string, string | null> {
+  const parsed = JSON.parse(json) as Record<string, unknown>;
+  return Object.fromEntries(
+    Object.entries(parsed).map(([name, value]) => {
+      if (value === null || typeof value === 'string') return [name, value];
+      const hex = typeof value === 'object' && 'hex' in value ? String(value.hex) : '';
+      return [name, `0x${hex}`];
+    }),
+  );
+}

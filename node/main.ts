@@ -1,0 +1,50 @@
+/** The one binary: `holt`. Parses the command line and turns errors into one line, a hint, a code and an exit code. */
+import { Command, CommanderError } from 'commander';
+import { isAbort } from '../lib/errors.ts';
+import { addConfigCommands } from './cli/config-commands.ts';
+import { addNodeCommands } from './cli/node-commands.ts';
+import { exitCodeOf, formatError, type OutputFormat } from './cli/output.ts';
+import { addRemoteCommands, type Terminal } from './cli/remote-commands.ts';
+import { ownRelease } from './release.ts';
+
+const release = ownRelease();
+const interrupted = new AbortController();
+
+const terminal: Terminal = {
+  out: (text) => {
+    process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  },
+  interactive: process.stdout.isTTY === true,
+  exit: (code) => {
+    process.exitCode = code;
+  },
+  signal: interrupted.signal,
+};
+
+const program = new Command('holt')
+  .description('Keeps MySQL and MariaDB databases in two or more data centres in step, exactly once.')
+  .version(release, '-V, --version')
+  .exitOverride()
+  .showHelpAfterError('(holt --help shows what there is)');
+addNodeCommands(program, { release });
+addRemoteCommands(program, terminal);
+addConfigCommands(program, terminal);
+
+const argv = process.argv;
+// Long-running commands have signal handling of their own: see node-commands.
+if (argv[2] !== 'node' && argv[2] !== 'run')
+  process.once('SIGINT', () => {
+    interrupted.abort();
+    process.exitCode = 130;
+  });
+
+try {
+  await program.parseAsync(argv);
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else if (!(isAbort(error) && interrupted.signal.aborted)) {
+    const format: OutputFormat = argv.includes('json') ? 'json' : 'table';
+    process.stderr.write(`${formatError(error, format)}\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
