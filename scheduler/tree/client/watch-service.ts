@@ -230,6 +230,8 @@ class WatchedNode<T extends Reading> {
   /** Dirty only because of the net: a difference then is a watch that failed to fire. */
   #onlyNet = false;
   #reading = false;
+  /** Counts sessions: a reading that began in another one says nothing about this one. */
+  #generation = 0;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
   #given: Given<T> | undefined;
@@ -269,6 +271,7 @@ class WatchedNode<T extends Reading> {
 
   /** A new session. */
   begin(): void {
+    this.#generation += 1;
     this.#armed = 'no';
     this.#given = undefined;
     this.refresh();
@@ -308,14 +311,18 @@ class WatchedNode<T extends Reading> {
       this.#dirty = false;
       const onlyNet = this.#onlyNet;
       this.#onlyNet = false;
+      const generation = this.#generation;
       let value: T | null;
       try {
         value = await reading.read(port, path);
       } catch (error) {
+        if (generation !== this.#generation) continue;
         this.#refused(error);
         return;
       }
       if (this.#closed) return;
+      // A session began meanwhile, and made this node dirty.
+      if (generation !== this.#generation) continue;
       this.#lastReadMs = port.nowMs();
       this.spread = 0.8 + 0.4 * port.random();
       // A fire that came while the answer was on its way used up the watch that the answer speaks of, or an older one:
@@ -333,7 +340,6 @@ class WatchedNode<T extends Reading> {
 
   #refused(error: unknown): void {
     this.#armed = 'no';
-    this.#dirty = false;
     // Lost, refused or closed sessions: the next session reads all again.
     if (isTreeError(error, 'session-lost', 'auth-failed', 'closed')) return;
     this.#options.port.listenerFailed(this.#options.path, error);

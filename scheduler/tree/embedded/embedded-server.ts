@@ -55,6 +55,11 @@ export class EmbeddedServer {
     return this.#store.paths();
   }
 
+  /** True while the session lives. */
+  has(sessionId: string): boolean {
+    return this.#sessions.has(sessionId);
+  }
+
   /** The session is gone at once: its ephemerals go, and its owner is told. */
   expire(sessionId: string): void {
     const session = this.#sessions.get(sessionId);
