@@ -29,7 +29,8 @@ export function decodeColumnName(payload: Buffer): string {
 export function decodeRow(payload: Buffer, columns: number): (Buffer | null)[] {
   const reader = new ByteReader(payload, 'row');
   return Array.from({ length: columns }, () => {
-    const value = reader.nullableLenencBytes();
+    // MySQL 5.6 leaves out the last column of SHOW SLAVE HOSTS for a replica that gave no uuid.
+    const value = reader.remaining === 0 ? null : reader.nullableLenencBytes();
     // A copy: the payload is a view of what the socket gave, and a row may be kept.
     return value === null ? null : Buffer.from(value);
   });

@@ -3,12 +3,9 @@ import type { ErrorCodeName } from '../../model/error-codes.ts';
 import type { BinlogCoordinates } from '../../model/position.ts';
 import { type ServerError, serverError } from '../protocol/reply.ts';
 
-/** ER_MASTER_FATAL_ERROR_READING_BINLOG: one number for everything a dump can fail of; only the text tells. */
-const FATAL_READING_BINLOG = 1236;
-
 /**
- * The servers' texts, first match wins. MySQL 5.6 to 9.7 and MariaDB 10.5 to 11; each says the same in slightly other words.
- * "slave"/"replica", "master"/"source" vary by version.
+ * The servers' texts, first match wins. MySQL 5.6 to 9.7 and MariaDB 10.5 to 11; each says the same in slightly other words
+ * ("slave" or "replica", "master" or "source"), and nearly all under the one number 1236.
  */
 const MEANINGS: readonly (readonly [text: RegExp, code: ErrorCodeName, disposition: Disposition])[] = [
   [/same server_uuid|same server_id|same server id/i, 'HOLT_SOURCE_SERVER_ID', 'retry'],
@@ -18,7 +15,7 @@ const MEANINGS: readonly (readonly [text: RegExp, code: ErrorCodeName, dispositi
     'pause',
   ],
   [
-    /has more GTIDs than|not in the master's binlog|requested GTID .* not|position > file size|impossible position|bogus data|diverged|AUTO_POSITION mode|GTID_MODE/i,
+    /has more GTIDs than|not in the master's binlog|position > file size|impossible position|bogus data|diverged|AUTO_POSITION mode|GTID_MODE/i,
     'HOLT_SOURCE_POSITION_FOREIGN',
     'pause',
   ],
@@ -26,29 +23,17 @@ const MEANINGS: readonly (readonly [text: RegExp, code: ErrorCodeName, dispositi
   [/binary log is not open/i, 'HOLT_SOURCE_BINLOG_OFF', 'pause'],
 ];
 
-/** MariaDB numbers some of them by themselves: the start is not in its log, or it was kicked by its own id. */
-const BY_NUMBER: ReadonlyMap<number, readonly [ErrorCodeName, Disposition]> = new Map([
-  [1945, ['HOLT_SOURCE_POSITION_FOREIGN', 'pause']],
-  [1951, ['HOLT_SOURCE_POSITION_FOREIGN', 'pause']],
-  [1953, ['HOLT_SOURCE_SERVER_ID', 'retry']],
-  [1955, ['HOLT_SOURCE_POSITION_FOREIGN', 'pause']],
-]);
+/** ER_MASTER_FATAL_ERROR_READING_BINLOG */
+const FATAL_READING_BINLOG = 1236;
 
 /** What the server's refusal to begin or go on with a dump means. `at` is the last place received. */
 export function dumpError(error: ServerError, at: BinlogCoordinates | null): HoltError {
-  const known =
-    BY_NUMBER.get(error.errno) ??
-    (error.errno === FATAL_READING_BINLOG ? meaningOf(error.message) : undefined);
-  if (known === undefined) return serverError(error, 'dump');
-  const [code, disposition] = known;
+  const known = MEANINGS.find(([text]) => text.test(error.message));
+  if (known === undefined && error.errno !== FATAL_READING_BINLOG) return serverError(error, 'dump');
+  // The rest of 1236 (an I/O error, a file being written at this moment) may pass; if it does not, the owner sees it repeat.
+  const [, code, disposition] = known ?? (['', 'HOLT_SOURCE_SQL', 'retry'] as const);
   return new HoltError(code, `the source ends the dump: ${error.message} (error ${error.errno})`, {
     disposition,
     facts: { errno: error.errno, sqlState: error.sqlState, file: at?.file, offset: at?.offset },
   });
-}
-
-function meaningOf(message: string): readonly [ErrorCodeName, Disposition] {
-  const known = MEANINGS.find(([text]) => text.test(message));
-  // The rest (an I/O error, a file being written at this moment) may pass; if it does not, the owner sees it repeat.
-  return known === undefined ? ['HOLT_SOURCE_SQL', 'retry'] : [known[1], known[2]];
 }

@@ -17,6 +17,7 @@ import { ServerConnection, type ServerEndpoint } from '../protocol/server-connec
 import { announceAbilities, eventLengthHint, FIRST_OFFSET, MAX_COMMAND_OFFSET } from './dump-session.ts';
 import type { DumpStream, RawEvent } from './dump-stream.ts';
 import { RawEventReader } from './raw-event-reader.ts';
+import { listReplicas, REPLICA_HOST, strangerAmong } from './registered-replicas.ts';
 
 export interface OpenDumpOptions {
   readonly endpoint: ServerEndpoint;
@@ -38,8 +39,6 @@ export interface OpenDumpOptions {
 const SILENT_PERIODS = 3;
 const TICKS_PER_PERIOD = 2;
 const NET_WRITE_TIMEOUT_S = 86_400;
-/** What `SHOW REPLICAS` shows as our host; by this the source check tells another Holt from a stranger. */
-export const REPLICA_HOST = 'holt';
 
 /**
  * Connects, registers and starts a dump; resolves when the command is sent. What the server has against the position
@@ -85,6 +84,14 @@ async function start(connection: ServerConnection, options: OpenDumpOptions): Pr
   const checksum = await announceAbilities(connection);
   const form = formOf(options.start);
   if (form === 'mariadb') await announceGtids(connection, options.start);
+  const stranger = strangerAmong(await listReplicas(connection), options.serverId);
+  // Registered in its name, it may be gone already: the server notices late.
+  if (stranger !== undefined)
+    throw new HoltError(
+      'HOLT_SOURCE_SERVER_ID',
+      `another replica (host ${JSON.stringify(stranger.host)}) follows the source as server_id ${options.serverId}`,
+      { disposition: 'retry', facts: { variable: 'server_id', value: options.serverId } },
+    );
   await connection.registerReplica({ serverId: options.serverId, host: REPLICA_HOST });
   const { command, skipTo } = dumpCommand(options);
   const channel = connection.startDump(command);

@@ -8,24 +8,12 @@ import { HoltError } from '../../lib/errors.ts';
 import { encodeBinlogDump } from '../protocol/com-binlog-dump.ts';
 import { decodeErr, errnoOf, isErr } from '../protocol/reply.ts';
 import { ServerConnection, type ServerEndpoint } from '../protocol/server-connection.ts';
-import { REPLICA_HOST } from './open-dump.ts';
-import {
-  listBinlogFiles,
-  readLogStatus,
-  readSourceFacts,
-  type SourceFacts,
-  speaksOfReplicas,
-} from './source-facts.ts';
+import { listReplicas, type RegisteredReplica, strangerAmong } from './registered-replicas.ts';
+import { listBinlogFiles, readLogStatus, readSourceFacts, type SourceFacts } from './source-facts.ts';
 
 const OLDEST = { mysql: [5, 6, 0], mariadb: [10, 5, 0] } as const;
 const NAMES = { mysql: 'MySQL', mariadb: 'MariaDB' } as const;
 const DUMP_PRIVILEGE = 'REPLICATION SLAVE';
-
-/** Another replica that is registered with the source. */
-export interface RegisteredReplica {
-  readonly serverId: number;
-  readonly host: string;
-}
 
 export interface SourceFindings {
   readonly facts: SourceFacts;
@@ -94,7 +82,7 @@ export function sourceProblems(findings: SourceFindings): readonly HoltError[] {
       'set another serverId for the data source',
       { variable: 'server_id', value: facts.serverId },
     );
-  const stranger = replicas.find((one) => one.serverId === ownServerId && one.host !== REPLICA_HOST);
+  const stranger = strangerAmong(replicas, ownServerId);
   if (stranger !== undefined)
     problem(
       'HOLT_SOURCE_SERVER_ID',
@@ -160,7 +148,7 @@ export async function inspectSource(
   const findings: SourceFindings = {
     facts,
     ownServerId: options.serverId,
-    replicas: await listReplicas(connection, facts),
+    replicas: await listReplicas(connection),
     missingGrants,
     account: await accountOf(connection),
   };
@@ -248,21 +236,6 @@ async function maySelect(
     }
   }
   return true;
-}
-
-async function listReplicas(
-  connection: ServerConnection,
-  facts: SourceFacts,
-): Promise<readonly RegisteredReplica[]> {
-  let rows: Readonly<Record<string, string | null>>[] = [];
-  // Without the privilege for it (REPLICATION MASTER ADMIN on MariaDB) the source does not tell; a clash then shows as being thrown out.
-  await isGranted(async () => {
-    rows = await connection.textRows(speaksOfReplicas(facts) ? 'SHOW REPLICAS' : 'SHOW SLAVE HOSTS');
-  });
-  return rows.map((row) => ({
-    serverId: Number(row.Server_Id ?? row.Server_id),
-    host: row.Host ?? '',
-  }));
 }
 
 async function accountOf(connection: ServerConnection): Promise<string> {

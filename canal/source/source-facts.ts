@@ -98,8 +98,8 @@ export interface LogStatus {
   readonly executedGtidSet: string;
 }
 
-/** Whether the server speaks of "binary log status" and "replicas" (8.4 and later have no other words). */
-export function speaksOfReplicas(facts: Pick<SourceFacts, 'flavour' | 'versionNumber'>): boolean {
+/** MySQL 8.4 and later have no other words than "binary log status". */
+function hasBinaryLogStatus(facts: Pick<SourceFacts, 'flavour' | 'versionNumber'>): boolean {
   const [major, minor] = facts.versionNumber;
   return facts.flavour === 'mysql' && (major > 8 || (major === 8 && minor >= 4));
 }
@@ -112,7 +112,7 @@ export async function readLogStatus(
   connection: ServerConnection,
   facts: Pick<SourceFacts, 'flavour' | 'versionNumber'>,
 ): Promise<LogStatus> {
-  const sql = speaksOfReplicas(facts) ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
+  const sql = hasBinaryLogStatus(facts) ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
   const [row] = await connection.textRows(sql);
   const offset = Number(row?.Position);
   if (row?.File === undefined || row.File === null || !Number.isSafeInteger(offset))

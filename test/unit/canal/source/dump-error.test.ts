@@ -58,8 +58,8 @@ const CASES: readonly (readonly [errno: number, message: string, code: string, d
     'retry',
   ],
   [
-    1953,
-    'A slave with the same server_uuid/server_id as this slave has connected',
+    4052,
+    'A slave with the same server_uuid/server_id is already connected',
     'HOLT_SOURCE_SERVER_ID',
     'retry',
   ],
