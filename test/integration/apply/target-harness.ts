@@ -74,15 +74,22 @@ export class TargetHarness implements AsyncDisposable {
   }
 }
 
-/** Every row of a table as HEX of every column, ordered: code that shares nothing with Holt. */
+/** Every row of a table as HEX of every column's own bytes or text, ordered: code that shares nothing with Holt. */
 export async function hexRows(db: Database, schema: string, table: string): Promise<string[]> {
   const columns = await db.query(
-    'SELECT COLUMN_NAME AS name FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION',
+    'SELECT COLUMN_NAME AS name, DATA_TYPE AS type FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION',
     [schema, table],
   );
-  const parts = columns.map(({ name }) => `IFNULL(HEX(\`${name}\`),'~')`);
+  const parts = columns.map(({ name, type }) => `IFNULL(${hexOf(`\`${name}\``, String(type))},'~')`);
   const rows = await db.query(
     `SELECT CONCAT_WS('|',${parts.join(',')}) AS row_text FROM \`${schema}\`.\`${table}\` ORDER BY 1`,
   );
   return rows.map((row) => String(row.row_text));
+}
+
+/** HEX of a number would round it, and the text of a FLOAT has not all its digits. */
+function hexOf(column: string, type: string): string {
+  if (type === 'float' || type === 'double') return `HEX(CONCAT(${column} + 0e0))`;
+  if (/char|text|binary|blob|bit|geometry|point|polygon|line|vector/.test(type)) return `HEX(${column})`;
+  return `HEX(CAST(${column} AS CHAR))`;
 }
