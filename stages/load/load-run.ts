@@ -714,6 +714,8 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
         await this.#rollback();
         if (signal.aborted) throw signal.reason;
         if (kind === 'other') throw error;
+        // Behind the same name there may be another server by now: one that is no replica, and has room.
+        if (kind === 'blocked') await this.#dropConnection();
         const shown = targetError(error);
         this.#tell(
           kind === 'lost' && backoff.attempt === 0

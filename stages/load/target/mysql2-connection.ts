@@ -20,9 +20,9 @@ import {
   readVariables,
   refuseUnfit,
   type SessionSettings,
-  sessionStatements,
+  sessionStatement,
   VARIABLES_QUERY,
-  VERIFY_QUERY,
+  verifyQuery,
   verifySession,
 } from './session-settings.ts';
 import {
@@ -138,13 +138,12 @@ class Mysql2Connection implements TargetSession {
     const variables = readVariables(await this.rows(VARIABLES_QUERY));
     this.#server = readServer(variables);
     if (session.writes) refuseUnfit(variables);
-    for (const statement of sessionStatements(session, variables)) await this.execute(statement);
+    await this.execute(sessionStatement(session, variables));
     if (session.writes && needsRowFormat(variables))
       await this.#switchToRowFormat(variables.get('binlog_format'));
-    const [verified] = await this.rows(VERIFY_QUERY);
+    const [verified] = await this.rows(verifyQuery(variables));
     verifySession(verified ?? []);
-    const [own] = await this.rows('SELECT CONNECTION_ID()');
-    this.#threadId = Number(own?.[0]?.toString('latin1'));
+    this.#threadId = Number(verified?.[0]?.toString('latin1'));
     assert(Number.isSafeInteger(this.#threadId), 'the server gives a connection id');
   }
 

@@ -14,13 +14,7 @@ import type { DataSourceConfig } from '../../../model/config.ts';
 import { LANE } from '../../../model/holt-tables.ts';
 import { parseTenure, type Tenure } from '../../../model/ids.ts';
 import type { Position } from '../../../model/position.ts';
-import {
-  type CheckpointRow,
-  positionAssignments,
-  readCheckpointRow,
-  readLanes,
-  rowKey,
-} from './checkpoint-row.ts';
+import { type CheckpointRow, positionAssignments, readCheckpointRow, readLanes } from './checkpoint-row.ts';
 import { decideRaise, type RaiseDecision, type RaiseFacts } from './decide-raise.ts';
 import { classify, targetError } from './error-classes.ts';
 import { type ConnectTarget, connectTarget } from './mysql2-connection.ts';
@@ -100,6 +94,8 @@ const ER_DUP_ENTRY = 1062;
 const ER_DEADLOCK = 1213;
 /** Lock wait of a raise: whoever holds a row longer is killed again. */
 const LOCK_WAIT_S = 1;
+/** How long the session that read the epoch is kept for the raise. */
+const SPARE_MS = 5000;
 
 /** Raises one pipeline in its target, as often as its mainstem asks. Each raise has a connection of its own. */
 export class TargetRaiser {
@@ -108,6 +104,8 @@ export class TargetRaiser {
   readonly #log: Logger;
   /** Tenures that raises of ours have set, or may have: a row with one of them is nobody else's. */
   #ownTenures: Tenure[] = [];
+  /** The session that read the epoch, for the raise that follows. */
+  #spare: { readonly session: TargetSession; readonly timer: NodeJS.Timeout } | null = null;
 
   constructor(options: RaiserOptions) {
     this.#options = options;
@@ -117,15 +115,30 @@ export class TargetRaiser {
 
   /** Step 1: epoch of the row now, null when there is none. */
   async readEpoch(signal: AbortSignal): Promise<number | null> {
-    const session = await this.#connect(signal, { writes: false });
+    const session = await this.#connect(signal);
     try {
       const row = await readCheckpointRow(session, this.#options.pipeline, LANE.stream, false);
+      this.#keep(session);
       return row?.epoch ?? null;
     } catch (error) {
+      session.destroy();
       throw targetError(error);
-    } finally {
-      await session.close();
     }
+  }
+
+  /** The raise follows at once as a rule, and a mainstem may be far from its target. */
+  #keep(session: TargetSession): void {
+    this.#spare?.session.destroy();
+    const timer = setTimeout(() => session.destroy(), SPARE_MS);
+    timer.unref();
+    this.#spare = { session, timer };
+  }
+
+  #takeSpare(): TargetSession | null {
+    const spare = this.#spare;
+    this.#spare = null;
+    clearTimeout(spare?.timer);
+    return spare?.session.usable === true ? spare.session : null;
   }
 
   /**
@@ -159,7 +172,7 @@ export class TargetRaiser {
 
   async #attempt(request: RaiseRequest, signal: AbortSignal): Promise<RaiseResult> {
     this.#options.onState?.({ kind: 'connecting' });
-    const session = await this.#connect(signal, { lockWaitTimeoutS: LOCK_WAIT_S });
+    const session = this.#takeSpare() ?? (await this.#connect(signal));
     const abort = () => session.destroy();
     signal.addEventListener('abort', abort, { once: true });
     try {
@@ -265,8 +278,8 @@ export class TargetRaiser {
       sourceIdentity: await this.#options.sourceIdentity(signal),
       targetIdentity: writer.session.server.identity,
     };
-    for (const row of rows)
-      await writer.execute(updateStatement(pipeline, row.lane, set, request.position !== undefined));
+    if (rows.length > 0)
+      await writer.execute(updateStatement(pipeline, rows, set, request.position !== undefined));
     try {
       for (const lane of decision.newLanes)
         await writer.execute(insertStatement(pipeline, lane, this.#options, set));
@@ -333,12 +346,10 @@ export class TargetRaiser {
     });
   }
 
-  async #connect(
-    signal: AbortSignal,
-    session: { readonly writes?: boolean; readonly lockWaitTimeoutS?: number },
-  ): Promise<TargetSession> {
+  async #connect(signal: AbortSignal): Promise<TargetSession> {
+    const connect = this.#options.connect ?? connectTarget;
     try {
-      return await (this.#options.connect ?? connectTarget)(this.#options.target, { signal, session });
+      return await connect(this.#options.target, { signal, session: { lockWaitTimeoutS: LOCK_WAIT_S } });
     } catch (error) {
       if (signal.aborted) throw error;
       throw targetError(error);
@@ -354,12 +365,18 @@ interface RaisedValues {
   readonly targetIdentity: string;
 }
 
-/** Never assigns seq nor origin: a raise is no mark. */
-function updateStatement(pipeline: string, lane: number, set: RaisedValues, withPosition: boolean): string {
+/** Of rows that are locked. Never assigns seq nor origin: a raise is no mark. */
+function updateStatement(
+  pipeline: string,
+  rows: readonly CheckpointRow[],
+  set: RaisedValues,
+  withPosition: boolean,
+): string {
   return (
     `UPDATE holt.checkpoint SET epoch = ${integerLiteral(set.epoch)}, tenure = ${hexLiteral(set.tenure)}, loader = NULL, ` +
     `source_identity = ${bytesLiteral(set.sourceIdentity)}, target_identity = ${bytesLiteral(set.targetIdentity)}, ` +
-    `${withPosition ? `${positionAssignments(set.position)}, ` : ''}raised_at = UTC_TIMESTAMP(6) WHERE ${rowKey(pipeline, lane)}`
+    `${withPosition ? `${positionAssignments(set.position)}, ` : ''}raised_at = UTC_TIMESTAMP(6) ` +
+    `WHERE pipeline = ${bytesLiteral(pipeline)} AND lane IN (${rows.map(({ lane }) => integerLiteral(lane)).join(', ')})`
   );
 }
 

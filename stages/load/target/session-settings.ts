@@ -47,6 +47,11 @@ const WHERE_KNOWN: Readonly<Record<string, string>> = {
   max_statement_time: '0',
   idle_transaction_timeout: '0',
   idle_write_transaction_timeout: '0',
+  // The first is the name in 5.6 and in MariaDB before 11.1.
+  tx_isolation: "'READ-COMMITTED'",
+  transaction_isolation: "'READ-COMMITTED'",
+  tx_read_only: '0',
+  transaction_read_only: '0',
   // Replies such as `Records: 3  Duplicates: 2` are read: they must be in English.
   lc_messages: "'en_US'",
 };
@@ -88,11 +93,8 @@ export function readServer(variables: ReadonlyMap<string, string>): TargetServer
   };
 }
 
-/** What to send, one statement each, in this order. */
-export function sessionStatements(
-  settings: SessionSettings,
-  variables: ReadonlyMap<string, string>,
-): readonly string[] {
+/** The one statement that makes a session ours: one, because a mainstem may be a long way from its target. */
+export function sessionStatement(settings: SessionSettings, variables: ReadonlyMap<string, string>): string {
   const assignments = [
     `sql_mode = '${SQL_MODE}'`,
     `time_zone = '+00:00'`,
@@ -104,12 +106,7 @@ export function sessionStatements(
       variables.has(name) ? [`${name} = ${value}`] : [],
     ),
   ];
-  return [
-    'SET NAMES binary',
-    `SET ${assignments.map((assignment) => `SESSION ${assignment}`).join(', ')}`,
-    'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-    'SET SESSION TRANSACTION READ WRITE',
-  ];
+  return `SET NAMES binary, ${assignments.map((assignment) => `SESSION ${assignment}`).join(', ')}`;
 }
 
 /** True when the session's binlog format has to be set: a change logged as a statement carries no mark. */
@@ -119,15 +116,19 @@ export function needsRowFormat(variables: ReadonlyMap<string, string>): boolean 
 }
 
 /** Asks for what `verifySession` judges. */
-export const VERIFY_QUERY =
-  'SELECT @@session.sql_mode, @@session.time_zone, @@session.character_set_client, @@session.autocommit';
+export function verifyQuery(variables: ReadonlyMap<string, string>): string {
+  const isolation = variables.has('transaction_isolation') ? 'transaction_isolation' : 'tx_isolation';
+  return `SELECT CONNECTION_ID(), @@session.sql_mode, @@session.time_zone, @@session.character_set_client, @@session.autocommit, @@session.${isolation}`;
+}
 
 /**
  * What the session must show after all of it.
  * @throws HoltError HOLT_TARGET_SESSION naming variable, value and what it should be.
  */
 export function verifySession(row: readonly (Buffer | null)[]): void {
-  const [sqlMode, timeZone, charset, autocommit] = row.map((value) => value?.toString('latin1') ?? '');
+  const [, sqlMode, timeZone, charset, autocommit, isolation] = row.map(
+    (value) => value?.toString('latin1') ?? '',
+  );
   const modes = new Set((sqlMode ?? '').split(','));
   const wrong =
     SQL_MODE.split(',').find((mode) => !modes.has(mode)) ??
@@ -147,7 +148,9 @@ export function verifySession(row: readonly (Buffer | null)[]): void {
           ? `character_set_client is ${charset}`
           : autocommit !== '1'
             ? `autocommit is ${autocommit}`
-            : null;
+            : isolation !== 'READ-COMMITTED'
+              ? `transaction_isolation is ${isolation}`
+              : null;
   if (problem !== null)
     throw new HoltError('HOLT_TARGET_SESSION', `the target's session did not take our settings: ${problem}`, {
       disposition: 'retry',
@@ -170,5 +173,5 @@ export function refuseUnfit(variables: ReadonlyMap<string, string>): void {
 function isOn(value: string | undefined): boolean {
   if (value === undefined) return false;
   const text = value.toUpperCase();
-  return text !== 'OFF' && text !== '0' && text !== '' && text !== 'NO_LOCK' && text !== 'FALSE';
+  return text !== 'OFF' && text !== '0' && text !== '' && text !== 'FALSE';
 }

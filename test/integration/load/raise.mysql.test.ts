@@ -77,10 +77,13 @@ describeDatabase(DATABASE_FLAVOURS, 'a raise', (context) => {
       };
       return await Promise.all([1, 2, 3].map(() => pipeline.raiser().raise(request, noSignal)));
     };
-    for (const epoch of [1, 2]) {
-      const kinds = (await contend()).map(({ kind }) => kind).sort();
-      expect(kinds).toEqual(['let-go', 'let-go', 'raised']);
-      expect(await pipeline.raiser().readEpoch(noSignal)).toBe(epoch);
+    for (let round = 1; round <= 3; round++) {
+      const results = await contend();
+      expect(results.map(({ kind }) => kind).sort()).toEqual(['let-go', 'let-go', 'raised']);
+      const [raised] = results.filter((result) => result.kind === 'raised');
+      // More than one above the last where its session was killed by another after its COMMIT: it raises once more then.
+      expect(raised?.epoch).toBe(await pipeline.raiser().readEpoch(noSignal));
+      expect(raised?.epoch).toBeGreaterThanOrEqual(round);
     }
   });
 

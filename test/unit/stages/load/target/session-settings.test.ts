@@ -6,7 +6,7 @@ import {
   readVariables,
   refuseUnfit,
   SQL_MODE,
-  sessionStatements,
+  sessionStatement,
   verifySession,
 } from '../../../../../stages/load/target/session-settings.ts';
 import { identityOf } from '../../../../../stages/load/target/target-identity.ts';
@@ -43,26 +43,39 @@ describe('identityOf()', () => {
   });
 });
 
-describe('sessionStatements()', () => {
+describe('sessionStatement()', () => {
   it('sets what exists at the server, and nothing else', () => {
-    const text = sessionStatements(DEFAULT_SESSION, variables({ max_statement_time: '5' })).join('\n');
+    const text = sessionStatement(DEFAULT_SESSION, variables({ max_statement_time: '5', tx_isolation: 'x' }));
     expect(text).toContain('SESSION max_statement_time = 0');
     expect(text).not.toContain('max_execution_time');
-    expect(text).toContain('READ COMMITTED');
+    expect(text).toContain("SESSION tx_isolation = 'READ-COMMITTED'");
   });
 });
 
 describe('verifySession()', () => {
   it('accepts our settings and names what is not as it must be', () => {
-    verifySession(row(SQL_MODE, '+00:00', 'binary', '1'));
-    expect(() => verifySession(row(`${SQL_MODE},ANSI_QUOTES`, '+00:00', 'binary', '1'))).toThrow(/sql_mode/);
-    expect(() => verifySession(row(`${SQL_MODE},NO_BACKSLASH_ESCAPES`, '+00:00', 'binary', '1'))).toThrow(
-      /sql_mode/,
+    verifySession(row('7', SQL_MODE, '+00:00', 'binary', '1', 'READ-COMMITTED'));
+    expect(() =>
+      verifySession(row('7', `${SQL_MODE},ANSI_QUOTES`, '+00:00', 'binary', '1', 'READ-COMMITTED')),
+    ).toThrow(/sql_mode/);
+    expect(() =>
+      verifySession(row('7', `${SQL_MODE},NO_BACKSLASH_ESCAPES`, '+00:00', 'binary', '1', 'READ-COMMITTED')),
+    ).toThrow(/sql_mode/);
+    expect(() =>
+      verifySession(row('7', 'STRICT_ALL_TABLES', '+00:00', 'binary', '1', 'READ-COMMITTED')),
+    ).toThrow(/sql_mode/);
+    expect(() => verifySession(row('7', SQL_MODE, 'SYSTEM', 'binary', '1', 'READ-COMMITTED'))).toThrow(
+      /time_zone/,
     );
-    expect(() => verifySession(row('STRICT_ALL_TABLES', '+00:00', 'binary', '1'))).toThrow(/sql_mode/);
-    expect(() => verifySession(row(SQL_MODE, 'SYSTEM', 'binary', '1'))).toThrow(/time_zone/);
-    expect(() => verifySession(row(SQL_MODE, '+00:00', 'utf8mb4', '1'))).toThrow(/character_set_client/);
-    expect(() => verifySession(row(SQL_MODE, '+00:00', 'binary', '0'))).toThrow(/autocommit/);
+    expect(() => verifySession(row('7', SQL_MODE, '+00:00', 'utf8mb4', '1', 'READ-COMMITTED'))).toThrow(
+      /character_set_client/,
+    );
+    expect(() => verifySession(row('7', SQL_MODE, '+00:00', 'binary', '0', 'READ-COMMITTED'))).toThrow(
+      /autocommit/,
+    );
+    expect(() => verifySession(row('7', SQL_MODE, '+00:00', 'binary', '1', 'REPEATABLE-READ'))).toThrow(
+      /isolation/,
+    );
   });
 });
 
@@ -78,6 +91,8 @@ describe('what a session that writes refuses', () => {
   it('refuses a read-only server and a session that is not logged', () => {
     refuseUnfit(variables({ read_only: 'OFF', super_read_only: 'OFF', log_bin: 'ON', sql_log_bin: 'ON' }));
     expect(() => refuseUnfit(variables({ read_only: 'ON' }))).toThrow(/read-only/);
+    // MariaDB 12: a stricter kind of read-only.
+    expect(() => refuseUnfit(variables({ read_only: 'NO_LOCK' }))).toThrow(/read-only/);
     expect(() => refuseUnfit(variables({ super_read_only: '1' }))).toThrow(/read-only/);
     expect(() => refuseUnfit(variables({ log_bin: 'ON', sql_log_bin: 'OFF' }))).toThrow(/sql_log_bin/);
   });
