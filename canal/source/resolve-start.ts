@@ -11,6 +11,7 @@ import { MariadbPosition } from '../../model/mariadb-gtid.ts';
 import {
   type BinlogCoordinates,
   filePosition,
+  type LastEvent,
   type Position,
   type PositionText,
 } from '../../model/position.ts';
@@ -97,23 +98,23 @@ async function fromFile(
     return { text: history.position(options.facts, at), at, lastEvent: null };
   }
   const ends = new TransactionEnds();
-  let last: Position | null = null;
+  let last: { readonly end: number; readonly lastEvent: LastEvent } | null = null;
   for await (const event of scanLog({ ...options, file: wanted.file, from: FIRST_OFFSET }, signal)) {
     if (event.file !== wanted.file || event.start >= wanted.offset) break;
-    const end = ends.push(event);
+    const isCut = event.end > wanted.offset;
+    const end = isCut ? null : ends.push(event);
     if (end !== null) {
       history.add(end.gtid);
-      last = { text: history.position(options.facts, end.end), at: end.end, lastEvent: end.lastEvent };
+      last = { end: end.end.offset, lastEvent: end.lastEvent };
     }
     if (event.end < wanted.offset) continue;
-    if (event.end > wanted.offset || ends.isOpen)
+    if (isCut || ends.isOpen)
       throw invalid(
-        `${place} is in the middle of ${event.end > wanted.offset ? 'an event' : 'a transaction'}; the transaction before it ends at ${last?.at?.offset ?? history.headEnd}`,
+        `${place} is in the middle of ${isCut ? 'an event' : 'a transaction'}; the transaction before it ends at ${last?.end ?? history.headEnd}`,
       );
     break;
   }
-  const at = wanted;
-  return { text: history.position(options.facts, at), at, lastEvent: last?.lastEvent ?? null };
+  return { text: history.position(options.facts, wanted), at: wanted, lastEvent: last?.lastEvent ?? null };
 }
 
 async function fromTime(options: ResolveStartOptions, iso: string, signal?: AbortSignal): Promise<Position> {
