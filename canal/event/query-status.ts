@@ -121,7 +121,7 @@ function readVariable(reader: ByteReader, code: number, status: Writable<QuerySt
       status.defaultTableEncryption = reader.u8() !== 0;
       return true;
     case 130: {
-      const flags = reader.u16();
+      const flags = reader.u8();
       status.alter = { flags, startSequence: (flags & ALTER_ENDS) !== 0 ? reader.u64() : null };
       return true;
     }

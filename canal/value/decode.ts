@@ -71,7 +71,10 @@ export function decodeValue(
     case 'integer':
       return BigInt(textOf(column, buf, off, len));
     case 'number':
-      if (column.carrier === 'text') return Number(textOf(column, buf, off, len));
+      if (column.carrier === 'text') {
+        const number = Number(textOf(column, buf, off, len));
+        return column.type === TYPE.float ? Math.fround(number) : number;
+      }
       return column.type === TYPE.float
         ? readFloat(column, buf, off, len)
         : readDouble(column, buf, off, len);

@@ -9,10 +9,13 @@ export function doubleText(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
+/** Below it a FLOAT has fewer than six digits. */
+const LEAST_NORMAL = 2 ** -126;
+
 /** `value` is a double that a FLOAT holds exactly. */
 export function floatText(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 0x100_0000) return doubleText(value);
-  for (let digits = 6; digits < 9; digits++) {
+  for (let digits = Math.abs(value) < LEAST_NORMAL ? 1 : 6; digits < 9; digits++) {
     const rounded = Number(value.toPrecision(digits));
     if (Math.fround(rounded) === value) return String(rounded);
   }
