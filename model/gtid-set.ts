@@ -154,51 +154,6 @@ export class GtidSet {
     return set;
   }
 
-  /**
-   * Reads the set's bytes, as in PREVIOUS_GTIDS events.
-   *
-   *     u64 head · sources × ( 16 bytes uuid · [tag] · u64 intervals · intervals × ( u64 first · u64 one past the last ) )
-   *
-   * Without tags the head is the number of sources. Where the set has tags (since 8.3) first and last byte of the head are 1,
-   * the six between are the number of sources, and each source has a tag, perhaps empty: a length byte that is twice
-   * the number of characters (a variable-length integer of one byte), then the characters.
-   */
-  static decode(bytes: Buffer): GtidSet {
-    const set = new GtidSet();
-    if (bytes.length < 8) throw truncated(bytes);
-    const tagged = bytes[7] === 1;
-    if (!tagged && bytes[7] !== 0)
-      throw new HoltError('HOLT_POSITION_INVALID', `a GTID set is encoded in the unknown form ${bytes[7]}`);
-    const count = tagged
-      ? bytes.readUInt32LE(1) + bytes.readUInt16LE(5) * 2 ** 32
-      : Number(bytes.readBigUInt64LE(0));
-    let offset = 8;
-    for (let i = 0; i < count; i += 1) {
-      if (bytes.length < offset + 16) throw truncated(bytes);
-      const uuid = formatUuid(bytes.subarray(offset, offset + 16));
-      offset += 16;
-      let tag = '';
-      if (tagged) {
-        const length = (bytes[offset] ?? 0) >> 1;
-        tag = bytes.toString('latin1', offset + 1, offset + 1 + length);
-        offset += 1 + length;
-      }
-      if (bytes.length < offset + 8) throw truncated(bytes);
-      const intervals = bytes.readBigUInt64LE(offset);
-      offset += 8;
-      if (BigInt(bytes.length - offset) < intervals * 16n) throw truncated(bytes);
-      for (let j = 0n; j < intervals; j += 1n) {
-        const first = bytes.readBigUInt64LE(offset);
-        const end = bytes.readBigUInt64LE(offset + 8);
-        if (first < 1n || end <= first)
-          throw new HoltError('HOLT_POSITION_INVALID', `a GTID set holds the interval ${first} to ${end}`);
-        set.addInterval(uuid, tag, first, end - 1n);
-        offset += 16;
-      }
-    }
-    return set;
-  }
-
   get isEmpty(): boolean {
     return this.#sources.size === 0;
   }
@@ -282,7 +237,15 @@ export class GtidSet {
     return `mysql:${this}` as PositionText;
   }
 
-  /** The bytes that `decode` reads; in the form without tags where there are none, which servers before 8.3 need. */
+  /**
+   * The set as COM_BINLOG_DUMP_GTID wants it and PREVIOUS_GTIDS events have it.
+   *
+   *     u64 head · sources × ( 16 bytes uuid · [tag] · u64 intervals · intervals × ( u64 first · u64 one past the last ) )
+   *
+   * Without tags the head is the number of sources: the only form that servers before 8.3 read. With tags first and last byte of
+   * the head are 1, the six between are the number of sources, and each source has a tag, perhaps empty: a length byte that
+   * is twice the number of characters (a variable-length integer of one byte), then the characters.
+   */
   encode(): Buffer {
     const keys = this.#keys();
     const tagged = keys.some((key) => key.includes(SEPARATOR));
@@ -339,12 +302,6 @@ export function formatMysqlGtid(gtid: MysqlGtid): string {
   return `${keyOf(gtid.uuid, gtid.tag)}:${gtid.number}`;
 }
 
-/** 16 bytes in lower-case hex with hyphens. */
-export function formatUuid(bytes: Buffer): string {
-  const hex = bytes.toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
-}
-
 function keyOf(uuid: string, tag: string): string {
   return tag === '' ? uuid : `${uuid}${SEPARATOR}${tag}`;
 }
@@ -354,12 +311,5 @@ function invalid(text: string, part: string): HoltError {
   return new HoltError(
     'HOLT_POSITION_INVALID',
     `${JSON.stringify(shown)} is no GTID set: ${JSON.stringify(part)} is not understood`,
-  );
-}
-
-function truncated(bytes: Buffer): HoltError {
-  return new HoltError(
-    'HOLT_POSITION_INVALID',
-    `an encoded GTID set ends early, after ${bytes.length} bytes`,
   );
 }

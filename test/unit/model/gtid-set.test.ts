@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ByteReader } from '../../../canal/event/byte-reader.ts';
+import { decodePreviousGtids } from '../../../canal/event/previous-gtids.ts';
 import { formatMysqlGtid, GtidSet, gtidSetOf, type MysqlGtid } from '../../../model/gtid-set.ts';
 
 const A = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
@@ -148,12 +150,27 @@ describe('GtidSet algebra', () => {
   });
 });
 
+/** The text of a set out of its bytes, by the engine's decoder. */
+function decoded(bytes: Buffer): string {
+  const header = {
+    timestamp: 0,
+    typeCode: 35,
+    serverId: 1,
+    eventLength: 0,
+    logPos: 0,
+    flags: 0,
+    crc32: null,
+  };
+  const event = decodePreviousGtids(new ByteReader(bytes, 'PREVIOUS_GTIDS'), header);
+  return event.kind === 'previous-gtids' ? event.set : event.kind;
+}
+
 describe('GtidSet bytes', () => {
-  test('decode undoes encode', () => {
+  test('the decoder of PREVIOUS_GTIDS undoes encode', () => {
     fc.assert(
       fc.property(anyGtids, (gtids) => {
         const set = setOf(gtids);
-        expect(GtidSet.decode(set.encode()).toString()).toBe(set.toString());
+        expect(decoded(set.encode())).toBe(set.toString());
       }),
     );
   });
@@ -190,8 +207,8 @@ describe('GtidSet bytes', () => {
   test('cut short anywhere it is refused', () => {
     const bytes = GtidSet.parse(`${A}:1-3:blue:2-3,${B}:7`).encode();
     for (let length = 0; length < bytes.length; length += 1)
-      expect(() => GtidSet.decode(bytes.subarray(0, length))).toThrow(
-        expect.objectContaining({ code: 'HOLT_POSITION_INVALID' }),
+      expect(() => decoded(bytes.subarray(0, length))).toThrow(
+        expect.objectContaining({ code: 'HOLT_EVENT_CORRUPT' }),
       );
   });
 });
