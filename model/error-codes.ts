@@ -536,6 +536,10 @@ export const ERROR_CODES = {
     what: 'The configuration file or folder does not exist, or holds no YAML.',
     remedy: 'Name it with --config; conf/examples has some to begin with.',
   },
+  HOLT_CONFIG_CHANGED: {
+    what: 'The configuration of a pipeline was changed: what was in flight under the old one is dropped and read again.',
+    remedy: 'Nothing: the pipeline goes on under the new configuration by itself.',
+  },
   HOLT_SECRET_MISSING: {
     what: 'A secret that the configuration refers to cannot be read.',
     remedy: 'Set the environment variable, or make the file readable for the user Holt runs as.',
@@ -543,6 +547,81 @@ export const ERROR_CODES = {
   HOLT_ROW_FILTER_INVALID: {
     what: 'A row filter is not of the language of row filters.',
     remedy: "Write comparisons, IN, IS NULL and LIKE joined by AND, OR, NOT: region = 'EU' and total >= 10.",
+  },
+
+  // doctor: worth mending, or needed before anything runs
+  HOLT_CLOCK_SKEW: {
+    what: 'The clocks of servers or nodes are apart: lag figures between them are wrong by that much.',
+    remedy: 'Run NTP or chrony on all machines; nodes refuse calls from clocks more than 30 s away.',
+  },
+  HOLT_CLUSTER_KEY_WEAK: {
+    what: 'The key that signs calls between nodes is too short.',
+    remedy: 'Make one with `openssl rand -hex 24` and give the same to every node.',
+  },
+  HOLT_CLUSTER_KEY_DIFFERS: {
+    what: 'Nodes of one installation have different keys for the calls between them.',
+    remedy: 'Give every node the same cluster key.',
+  },
+  HOLT_REDIS_EVICTS: {
+    what: 'The Redis of a site throws keys away when it is full.',
+    remedy: 'Set maxmemory-policy noeviction there, in its configuration too.',
+  },
+  HOLT_TREE_TIMEOUT_CHANGED: {
+    what: 'ZooKeeper grants another session timeout than the one configured.',
+    remedy:
+      'Set coordination.sessionTimeout between 2 and 20 ticks of the ensemble, or change its min- and maxSessionTimeout.',
+  },
+  HOLT_TREE_SLOW: {
+    what: 'ZooKeeper takes long for a write.',
+    remedy: 'Give its transaction log a disk of its own, and look at the network between its members.',
+  },
+  HOLT_TREE_OPEN: {
+    what: 'What Holt keeps in ZooKeeper can be read and changed without credentials.',
+    remedy:
+      'Set coordination.auth before the first node runs; what exists already keeps its ACL until it is set with zkCli.',
+  },
+  HOLT_SCHEMA_GRANT: {
+    what: 'The account may not create or use the schema holt on a server.',
+    remedy: 'GRANT ALL PRIVILEGES ON `holt`.* TO the account; `holt grants print` has all it needs.',
+  },
+  HOLT_SOURCE_SETTING: {
+    what: 'A setting of the source works, and costs something that the message names.',
+    remedy: 'Change the setting named if that matters to you.',
+  },
+  HOLT_SOURCE_RETENTION: {
+    what: 'The source keeps its log for less than a day.',
+    remedy:
+      'Raise binlog_expire_logs_seconds (expire_logs_days) above the longest rest of a pipeline that you expect.',
+  },
+  HOLT_SOURCE_READ_ONLY: {
+    what: 'The source is read-only, and the heartbeat and first marks of pipelines must be written there.',
+    remedy: 'Follow its primary, or take read_only off.',
+  },
+  HOLT_TARGET_GRANT: {
+    what: 'The account lacks a privilege on a table at the target.',
+    remedy: 'Grant what `holt grants print` lists; Holt tries again by itself.',
+  },
+  HOLT_TARGET_PROCESS_GRANT: {
+    what: 'The account at the target does not see the sessions of other accounts.',
+    remedy: 'GRANT PROCESS ON *.* TO the account, if Holt has ever used another one there.',
+  },
+  HOLT_TARGET_PACKET_SMALL: {
+    what: 'The target takes smaller statements than the source does.',
+    remedy:
+      "Raise max_allowed_packet at the target to at least twice the source's: large rows are refused else.",
+  },
+  HOLT_TARGET_KEY_MISSING: {
+    what: 'The source has a key on a table, and the target none of the same columns.',
+    remedy: 'Add the primary key at the target; every change looks through the whole table until then.',
+  },
+  HOLT_TABLE_WITHOUT_KEY: {
+    what: 'A table has no key by which its rows can be told apart.',
+    remedy:
+      'Add a primary key at both sides; until then rows are found by all their columns, which is slow in large tables.',
+  },
+  HOLT_TABLES_UNMATCHED: {
+    what: 'A pattern of a pipeline fits no table at the source.',
+    remedy: 'Correct the pattern, create the table, or GRANT SELECT on it.',
   },
 
   // commands and API
@@ -577,6 +656,14 @@ export const ERROR_CODES = {
   HOLT_PIPELINE_STATE: {
     what: 'The pipeline is not in a state in which this may be done.',
     remedy: 'Pause or stop it first; the message says which.',
+  },
+  HOLT_NODE_UNKNOWN: {
+    what: 'The configuration has no node of that name, or several and none was named.',
+    remedy: 'Start it with --name and one of the names the message lists.',
+  },
+  HOLT_VERIFY_PROCESSOR: {
+    what: 'A table is changed by a user processor on its way: what the target should hold is written nowhere.',
+    remedy: 'Verify the other tables through a pipeline without the processor.',
   },
   HOLT_VERIFY_UNKNOWN: {
     what: 'There is no check of that id.',

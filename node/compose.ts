@@ -2,8 +2,6 @@
  * Joins the parts of a node. The only place that knows them all: acquires in order, releases in reverse.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import type { ConnectionOptions } from 'node:tls';
 import type { LoadedConfig } from '../conf/load.ts';
 import { literalSecret } from '../conf/secret.ts';
 import { BullmqQueue } from '../jobs/bullmq-queue.ts';
@@ -15,23 +13,13 @@ import { Disposer } from '../lib/disposer.ts';
 import { HoltError, isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { TaskGroup } from '../lib/task-group.ts';
-import type {
-  CoordinationConfig,
-  DataSourceConfig,
-  HoltConfig,
-  NodeConfig,
-  PipelineConfig,
-  TlsConfig,
-} from '../model/config.ts';
+import type { DataSourceConfig, HoltConfig, NodeConfig, PipelineConfig } from '../model/config.ts';
 import type { DataSourceId, PipelineId } from '../model/ids.ts';
 import type { PipelineStore } from '../scheduler/contract.ts';
 import { TreeNodeRegistry } from '../scheduler/node-registry.ts';
 import { TreePipelineStore } from '../scheduler/pipeline-store.ts';
 import type { NodePresence } from '../scheduler/records.ts';
-import { EmbeddedServer } from '../scheduler/tree/embedded/embedded-server.ts';
-import { embeddedTree } from '../scheduler/tree/embedded/embedded-tree.ts';
 import type { CoordinationTree } from '../scheduler/tree/tree.ts';
-import { zookeeperTree } from '../scheduler/tree/zookeeper/zookeeper-tree.ts';
 import { ChannelClient } from '../stages/pipe/channel/channel-client.ts';
 import { type ChannelRoute, ChannelServer } from '../stages/pipe/channel/channel-server.ts';
 import { MIN_KEY_BYTES } from '../stages/pipe/channel/signature.ts';
@@ -40,6 +28,7 @@ import { RedisPayloads } from '../stages/pipe/redis-payloads.ts';
 import { startHttpServer } from './api/http-server.ts';
 import { Installation } from './installation.ts';
 import { nodeMetrics } from './metrics.ts';
+import { openTree } from './open-tree.ts';
 import { claimGuard } from './runtime/claim-guard.ts';
 import { PipelineConfigs } from './runtime/pipeline-configs.ts';
 import { PipelineRuntime, stagesServed } from './runtime/pipeline-runtime.ts';
@@ -407,27 +396,4 @@ function clusterKey(node: NodeConfig): Buffer {
       },
     );
   return key;
-}
-
-function openTree(coordination: CoordinationConfig): CoordinationTree {
-  if (coordination.kind === 'embedded') return embeddedTree({ server: new EmbeddedServer() });
-  const auth = coordination.auth?.resolve();
-  return zookeeperTree({
-    connectString: coordination.servers,
-    sessionTimeoutMs: coordination.sessionTimeoutMs,
-    ...(auth === undefined ? {} : { credentials: [{ scheme: 'digest', auth }] }),
-    ...(coordination.tls.mode === 'disabled' ? {} : { tls: tlsOptions(coordination.tls) }),
-  });
-}
-
-function tlsOptions(tls: TlsConfig): ConnectionOptions {
-  const file = (path: string | null) => (path === null ? undefined : readFileSync(path));
-  return {
-    ...(tls.ca === null ? {} : { ca: file(tls.ca) }),
-    ...(tls.cert === null ? {} : { cert: file(tls.cert) }),
-    ...(tls.key === null ? {} : { key: file(tls.key) }),
-    minVersion: 'TLSv1.2',
-    rejectUnauthorized: tls.mode !== 'required',
-    ...(tls.mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
-  };
 }

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { isAbort } from '../lib/errors.ts';
 import { addConfigCommands } from './cli/config-commands.ts';
+import { addDoctorCommand } from './cli/doctor-command.ts';
 import { addNodeCommands } from './cli/node-commands.ts';
 import { exitCodeOf, formatError, type OutputFormat } from './cli/output.ts';
 import { addRemoteCommands, type Terminal } from './cli/remote-commands.ts';
@@ -29,6 +30,7 @@ const program = new Command('holt')
 addNodeCommands(program, { release });
 addRemoteCommands(program, terminal);
 addConfigCommands(program, terminal);
+addDoctorCommand(program, terminal);
 
 const argv = process.argv;
 // Long-running commands have signal handling of their own: see node-commands.
