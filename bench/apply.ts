@@ -10,6 +10,9 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { compileRowScanner } from '../canal/value/row-scanner.ts';
+import { literalSecret } from '../conf/secret.ts';
+import type { DataSourceConfig } from '../model/config.ts';
+import { dataSourceId, siteId } from '../model/ids.ts';
 import { PayloadWriter } from '../model/payload.ts';
 import type { TableRoute } from '../model/table-route.ts';
 import type { ColumnShape, TableShape } from '../model/table-shape.ts';
@@ -17,10 +20,9 @@ import { SqlBatchApplier } from '../stages/load/apply/batch-applier.ts';
 import { TargetSchema } from '../stages/load/apply/target-schema.ts';
 import { connectTarget } from '../stages/load/target/mysql2-connection.ts';
 import type { TransformedBatch } from '../stages/stage.ts';
-import { headerOf } from '../test/integration/apply/batch-header.ts';
-import { Dice } from '../test/integration/apply/random-workload.ts';
-import { dataSourceOf } from '../test/integration/load/target-fixture.ts';
-import type { DatabaseFlavour } from '../test/support/database.ts';
+import { headerOf } from '../test/support/batch-header.ts';
+import type { Database, DatabaseFlavour } from '../test/support/database.ts';
+import { Dice } from '../test/support/dice.ts';
 import { startDatabase } from '../test/support/servers.ts';
 
 const TABLES = 8;
@@ -171,6 +173,18 @@ function paperSchema(): TargetSchema {
   });
 }
 
+const dataSourceOf = (db: Database): DataSourceConfig => ({
+  name: dataSourceId('west-db'),
+  site: siteId('west'),
+  host: db.host,
+  port: db.port,
+  user: db.user,
+  password: literalSecret(db.password),
+  tls: { mode: 'disabled', ca: null, cert: null, key: null },
+  serverId: 4711,
+  connectTimeoutMs: 10_000,
+});
+
 const applierOf = (schema: TargetSchema) =>
   new SqlBatchApplier({
     schema,
@@ -179,8 +193,8 @@ const applierOf = (schema: TargetSchema) =>
         throw new Error('nothing diverges here');
       },
     },
-    conflict: { detect: false, winner: 'east' as never },
-    sourceSite: 'east' as never,
+    conflict: { detect: false, winner: siteId('east') },
+    sourceSite: siteId('east'),
   });
 
 /** CPU time of a process so far, in ms: what a statement costs the server, whatever else this machine does. */

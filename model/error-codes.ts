@@ -322,6 +322,11 @@ export const ERROR_CODES = {
     what: 'The table at the target has triggers, which would act a second time.',
     remedy: 'Drop the triggers at the target, or exclude the table. Holt tries again by itself.',
   },
+  HOLT_TARGET_JSON_PARTIAL: {
+    what: 'The source logs JSON changes in part and without the documents, which only a MySQL target can apply.',
+    remedy:
+      "At the source set binlog_row_value_options = '' or binlog_row_image = FULL, and compare the table afterwards. Holt tries again by itself.",
+  },
   HOLT_TARGET_ROW_TOO_LARGE: {
     what: 'A single row makes a statement larger than the max_allowed_packet of the target.',
     remedy:

@@ -9,6 +9,7 @@ import { type ApplyResult, type BatchApplier, DivergenceSignal, type PreparedBat
 import type { TargetConnection } from '../target/target-connection.ts';
 import { batchStatements } from './batch-statements.ts';
 import { CarefulApplier } from './careful.ts';
+import { completeJson } from './complete-json.ts';
 import { errnoOf, isRowDivergence, isSchemaChange } from './server-error.ts';
 import { SessionChecks } from './session-checks.ts';
 import { countProblem, type Statement } from './statement.ts';
@@ -54,8 +55,9 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
 
   async prepare(batch: TransformedBatch, signal: AbortSignal): Promise<AppliedBatch> {
     const traits = await this.#options.schema.traits();
+    const payload = completeJson(batch.payload);
     const built = await batchStatements({
-      payload: batch.payload,
+      payload,
       routes: batch.routes,
       traits,
       plan: (shape, route) => this.#plans.plan(shape, route),
@@ -64,7 +66,7 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
       signal,
     });
     const statementBytes = built.statements.reduce((sum, { sql }) => sum + sql.length, 0);
-    return { batch, bytes: batch.payload.length + statementBytes, ...built };
+    return { batch: { ...batch, payload }, bytes: payload.length + statementBytes, ...built };
   }
 
   async execute(

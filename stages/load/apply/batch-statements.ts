@@ -139,7 +139,7 @@ export async function batchStatements(options: BatchStatementsOptions): Promise<
         const runs = new RunWriter({ ...writerOptions, emit: (statement) => own.push(statement) });
         sequence = {
           writer: runs,
-          ordered: new OrderedWriter({ payload, writer: runs, traits }),
+          ordered: new OrderedWriter({ payload, writer: runs }),
           statements: own,
         };
         sequences.set(key, sequence);
@@ -165,6 +165,7 @@ export async function batchStatements(options: BatchStatementsOptions): Promise<
           again.dataEnd,
           Math.min(left, SLICE_ROWS),
           checksOff(again.flags),
+          (again.flags & ROW_FLAG.partialJson) !== 0,
         );
         if (breather.due()) await pause();
       }

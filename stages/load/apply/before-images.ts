@@ -45,7 +45,7 @@ export async function writeComparisons(options: {
       sink.utf8(`SELECT COUNT(*) FROM ${own.quotedTable} WHERE `);
     } else sink.latin1(' OR ');
     sink.byte(0x28);
-    writeExactMatch(sink, own, fold.keyImage(entry), payload, traits);
+    writeExactMatch(sink, own, fold.keyImage(entry), payload);
     sink.byte(0x29);
     rows += 1;
     if (breather.due()) await pause();

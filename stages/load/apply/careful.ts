@@ -8,7 +8,7 @@ import { Breather } from '../../../lib/breather.ts';
 import { ByteSink } from '../../../lib/byte-sink.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import { PayloadReader } from '../../../model/payload.ts';
-import type { RowOp } from '../../../model/rows.ts';
+import { ROW_FLAG, type RowOp } from '../../../model/rows.ts';
 import type { TransformedBatch } from '../../stage.ts';
 import type { LedgerKind, LedgerWriter } from '../ledger-contract.ts';
 import type { ApplyResult } from '../load.ts';
@@ -106,7 +106,9 @@ export class CarefulApplier {
         signal.throwIfAborted();
         const { scanner } = plan;
         const middle = before === null ? at : scanner.skip(this.#payload, at, dataEnd, before.present);
-        const next = after === null ? middle : scanner.skip(this.#payload, middle, dataEnd, after.present);
+        const partial = (flags & ROW_FLAG.partialJson) !== 0;
+        const next =
+          after === null ? middle : scanner.skip(this.#payload, middle, dataEnd, after.present, partial);
         await this.#change({ plan, op, flags, table, before, after, at, middle, next, gtid, commitUs });
         at = next;
         rows += 1;
@@ -299,17 +301,17 @@ export class CarefulApplier {
   /** The row that the image's key names (or, without a key, one that is all the image says), locked. */
   async #look(change: Change, which: 'before' | 'after'): Promise<Found | null> {
     const { plan } = change;
-    const { connection, traits } = this.#options;
+    const { connection } = this.#options;
     const layout = which === 'before' ? change.before : change.after;
     const image = which === 'before' ? this.#before(change) : this.#after(change);
     const sink = this.#sink;
     sink.reset();
     sink.latin1('SELECT (');
-    writeExactMatch(sink, plan, image, this.#payload, traits);
+    writeExactMatch(sink, plan, image, this.#payload);
     sink.utf8(`),${foundColumns(plan)} FROM ${plan.quotedTable} WHERE `);
     if (layout?.identified === true) this.#writer.writeKeyCondition(sink, plan, image);
     else {
-      writeExactMatch(sink, plan, image, this.#payload, traits);
+      writeExactMatch(sink, plan, image, this.#payload);
       sink.latin1(' LIMIT 1');
     }
     sink.latin1(' FOR UPDATE');
@@ -428,16 +430,19 @@ export class CarefulApplier {
   }
 
   #after(change: Change): RowImage {
-    const { plan, after, middle, next } = change;
-    if (after !== null) plan.scanner.scan(this.#payload, middle, next, after.present);
+    const { plan, after, middle, next, flags } = change;
+    if (after === null) return plan.scanner;
+    if ((flags & ROW_FLAG.partialJson) === 0) plan.scanner.scan(this.#payload, middle, next, after.present);
+    else plan.scanner.scanPartial(this.#payload, middle, next, after.present);
     return plan.scanner;
   }
 
   /** The row after the change in all its columns, from both images; null when they do not have them all. An insert's lacking columns have defaults. */
   #wholeRow(change: Change): RowImage | null {
-    const { plan, op } = change;
+    const { plan, op, flags } = change;
     const after = copyOf(this.#after(change));
     if (op === 'insert') return after;
+    if ((flags & ROW_FLAG.partialJson) !== 0) return null;
     const before = this.#before(change);
     for (const { index } of plan.columns) {
       if (after.lengths[index] !== ABSENT_LENGTH) continue;
@@ -480,7 +485,7 @@ export class CarefulApplier {
   }
 
   #match(sink: ByteSink, change: Change, image: RowImage): void {
-    writeExactMatch(sink, change.plan, image, this.#payload, this.#options.traits);
+    writeExactMatch(sink, change.plan, image, this.#payload);
     if (change.before?.full === true) sink.latin1(' LIMIT 1');
   }
 

@@ -1,23 +1,16 @@
 import { ABSENT_LENGTH, NULL_LENGTH } from '../../../canal/value/row-scanner.ts';
 import { writeKeyLiteral } from '../../../canal/value/value-literal.ts';
 import type { ByteSink } from '../../../lib/byte-sink.ts';
-import { sourceFamily, targetFamily } from './column-fit.ts';
+import { targetFamily } from './column-fit.ts';
 import type { RowImage } from './fold.ts';
 import type { TablePlan, WrittenColumn } from './table-plan.ts';
-import type { TargetTraits } from './target-table.ts';
 import { writeKeyValue } from './written-value.ts';
 
 /**
  * A condition that holds for rows whose columns are, byte for byte, those of an image. Equality of the server is not
  * enough: it takes "a" for "A". It is asked for all the same, first, so that an index may serve.
  */
-export function writeExactMatch(
-  sink: ByteSink,
-  plan: TablePlan,
-  image: RowImage,
-  payload: Buffer,
-  traits: TargetTraits,
-): void {
+export function writeExactMatch(sink: ByteSink, plan: TablePlan, image: RowImage, payload: Buffer): void {
   const start = sink.length;
   for (let i = 0; i < plan.columns.length; i++) {
     const column = plan.columns[i] as WrittenColumn;
@@ -27,7 +20,7 @@ export function writeExactMatch(
     if (length === NULL_LENGTH) {
       sink.utf8(column.quoted);
       sink.latin1(' IS NULL');
-    } else writeEqual(sink, column, payload, image.offsets[column.index] as number, length, traits);
+    } else writeEqual(sink, column, payload, image.offsets[column.index] as number, length);
   }
   for (const { quoted, literal, text } of plan.constants) {
     if (sink.length > start) sink.latin1(' AND ');
@@ -41,7 +34,6 @@ function writeEqual(
   payload: Buffer,
   offset: number,
   length: number,
-  traits: TargetTraits,
 ): void {
   const { quoted, source, target, keyPrefix } = column;
   const literal = () => writeKeyValue(sink, column, payload, offset, length);
@@ -57,15 +49,15 @@ function writeEqual(
         sink.latin1(' AS BINARY)');
       }
       return;
-    case 'json': {
-      const cast = traits.flavour === 'mysql' && sourceFamily(source) !== 'json';
-      sink.utf8(`${quoted}=${cast ? 'CAST(' : ''}`);
+    case 'json':
+      // A text is compared as a JSON string, whatever it holds.
+      sink.utf8(`${quoted}=CAST(`);
       literal();
-      if (cast) sink.latin1(' AS JSON)');
+      sink.latin1(' AS JSON)');
       return;
-    }
     case 'geometry':
-      // Geometries are compared by what they enclose, on some servers; their bytes say more.
+    case 'vector':
+      // Geometries are compared by what they enclose, on some servers, and vectors not at all.
       sink.utf8(`HEX(${quoted})=HEX(`);
       literal();
       sink.byte(0x29);

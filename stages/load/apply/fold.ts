@@ -48,6 +48,8 @@ export function imageLayout(plan: TablePlan, present: ColumnBitmap): ImageLayout
 export interface RowImage {
   readonly offsets: Int32Array;
   readonly lengths: Int32Array;
+  /** 1 where the value is a run of JSON diffs and no document. */
+  readonly partial?: Uint8Array;
 }
 
 export type NetChange = 'insert' | 'update' | 'delete' | 'nothing';

@@ -5,7 +5,6 @@ import type { ImageLayout, RowImage } from './fold.ts';
 import type { RunWriter } from './run-writer.ts';
 import { CHECKS_OFF } from './statement.ts';
 import type { TablePlan, WrittenColumn } from './table-plan.ts';
-import type { TargetTraits } from './target-table.ts';
 
 /**
  * Changes in the source's order, none left out: for tables whose rows depend on each other. Rows that follow each other
@@ -15,17 +14,14 @@ import type { TargetTraits } from './target-table.ts';
 export class OrderedWriter {
   readonly #payload: Buffer;
   readonly #writer: RunWriter;
-  readonly #traits: TargetTraits;
   #keyPlaces = new Int32Array(16);
 
   constructor(options: {
     readonly payload: Buffer;
     readonly writer: RunWriter;
-    readonly traits: TargetTraits;
   }) {
     this.#payload = options.payload;
     this.#writer = options.writer;
-    this.#traits = options.traits;
   }
 
   /** Takes `rows` rows of a rows record from `at`; gives where the next begins. */
@@ -37,13 +33,14 @@ export class OrderedWriter {
     end: number,
     rows: number,
     checksOff: number,
+    partialJson: boolean,
   ): number {
     let offset = at;
     for (let i = 0; i < rows; i++) {
       if (op === 'insert' && after !== null) offset = this.#insert(after, offset, end, checksOff);
       else if (op === 'delete' && before !== null) offset = this.#delete(before, offset, end, checksOff);
       else if (before !== null && after !== null)
-        offset = this.#update(before, after, offset, end, checksOff);
+        offset = this.#update(before, after, offset, end, checksOff, partialJson);
     }
     return offset;
   }
@@ -68,15 +65,24 @@ export class OrderedWriter {
     return next;
   }
 
-  #update(before: ImageLayout, after: ImageLayout, at: number, end: number, checksOff: number): number {
+  #update(
+    before: ImageLayout,
+    after: ImageLayout,
+    at: number,
+    end: number,
+    checksOff: number,
+    partialJson: boolean,
+  ): number {
     const { plan } = after;
     const { scanner } = plan;
     const payload = this.#payload;
     const middle = scanner.scan(payload, at, end, before.present);
     if (before.identified) this.#noteKey(plan, scanner);
-    const next = scanner.scan(payload, middle, end, after.present);
+    const next = partialJson
+      ? scanner.scanPartial(payload, middle, end, after.present)
+      : scanner.scan(payload, middle, end, after.present);
     const keyChanges = before.identified ? !this.#sameKey(after, scanner) : true;
-    if (before.identified && after.full && !keyChanges) {
+    if (before.identified && after.full && !keyChanges && !partialJson) {
       this.#writer.upsert(plan, scanner, checksOff);
       return next;
     }
@@ -94,7 +100,7 @@ export class OrderedWriter {
    * image that has only some of the columns must find one row and no other.
    */
   #match(sink: ByteSink, layout: ImageLayout, image: RowImage): void {
-    writeExactMatch(sink, layout.plan, image, this.#payload, this.#traits);
+    writeExactMatch(sink, layout.plan, image, this.#payload);
     if (layout.full) sink.latin1(' LIMIT 1');
   }
 

@@ -1,3 +1,4 @@
+import { writeJsonDiffExpression } from '../../../canal/value/json-diff.ts';
 import { ABSENT_LENGTH, NULL_LENGTH } from '../../../canal/value/row-scanner.ts';
 import { ByteSink } from '../../../lib/byte-sink.ts';
 import { HoltError } from '../../../lib/errors.ts';
@@ -296,14 +297,31 @@ export class RunWriter {
       if (sink.length > start) sink.byte(COMMA);
       sink.utf8(column.quoted);
       sink.byte(EQUALS);
+      const offset = image.offsets[column.index] as number;
       if (length === NULL_LENGTH) sink.copy(NULL_BYTES);
-      else writeValue(sink, column, payload, image.offsets[column.index] as number, length);
+      else if (image.partial?.[column.index] === 1)
+        this.#jsonDiffs(sink, plan, column, payload.subarray(offset, offset + length));
+      else writeValue(sink, column, payload, offset, length);
     }
     if (sql.constantAssignments.length > 0) sink.copy(sql.constantAssignments, sink.length > start ? 0 : 1);
     if (sink.length > start) return;
     // Nothing to set: the row must be there all the same.
     const { quoted } = columns[0] as WrittenColumn;
     sink.utf8(`${quoted}=${quoted}`);
+  }
+
+  /** Diffs of a document that only the target has: as calls of MySQL's JSON functions. */
+  #jsonDiffs(sink: ByteSink, plan: TablePlan, column: WrittenColumn, diffs: Buffer): void {
+    if (column.literal.nativeJson) {
+      writeJsonDiffExpression(sink, column.quoted, diffs);
+      return;
+    }
+    const table = `${plan.target.schema}.${plan.target.name}`;
+    throw new HoltError(
+      'HOLT_TARGET_JSON_PARTIAL',
+      `the source logs only what changes in a JSON document, without the document, and ${table}.${column.target.name} at the target is no JSON of MySQL`,
+      { disposition: 'retry', facts: { table, column: column.target.name } },
+    );
   }
 
   #keyCondition(sink: ByteSink, plan: TablePlan, sql: PlanSql, image: RowImage): void {

@@ -10,8 +10,8 @@ import type { SourceRows } from '../../../model/source-item.ts';
 import type { TableRoute } from '../../../model/table-route.ts';
 import type { TableShape } from '../../../model/table-shape.ts';
 import type { TransformedBatch } from '../../../stages/stage.ts';
+import { headerOf } from '../../support/batch-header.ts';
 import type { DatabaseServer } from '../../support/database-server.ts';
-import { headerOf } from './batch-header.ts';
 
 /** What a server really logged: the rows of each transaction that touches a schema, as they stand in its binlog files. */
 export type LoggedTransaction = readonly SourceRows[];

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { DatabaseFlavour } from '../../support/database.ts';
 import type { DatabaseServer } from '../../support/database-server.ts';
+import { Dice } from '../../support/dice.ts';
 import { startDatabase } from '../../support/servers.ts';
 import { describeWithOwn } from '../../support/shared-servers.ts';
 import { batchOf, loggedTransactions } from './logged-transactions.ts';
-import { createTables, Dice, runWorkload, TABLES } from './random-workload.ts';
+import { createTables, runWorkload, TABLES } from './random-workload.ts';
 import { hexRows, TargetHarness } from './target-harness.ts';
 
 const TRANSACTIONS = 1200;

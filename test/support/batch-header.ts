@@ -1,6 +1,6 @@
-import type { BatchHeader } from '../../../model/batch.ts';
-import { nodeId, parseTenure, pipelineId, siteId } from '../../../model/ids.ts';
-import type { PositionText } from '../../../model/position.ts';
+import type { BatchHeader } from '../../model/batch.ts';
+import { nodeId, parseTenure, pipelineId, siteId } from '../../model/ids.ts';
+import type { PositionText } from '../../model/position.ts';
 
 /** A header as it must be; what applying looks at is in `change`. */
 export function headerOf(change: Partial<BatchHeader> = {}): BatchHeader {
