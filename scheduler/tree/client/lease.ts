@@ -16,7 +16,7 @@ export class LeaseClock {
   #timeoutMs = 0;
   #marginMs = 0;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
-  /** Sticky for the session: a lease that ran out, or was seen to have, does not come back. */
+  /** Before the first session, and from the end of one to the beginning of the next. */
   #isOver = true;
 
   /** A new session, which gets its lease by `grant`. */
@@ -48,9 +48,7 @@ export class LeaseClock {
 
   remainingMs(nowMs: number): number {
     if (this.#isOver) return Number.NEGATIVE_INFINITY;
-    const remainingMs = this.#confirmedAtMs + this.#timeoutMs - this.#marginMs - nowMs;
-    if (remainingMs <= 0) this.#isOver = true;
-    return remainingMs;
+    return this.#confirmedAtMs + this.#timeoutMs - this.#marginMs - nowMs;
   }
 }
 

@@ -132,11 +132,14 @@ describeWithOwn(['zookeeper'], 'an ensemble of three voters and an observer', ()
     await tree.create('/cut-off', none, { ephemeral: true });
     const voters = ensemble.members.filter((member) => member !== observer);
     // With every voter stopped the observer stands where a cut line would leave it: alive, and heard by no leader.
+    const cutAt = performance.now();
     for (const voter of voters) voter.freeze();
     try {
       const read = await tree.get('/cut-off', { deadlineMs: 1_000 });
       expect(read, 'the observer still answers').not.toBeNull();
       await waitFor(() => events.some((event) => event.state === 'lost'), { ...soon, what: 'lost' });
+      // Not when the observer gives up at last (`syncLimit`, 5 s here): a leader would have let go of the lock by then.
+      expect(performance.now() - cutAt).toBeLessThan(3_000);
     } finally {
       for (const voter of voters) voter.thaw();
     }

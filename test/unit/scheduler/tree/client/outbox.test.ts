@@ -1,56 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../../lib/clock.ts';
-import type { Answer, Link, LinkOp, Replies, Requests } from '../../../../../scheduler/tree/client/link.ts';
+import type { LinkOp } from '../../../../../scheduler/tree/client/link.ts';
 import { Outbox } from '../../../../../scheduler/tree/client/outbox.ts';
+import { HeldLink } from './held-link.ts';
 
 const none = Buffer.alloc(0);
-const stat = {
-  czxid: 1n,
-  mzxid: 1n,
-  pzxid: 1n,
-  ctimeMs: 0,
-  mtimeMs: 0,
-  version: 0,
-  cversion: 0,
-  aversion: 0,
-  ephemeralOwner: null,
-  dataLength: 0,
-  numChildren: 0,
-};
-
-interface Sent {
-  readonly op: LinkOp;
-  readonly path: string;
-  ok(): void;
-  no(): void;
-}
-
-/** A link that keeps what is sent on it for the test to answer. */
-class HeldLink implements Link {
-  readonly server = 'held';
-  readonly ticket = { sessionId: '0x1', password: none, timeoutMs: 1_000 };
-  readonly grantedAtMs = 0;
-  readonly sent: Sent[] = [];
-
-  send<K extends LinkOp>(op: K, args: Requests[K], answer: Answer<Replies[K]>): void {
-    const reply = (op === 'get' ? { data: none, stat } : stat) as Replies[K];
-    this.sent.push({
-      op,
-      path: args.path,
-      ok: () => answer.ok(reply),
-      no: () => answer.no({ kind: 'bad-version' }),
-    });
-  }
-
-  rearm(): void {}
-  async endSession(): Promise<void> {}
-  destroy(): void {}
-
-  get paths(): readonly string[] {
-    return this.sent.map(({ op, path }) => `${op} ${path}`);
-  }
-}
-
 describe('the outbox', () => {
   let outbox: Outbox;
   let link: HeldLink;
@@ -82,6 +36,32 @@ describe('the outbox', () => {
     for (const sent of link.sent) sent.ok();
     await Promise.all(calls);
     expect(done).toEqual(['get ok true', 'set ok true', 'get ok true']);
+  });
+
+  it('says when an answered request was sent, not when it was called or answered', async () => {
+    let nowMs = 100;
+    const answered: (readonly [LinkOp, number])[] = [];
+    const timed = new Outbox({
+      clock: { ...systemClock, monotonicMs: () => nowMs },
+      onDone: () => {},
+      onSent: () => {},
+      onAnswered: (op, sentAtMs) => answered.push([op, sentAtMs]),
+      onSessionExpired: () => {},
+    });
+    const calls = [
+      timed.submit('set', { path: '/1', data: none, version: 0 }, options),
+      failure(timed.submit('set', { path: '/2', data: none, version: 0 }, options)),
+    ];
+    nowMs = 200;
+    timed.attach(link, 1);
+    nowMs = 900;
+    link.sent[0]?.ok();
+    link.sent[1]?.no();
+    await Promise.all(calls);
+    expect(answered).toEqual([
+      ['set', 200],
+      ['set', 200],
+    ]);
   });
 
   it('sends reads again on the next link, in their place before what waited; writes in flight fail', async () => {
