@@ -1,3 +1,5 @@
+import { DeadlineError, withDeadline } from '../../lib/abort.ts';
+import { HoltError } from '../../lib/errors.ts';
 import { DUMP_FLAG, encodeBinlogDump } from '../protocol/com-binlog-dump.ts';
 import { ServerConnection, type ServerEndpoint } from '../protocol/server-connection.ts';
 import { announceAbilities, eventLengthHint, MAX_COMMAND_OFFSET } from './dump-session.ts';
@@ -12,6 +14,8 @@ export interface ScanOptions {
 }
 
 const AS_NO_REPLICA = 0;
+/** No heartbeats come on a scan: it never waits for anything but the disk of the server. */
+const SILENCE_MS = 60_000;
 
 /**
  * Reads a source's log from a place to its present end, event by event, on a connection of its own; goes on through the files
@@ -48,9 +52,18 @@ export async function* scanLog(
     for (;;) {
       for (let event = reader.next(); event !== null; event = reader.next()) yield event;
       if (reader.isEnded) return;
-      await reader.fill(signal);
+      await fillWithin(reader, signal);
     }
   } finally {
     connection.destroy();
+  }
+}
+
+async function fillWithin(reader: RawEventReader, signal?: AbortSignal): Promise<void> {
+  try {
+    await withDeadline(reader.fill(signal), SILENCE_MS, 'the source');
+  } catch (error) {
+    if (!(error instanceof DeadlineError)) throw error;
+    throw new HoltError('HOLT_SOURCE_SILENT', error.message, { disposition: 'retry', cause: error });
   }
 }

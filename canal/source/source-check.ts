@@ -4,6 +4,7 @@
  * `sourceProblems` decides over facts, `checkSource` gathers them. Each problem is a HoltError that names the
  * variable or privilege, the value found, and the remedy.
  */
+import { withDeadline } from '../../lib/abort.ts';
 import { HoltError } from '../../lib/errors.ts';
 import { encodeBinlogDump } from '../protocol/com-binlog-dump.ts';
 import { decodeErr, errnoOf, isErr } from '../protocol/reply.ts';
@@ -14,6 +15,7 @@ import { listBinlogFiles, readLogStatus, readSourceFacts, type SourceFacts } fro
 const OLDEST = { mysql: [5, 6, 0], mariadb: [10, 5, 0] } as const;
 const NAMES = { mysql: 'MySQL', mariadb: 'MariaDB' } as const;
 const DUMP_PRIVILEGE = 'REPLICATION SLAVE';
+const REPLY_TIMEOUT_MS = 30_000;
 
 export interface SourceFindings {
   readonly facts: SourceFacts;
@@ -200,7 +202,7 @@ async function mayDump(endpoint: ServerEndpoint, signal?: AbortSignal): Promise<
     const channel = connection.startDump(
       encodeBinlogDump({ serverId: 0, flags: 1, file: 'holt-source-check', offset: 4 }),
     );
-    const reply = await channel.read(signal);
+    const reply = await withDeadline(channel.read(signal), REPLY_TIMEOUT_MS, 'the dump asked for in a check');
     return !isErr(reply) || !ACCESS_ERRORS.has(decodeErr(reply).errno);
   } finally {
     connection.destroy();

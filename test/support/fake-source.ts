@@ -52,6 +52,8 @@ export interface FakeSourceOptions {
   readonly version?: string;
   readonly checksum?: 'CRC32' | 'NONE';
   readonly onDump: (dump: FakeDump) => void;
+  /** Statements that get no answer. */
+  readonly ignores?: RegExp;
 }
 
 /**
@@ -123,6 +125,7 @@ export class FakeSource implements AsyncDisposable {
       case 0x03: {
         const sql = payload.toString('utf8', 1);
         this.queries.push(sql);
+        if (this.#options.ignores?.test(sql)) return;
         if (/^SELECT @master_binlog_checksum/.test(sql))
           for (const part of oneValue(this.#options.checksum ?? 'CRC32')) reply(part);
         else reply(OK);

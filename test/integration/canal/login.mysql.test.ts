@@ -1,11 +1,20 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TlsConfig } from '../../../model/config.ts';
+import type { PositionText } from '../../../model/position.ts';
 import { type Certificates, makeCertificates, whyNoCertificates } from '../../support/certificates.ts';
 import type { DatabaseFlavour } from '../../support/database.ts';
 import type { DatabaseServer } from '../../support/database-server.ts';
 import { startDatabase } from '../../support/servers.ts';
 import { describeWithOwn } from '../../support/shared-servers.ts';
-import { type Account, connectTo, endpointFor, NO_TLS } from './source-fixture.ts';
+import {
+  type Account,
+  connectTo,
+  dumpFrom,
+  endpointFor,
+  NO_TLS,
+  pullAll,
+  transactionsOf,
+} from './source-fixture.ts';
 
 async function whoAmI(server: DatabaseServer, account: Account): Promise<string> {
   await using connection = await connectTo(endpointFor(server, account));
@@ -101,6 +110,23 @@ for (const flavour of ['mariadb', 'mysql', 'mysql56'] as const satisfies readonl
         expect(await cipherOf(server, {})).toBe('');
       });
 
+    if (flavour !== 'mysql56') {
+      it('a dump over TLS, with rows of many TLS records', async (context) => {
+        if (certificates === undefined) return context.skip(await whyNoCertificates());
+        await server.db.query('CREATE DATABASE IF NOT EXISTS d');
+        await server.db.query('CREATE TABLE d.t (v LONGBLOB)');
+        await server.db.query(`INSERT INTO d.t VALUES (REPEAT('x', 3000000)), ('y')`);
+        const endpoint = endpointFor(server, {
+          tls: { ...NO_TLS, mode: 'verify-identity', ca: certificates.ca },
+        });
+        const dump = await dumpFrom(endpoint, (flavour === 'mysql' ? 'mysql:' : 'mariadb:') as PositionText);
+        const events = await pullAll(dump);
+        await dump.close();
+        expect(events.some(({ bytes }) => bytes.length > 3_000_000)).toBe(true);
+        expect(transactionsOf(events).length).toBeGreaterThan(2);
+      });
+    }
+
     if (flavour === 'mariadb') {
       it('client_ed25519', async (context) => {
         const installed = await server.db.query("INSTALL SONAME 'auth_ed25519'").catch(() => undefined);
@@ -126,6 +152,15 @@ for (const flavour of ['mariadb', 'mysql', 'mysql56'] as const satisfies readonl
           await cipherOf(server, { user: 'sha', password: 'third', tls: { ...NO_TLS, mode: 'required' } }),
         ).toMatch(/TLS/);
         await expect(whoAmI(server, { user: 'sha', password: 'first' })).rejects.toEqual(DENIED);
+      });
+
+      it('a server that takes no clear link says so', async () => {
+        await server.db.query('SET GLOBAL require_secure_transport = ON');
+        const refused = whoAmI(server, {}).catch((error: unknown) => error);
+        const result = await refused;
+        await using tls = await connectTo(endpointFor(server, { tls: { ...NO_TLS, mode: 'required' } }));
+        await tls.query('SET GLOBAL require_secure_transport = OFF');
+        expect(result).toEqual(BAD_TLS);
       });
 
       it('an account that requires TLS is refused without it', async () => {
