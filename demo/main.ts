@@ -5,6 +5,7 @@
  * the node that holds Load is killed with a batch open. At the end everything is compared by code that shares nothing with Holt.
  * Exit code 0 only if all of it is equal.
  */
+import { cpSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { waitFor } from '../lib/abort.ts';
 import { pipelineTable, stageTable } from '../node/cli/remote-commands.ts';
@@ -20,7 +21,8 @@ const HELP = `npm run demo -- [options]
   --server S         mariadb or mysql (mariadb)
   --two-way          both sites write
   --image MINIMAL    binlog_row_image at the target (FULL)
-  --rate N           transactions a second and writer (300)`;
+  --rate N           transactions a second and writer (300)
+  --logs DIR         keep the nodes' logs, at level debug`;
 
 interface Options {
   readonly seconds: number;
@@ -28,6 +30,7 @@ interface Options {
   readonly twoWay: boolean;
   readonly image: string;
   readonly rate: number;
+  readonly logs: string | null;
 }
 
 function options(): Options {
@@ -38,6 +41,7 @@ function options(): Options {
       'two-way': { type: 'boolean', default: false },
       image: { type: 'string', default: 'FULL' },
       rate: { type: 'string', default: '300' },
+      logs: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -55,6 +59,7 @@ function options(): Options {
     twoWay: values['two-way'],
     image: values.image,
     rate: Number(values.rate),
+    logs: values.logs ?? null,
   };
 }
 
@@ -87,7 +92,7 @@ class Screen {
 }
 
 async function main(): Promise<boolean> {
-  const { seconds, server, twoWay, image, rate } = options();
+  const { seconds, server, twoWay, image, rate, logs } = options();
   say(`starting two ${server} servers, ZooKeeper and Redis on free loopback ports`);
   const settings = { binlog_row_image: image };
   await using east = await startDatabase(server, twoWay ? { settings } : {});
@@ -111,8 +116,10 @@ async function main(): Promise<boolean> {
     nodes: { 'east-1': 'east', 'east-2': 'east', 'west-1': 'west', 'west-2': 'west' },
     pipelines,
     redis: { east: url, west: url },
+    ...(logs === null ? {} : { logLevel: 'debug' }),
     ...(twoWay ? { winner: 'east' } : {}),
   });
+  if (logs !== null) process.on('exit', () => cpSync(holt.folder, logs, { recursive: true }));
   say('starting four nodes: east-1, east-2, west-1, west-2');
   await holt.start();
   const names = Object.keys(pipelines);

@@ -29,7 +29,7 @@ export async function createShop(
   for (const [index, site] of options.sites.entries()) {
     const rows = Array.from(
       { length: ACCOUNTS },
-      (_, i) => `(${i * options.sites.length + index}, 'owner ${i}', ${OPENING_BALANCE}, NOW(6), '${site}')`,
+      (_, i) => `(${i * options.sites.length + index}, 'owner ${i}', ${OPENING_BALANCE}, '2026-01-01 00:00:00', '${site}')`,
     );
     await db.query(`INSERT INTO ${SCHEMA}.accounts VALUES ${rows.join(',')}`);
   }
@@ -84,13 +84,25 @@ export class ShopWriter {
     try {
       const startedMs = performance.now();
       while (!this.#stopped) {
-        await this.#transaction(connection);
-        this.#transactions += 1;
+        await this.#attempt(connection);
         const aheadMs = (this.#transactions / this.#options.rate) * 1000 - (performance.now() - startedMs);
         if (aheadMs > 1) await new Promise((resolve) => setTimeout(resolve, aheadMs));
       }
     } finally {
       await connection.end();
+    }
+  }
+
+  /** Two writers may meet at an index: whoever loses rolls back and goes on, as applications do. */
+  async #attempt(db: Connection): Promise<void> {
+    const orders = this.#orders.length;
+    try {
+      await this.#transaction(db);
+      this.#transactions += 1;
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      await db.rollback();
+      this.#orders.length = Math.min(this.#orders.length, orders);
     }
   }
 
@@ -196,4 +208,14 @@ export class ShopWriter {
     const [result] = await db.query<ResultSetHeader>(sql, values);
     this.#rows += result.affectedRows;
   }
+}
+
+/** 1213 deadlock, 1205 lock wait. */
+function isConflict(error: unknown): boolean {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'errno' in error &&
+    (error.errno === 1213 || error.errno === 1205)
+  );
 }

@@ -221,7 +221,17 @@ export class LoadWorker implements Service {
       this.#options.pipe.partReceived(header.pipeline, header.tenure, claim.seq, header.part);
       return true;
     }
-    log.debug({ event: 'load:batch:done', batch: header.seq, outcome: outcome.kind }, 'Load answered');
+    log.debug(
+      {
+        event: 'load:batch:done',
+        batch: header.seq,
+        outcome: outcome.kind,
+        rows: header.rows,
+        duration_ms: Math.round(this.#options.clock.monotonicMs() - startedMs),
+        ...(outcome.kind === 'applied' ? { stats: outcome.stats } : {}),
+      },
+      'Load answered',
+    );
     return this.#settle(entry, outcome, this.#options.clock.monotonicMs() - startedMs);
   }
 
