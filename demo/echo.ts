@@ -4,7 +4,7 @@
  */
 import ZongJi from '@vlasky/zongji';
 import type { Database } from '../test/support/database.ts';
-import { SCHEMA } from './tables.ts';
+import { SCHEMA } from '../test/support/shop.ts';
 
 export interface EchoCount {
   /** Transactions in which Holt applied the other site's changes. */

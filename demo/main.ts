@@ -10,11 +10,11 @@ import { parseArgs } from 'node:util';
 import { waitFor } from '../lib/abort.ts';
 import { pipelineTable, stageTable } from '../node/cli/remote-commands.ts';
 import type { PipelineStatusView } from '../node/operations.ts';
+import { compareSchemas } from '../test/support/compare-schemas.ts';
 import { HoltInstallation } from '../test/support/holt-installation.ts';
 import { startDatabase, startRedis, startZookeeper } from '../test/support/servers.ts';
-import { compareSchemas } from './compare.ts';
+import { createShop, SCHEMA, ShopWriter, TABLES } from '../test/support/shop.ts';
 import { countEchoes } from './echo.ts';
-import { createShop, SCHEMA, ShopWriter, TABLES } from './tables.ts';
 
 const HELP = `npm run demo -- [options]
   --seconds N        how long the writer writes (20)

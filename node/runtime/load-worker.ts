@@ -41,7 +41,8 @@ export interface LoadWorkerOptions {
   readonly maxBytes: number;
   readonly kit: (config: PipelineConfig) => Promise<LoadKit>;
   readonly onLoaded?: (facts: LoadDone) => void;
-  readonly onFailed?: (error: unknown) => void;
+  /** Told of an error that is being tried again, and with null when it is not any more. */
+  readonly onTrouble?: (error: unknown) => void;
 }
 
 export interface LoadDone {
@@ -178,6 +179,7 @@ export class LoadWorker implements Service {
       }
       try {
         if (await this.#applyOne(entry)) this.#drop(entry);
+        this.#options.onTrouble?.(null);
       } catch (error) {
         await this.#failed(entry, error);
         this.#drop(entry);
@@ -308,10 +310,10 @@ export class LoadWorker implements Service {
       await claim.release();
       return;
     }
-    this.#options.onFailed?.(error);
     log.error({ event: 'load:batch:failed', batch: claim.header.seq, err: error }, 'a batch failed at Load');
     await this.#closeRun();
     if (error instanceof HoltError && error.disposition === 'retry') {
+      this.#options.onTrouble?.(error);
       await claim.release();
       await clock.sleep(500, this.#state.signal).catch(() => {});
       return;

@@ -137,7 +137,7 @@ export class PipelineRuntime {
           share.done(header.rows, durationMs);
           meter.ledgered += stats.ledgered;
         },
-        onFailed: (error) => share.failed(error),
+        onTrouble: (error) => share.trouble(error),
       });
       share.activeFrom(() => worker.held);
       return worker;
@@ -153,7 +153,7 @@ export class PipelineRuntime {
       },
       passOn: (claim) => this.passOn(claim),
       onDone: ({ header, durationMs }) => share.done(header.rows, durationMs),
-      onFailed: (error) => share.failed(error),
+      onTrouble: (error) => share.trouble(error),
     });
     share.activeFrom(() => worker.active);
     return worker;

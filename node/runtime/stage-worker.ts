@@ -38,7 +38,8 @@ export interface StageWorkerOptions {
   /** Takes a claim on the next stage that came with the hand-over. */
   readonly passOn: (claim: Claim) => void;
   readonly onDone?: (facts: StageDone) => void;
-  readonly onFailed?: (error: unknown) => void;
+  /** Told of an error that is being tried again, and with null when it is not any more. */
+  readonly onTrouble?: (error: unknown) => void;
 }
 
 export interface StageDone {
@@ -114,6 +115,7 @@ export class StageWorker implements Service {
       try {
         await this.#work(claim);
       } finally {
+        this.#options.onTrouble?.(null);
         this.#slotFree?.();
         this.#slotFree = null;
       }
@@ -141,7 +143,6 @@ export class StageWorker implements Service {
           await claim.release();
           return;
         }
-        this.#options.onFailed?.(error);
         const disposition = error instanceof HoltError ? error.disposition : 'pause';
         const facts = {
           event: 'stage:batch:failed',
@@ -151,6 +152,7 @@ export class StageWorker implements Service {
           err: error,
         };
         if (disposition === 'retry') {
+          this.#options.onTrouble?.(error);
           log.warn(facts, 'a batch failed at this stage; trying again');
           await clock.sleep(backoff.nextMs(), claim.lost).catch(() => {});
           continue;

@@ -45,12 +45,9 @@ export class StageMeter {
     this.#waiting = what;
   }
 
-  failed(error: unknown): void {
-    this.#problem = problemOf(error, this.#clock.nowMs(), this.#problem);
-  }
-
-  healed(): void {
-    this.#problem = null;
+  /** What is being tried again; null when nothing is. */
+  trouble(error: unknown): void {
+    this.#problem = error === null ? null : problemOf(error, this.#clock.nowMs(), this.#problem);
   }
 
   report(): StageReport {

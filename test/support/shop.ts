@@ -1,10 +1,10 @@
-/** The demo's little shop: tables, first rows, and a writer that keeps changing them. */
+/** A little shop for demo, tests and benchmarks: tables, first rows, a writer that keeps changing them, a reader with an invariant. */
 import { randomInt } from 'node:crypto';
 import type { Connection, ResultSetHeader } from 'mysql2/promise';
-import type { Database } from '../test/support/database.ts';
+import type { Database } from './database.ts';
 
 export const SCHEMA = 'shop';
-export const TABLES = ['accounts', 'customers', 'orders', 'order_items', 'notes'] as const;
+export const TABLES = ['accounts', 'customers', 'orders', 'order_items', 'notes', 'journal'] as const;
 
 const STATEMENTS = [
   `CREATE TABLE accounts (id INT PRIMARY KEY, owner VARCHAR(40) NOT NULL, balance DECIMAL(12,2) NOT NULL, changed DATETIME(6) NOT NULL, site VARCHAR(8) NOT NULL)`,
@@ -12,6 +12,8 @@ const STATEMENTS = [
   `CREATE TABLE orders (id BIGINT UNSIGNED PRIMARY KEY, customer BIGINT UNSIGNED NOT NULL, status ENUM('new','paid','sent','gone') NOT NULL, total DECIMAL(10,2) NOT NULL, weight DOUBLE NULL, placed TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), site VARCHAR(8) NOT NULL, KEY customer (customer))`,
   `CREATE TABLE order_items (order_id BIGINT UNSIGNED NOT NULL, line SMALLINT NOT NULL, article VARCHAR(32) NOT NULL, amount INT NOT NULL, site VARCHAR(8) NOT NULL, PRIMARY KEY (order_id, line))`,
   `CREATE TABLE notes (id BIGINT UNSIGNED PRIMARY KEY, body MEDIUMTEXT NULL, picture BLOB NULL, site VARCHAR(8) NOT NULL)`,
+  // No key at all: whatever is applied twice stands there twice.
+  `CREATE TABLE journal (at DATETIME(6) NOT NULL, what VARCHAR(60) NOT NULL, site VARCHAR(8) NOT NULL)`,
 ] as const;
 
 export const ACCOUNTS = 200;
@@ -29,7 +31,8 @@ export async function createShop(
   for (const [index, site] of options.sites.entries()) {
     const rows = Array.from(
       { length: ACCOUNTS },
-      (_, i) => `(${i * options.sites.length + index}, 'owner ${i}', ${OPENING_BALANCE}, '2026-01-01 00:00:00', '${site}')`,
+      (_, i) =>
+        `(${i * options.sites.length + index}, 'owner ${i}', ${OPENING_BALANCE}, '2026-01-01 00:00:00', '${site}')`,
     );
     await db.query(`INSERT INTO ${SCHEMA}.accounts VALUES ${rows.join(',')}`);
   }
@@ -125,6 +128,7 @@ export class ShopWriter {
     await db.commit();
   }
 
+  /** The sum of all balances stays the same. */
   async #transfer(db: Connection): Promise<void> {
     const { index, count } = this.#options;
     const account = () => randomInt(ACCOUNTS) * count + index;
@@ -137,6 +141,10 @@ export class ShopWriter {
     await this.#execute(db, 'UPDATE accounts SET balance = balance + ?, changed = NOW(6) WHERE id = ?', [
       amount,
       to,
+    ]);
+    await this.#execute(db, 'INSERT INTO journal VALUES (NOW(6), ?, ?)', [
+      `${amount} from ${from} to ${to}`,
+      this.#options.site,
     ]);
   }
 
@@ -218,4 +226,47 @@ function isConflict(error: unknown): boolean {
     'errno' in error &&
     (error.errno === 1213 || error.errno === 1205)
   );
+}
+
+/** Reads the sum of all balances over and over: what a user of the target would see. */
+export class BalanceReader {
+  readonly #db: Database;
+  readonly #expected: string;
+  readonly #wrong: string[] = [];
+  #reads = 0;
+  #stopped = false;
+  #over: Promise<void> = Promise.resolve();
+
+  constructor(db: Database, options: { readonly sites: number }) {
+    this.#db = db;
+    this.#expected = (ACCOUNTS * OPENING_BALANCE * options.sites).toFixed(2);
+  }
+
+  get reads(): number {
+    return this.#reads;
+  }
+
+  /** Sums that were not what they must be. */
+  get wrong(): readonly string[] {
+    return this.#wrong;
+  }
+
+  start(): void {
+    this.#over = this.#run();
+    this.#over.catch(() => {});
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#over;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      const sum = await this.#db.value(`SELECT SUM(balance) FROM ${SCHEMA}.accounts`);
+      this.#reads += 1;
+      if (sum !== this.#expected) this.#wrong.push(String(sum));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
 }

@@ -1,8 +1,8 @@
 /**
- * The demo's own comparison; it shares nothing with Holt. Every table whole, rows in the order of their keys, HEX of every
+ * A comparison that shares nothing with Holt. Every table whole, rows in the order of their keys, HEX of every
  * column's text: two lists of lines that must be the same.
  */
-import type { Database } from '../test/support/database.ts';
+import type { Database } from './database.ts';
 
 export interface Comparison {
   readonly rows: number;
