@@ -1,6 +1,7 @@
 /** The one binary: `holt`. Parses the command line and turns errors into one line, a hint, a code and an exit code. */
 import { Command, CommanderError } from 'commander';
 import { isAbort } from '../lib/errors.ts';
+import { addBinlogCommands } from './cli/binlog-commands.ts';
 import { addConfigCommands } from './cli/config-commands.ts';
 import { addDoctorCommand } from './cli/doctor-command.ts';
 import { addNodeCommands } from './cli/node-commands.ts';
@@ -31,8 +32,15 @@ addNodeCommands(program, { release });
 addRemoteCommands(program, terminal);
 addConfigCommands(program, terminal);
 addDoctorCommand(program, terminal);
+addBinlogCommands(program, terminal);
 
 const argv = process.argv;
+// Whoever read our output has seen enough: `holt … | head`.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
 // Long-running commands have signal handling of their own: see node-commands.
 if (argv[2] !== 'node' && argv[2] !== 'run')
   process.once('SIGINT', () => {
