@@ -28,10 +28,10 @@ export interface RunReign {
   readonly tenure: string;
 }
 
-/** Where an open target transaction stands. */
+/** An open target transaction: the parts executed in it, whose claims stay held until its COMMIT. */
 export interface OpenTransaction {
   readonly seq: bigint;
-  readonly nextPart: number;
+  readonly parts: readonly LoadItem[];
 }
 
 /** Claims waiting, lowest first. */
@@ -51,6 +51,7 @@ export type LoadRunState =
       readonly reign: RunReign;
       readonly item: LoadItem;
       readonly waiting: Waiting;
+      readonly open: OpenTransaction | null;
     };
 
 export type LoadRunEvent =
@@ -97,8 +98,21 @@ function enqueue(waiting: Waiting, item: LoadItem): Waiting {
   return [...waiting.filter((other) => before(other, item) !== 0), item].sort(before);
 }
 
-const heldBy = (state: Running): readonly LoadItem[] =>
-  state.name === 'loading' ? [state.item, ...state.waiting] : state.waiting;
+/** Every claim of the run, lowest first. */
+export function heldBy(state: LoadRunState): readonly LoadItem[] {
+  switch (state.name) {
+    case 'idle':
+      return [];
+    case 'taking':
+      return state.waiting;
+    case 'ready':
+      return [...(state.open?.parts ?? []), ...state.waiting];
+    case 'loading':
+      return [...(state.open?.parts ?? []), state.item, ...state.waiting];
+    default:
+      return state satisfies never;
+  }
+}
 
 const letGo = (items: readonly LoadItem[]): readonly LoadRunAction[] =>
   items.length === 0 ? [] : [{ type: 'let-go', items }];
@@ -128,8 +142,9 @@ function proceed(state: Running): LoadRunStep {
   const [item, ...waiting] = state.waiting;
   if (item === undefined) return stay(state);
   const { open } = state;
-  if (open !== null && (item.seq !== open.seq || item.part !== open.nextPart)) {
-    if (item.seq > open.seq || (item.seq === open.seq && item.part > open.nextPart)) return stay(state);
+  const nextPart = open === null ? 0 : open.parts.length;
+  if (open !== null && (item.seq !== open.seq || item.part !== nextPart)) {
+    if (item.seq > open.seq || (item.seq === open.seq && item.part > nextPart)) return stay(state);
     return endRun(state, {
       type: 'request-rewind',
       item,
@@ -138,21 +153,19 @@ function proceed(state: Running): LoadRunStep {
   }
   // Also a part without those before it: they died with another loader, or are done. The guard tells which.
   return step<LoadRunState, LoadRunAction>(
-    { name: 'loading', reign: state.reign, item, waiting },
+    { name: 'loading', reign: state.reign, item, waiting, open },
     { type: 'load', item },
   );
 }
 
-/** A claim that only waited is dropped; the one in work, or an open transaction's, ends the run. */
+/** A claim that only waited is dropped; one that is in work, or whose part the open transaction has, ends the run. */
 function loseClaim(state: Running, lost: { readonly seq: bigint; readonly part: number }): LoadRunStep {
   const isLost = (item: LoadItem) => item.seq === lost.seq && item.part === lost.part;
-  const open = state.name === 'ready' ? state.open : null;
-  const inWork = (state.name === 'loading' && isLost(state.item)) || open?.seq === lost.seq;
-  const rest = { ...state, waiting: state.waiting.filter((item) => !isLost(item)) };
-  if (!inWork) return stay(rest);
-  return endRun(
-    rest.name === 'loading' ? { name: 'ready', reign: rest.reign, waiting: rest.waiting, open: null } : rest,
-  );
+  if (!heldBy(state).some(isLost)) return stay(state);
+  if (state.waiting.some(isLost))
+    return stay({ ...state, waiting: state.waiting.filter((item) => !isLost(item)) });
+  const items = heldBy(state).filter((item) => !isLost(item));
+  return step<LoadRunState, LoadRunAction>(IDLE, { type: 'close' }, ...letGo(items));
 }
 
 function applied(state: Extract<LoadRunState, { readonly name: 'loading' }>): LoadRunStep {
@@ -213,8 +226,8 @@ export const LOAD_RUN_TABLE: TransitionTable<LoadRunState, LoadRunEvent, LoadRun
     rewind: (state, { why }) => endRun(state, ...askRewind(state, why)),
     stop: (state, { code, why }) => endRun(state, ...askPause(state, code, why)),
     applied: (state) => applied(state),
-    'part-done': ({ reign, item, waiting }) => {
-      const open = { seq: item.seq, nextPart: item.part + 1 };
+    'part-done': ({ reign, item, waiting, open: before }) => {
+      const open = { seq: item.seq, parts: [...(before?.parts ?? []), item] };
       return after({ type: 'part-progress', item }, proceed({ name: 'ready', reign, waiting, open }));
     },
     'claim-lost': (state, event) => loseClaim(state, event),
