@@ -27,7 +27,7 @@ import type {
 } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
 import type { BinlogEvent, EventHeader, TableMap } from '../event/event.ts';
-import { parseQueryStatus } from '../event/query-status.ts';
+import { parseQueryStatus, type QueryStatus } from '../event/query-status.ts';
 import { BitmapKeeper, RowSlab } from './row-slab.ts';
 import { queryVerb, xidOf } from './statement.ts';
 
@@ -408,7 +408,7 @@ function lastEventOf(header: EventHeader): LastEvent {
 }
 
 function statementOf(event: EventOf<'query'>, nature: StatementNature): SourceStatement {
-  const status = parseQueryStatus(event.statusVars);
+  const status = sessionOf(event.statusVars);
   return {
     schema: event.schema,
     // The event's buffer is a view of what came from the network.
@@ -418,6 +418,16 @@ function statementOf(event: EventOf<'query'>, nature: StatementNature): SourceSt
     sqlMode: status.sqlMode ?? null,
     charset: status.charset?.client ?? null,
   };
+}
+
+/** A session that cannot be made out reads as an unknown one: its statements are then read in every way they could be meant. */
+function sessionOf(statusVars: Buffer): QueryStatus {
+  try {
+    return parseQueryStatus(statusVars);
+  } catch (error) {
+    if (error instanceof HoltError) return {};
+    throw error;
+  }
 }
 
 function plainStatement(nature: StatementNature, sql: Buffer): SourceStatement {
