@@ -8,21 +8,15 @@
  *                    │              │ connection lost: another one (same loader id), the whole batch again
  *                    └──────────────┘ COMMIT not answered well: kill that connection, wait until it is gone, look under lock
  *
- * The loader's id is the run's for life and not the connection's: after a reconnect the row must still name it, else another
- * holder has taken Load. A run never takes a run back by itself.
- *
- * Failpoints: load:taken, load:guarded, load:before-commit, load:after-commit.
+ * Failpoints: load:taken, and those of `guarded-transaction.ts`.
  */
 import { Backoff } from '../../lib/backoff.ts';
-import { type Clock, systemClock } from '../../lib/clock.ts';
 import { HoltError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
-import { type Logger, silentLogger } from '../../lib/logger.ts';
-import type { BatchHeader, LoadReceipt } from '../../model/batch.ts';
-import type { DataSourceConfig } from '../../model/config.ts';
-import { LANE } from '../../model/holt-tables.ts';
-import { type LoaderId, type NodeId, newLoaderId, parseTenure, type Tenure } from '../../model/ids.ts';
+import type { BatchHeader } from '../../model/batch.ts';
+import { newLoaderId, parseTenure } from '../../model/ids.ts';
 import type { LoadOutcome, LoadStats } from '../stage.ts';
+import { GuardedTransaction } from './guarded-transaction.ts';
 import {
   type ApplyResult,
   type BatchApplier,
@@ -30,97 +24,57 @@ import {
   type LoadRun,
   type PreparedBatch,
 } from './load.ts';
-import { type CheckpointRow, readCheckpointRow, rowKey } from './target/checkpoint-row.ts';
-import { decideMismatch, decideTake, type MismatchDecision } from './target/decide-mismatch.ts';
-import { classify, type ErrorClass, targetError } from './target/error-classes.ts';
-import {
-  endOf,
-  type Guard,
-  type GuardStatement,
-  guardEndStatement,
-  guardOf,
-  guardStatement,
-} from './target/guard.ts';
-import { type ConnectTarget, connectTarget } from './target/mysql2-connection.ts';
-import { bytesLiteral, hexLiteral } from './target/sql-text.ts';
-import {
-  killWriters,
-  type RegisteredWriter,
-  register,
-  type WaitingForRollback,
-  type WriterRow,
-} from './target/writer-registry.ts';
+import { type LoadReign, LoadSession, type LoadSessionOptions } from './load-session.ts';
+import { classify, targetError } from './target/error-classes.ts';
+import { endOf, type Guard, type GuardStatement, guardEndStatement } from './target/guard.ts';
 
-export interface LoadRunOptions<Prepared extends PreparedBatch> {
-  readonly pipeline: string;
-  readonly node: NodeId;
-  readonly target: DataSourceConfig;
+export type { LoadState } from './load-session.ts';
+
+export interface LoadRunOptions<Prepared extends PreparedBatch> extends LoadSessionOptions {
   readonly applier: BatchApplier<Prepared>;
-  readonly connect?: ConnectTarget;
-  readonly onState?: (state: LoadState) => void;
   /** Whether a batch or an advance before `seq` is known to be on its way: then Load waits for it instead of asking for a rewind. */
   readonly beforeInFlight?: (seq: bigint) => boolean;
   /** For tests that show what a weaker guard would let through. */
   readonly guard?: GuardStatement;
-  /** How long a killed session may take to go, before it is reported and tried again. */
-  readonly goneDeadlineMs?: number;
-  /** Between pings of an idle connection, and between looks from beside at one that is busy; default 10 s. */
-  readonly tickMs?: number;
-  /** innodb_lock_wait_timeout of the load; default 10. */
-  readonly lockWaitTimeoutS?: number;
-  readonly clock?: Clock;
-  readonly log?: Logger;
 }
 
-/** What the run does or waits for, by name: shown to people, and the test seam. */
-export type LoadState =
-  | { readonly kind: 'idle' }
-  | { readonly kind: 'taking' }
-  | { readonly kind: 'connecting'; readonly attempt: number }
-  | ({ readonly kind: 'waiting-for-rollback' } & WaitingForRollback)
-  | { readonly kind: 'executing'; readonly seq: bigint; readonly careful: boolean }
-  | { readonly kind: 'committing'; readonly seq: bigint }
-  /** A lock held by others: tried again at once, and again. */
-  | { readonly kind: 'conflict'; readonly seq: bigint; readonly attempt: number }
-  /** The target cannot take it for now; `error` says why and what to do. */
-  | { readonly kind: 'blocked'; readonly error: HoltError; readonly attempt: number };
-
-interface Reign {
-  readonly epoch: number;
-  readonly tenure: Tenure;
-  readonly loader: LoaderId;
-}
-
+/** A transaction in parts, as far as it is executed. */
 interface OpenTransaction {
   readonly header: BatchHeader;
   readonly guard: Guard;
+  readonly reign: LoadReign;
   readonly sums: Sums;
 }
 
-const LOCK_WAIT_REGISTER_S = 1;
-const LOCK_WAIT_LOAD_S = 10;
+type Attempt =
+  | { readonly kind: 'outcome'; readonly outcome: LoadOutcome }
+  | { readonly kind: 'again' }
+  | { readonly kind: 'careful' }
+  /** Prepare again, after a pause. */
+  | { readonly kind: 'stale'; readonly error: HoltError };
+
 /** Attempts at one part of an open transaction before all of it is done again. */
 const PART_ATTEMPTS = 5;
 const SAVEPOINT = 'holt_part';
-const ROLLBACK_DEADLINE_MS = 2000;
-/** How long a stop waits for the answer to a COMMIT that is on its way. */
-const COMMIT_GRACE_MS = 3000;
+const MAX_STALE_PAUSE_MS = 10_000;
 
 export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> implements LoadRun {
-  readonly #options: LoadRunOptions<Prepared>;
-  readonly #clock: Clock;
-  readonly #log: Logger;
-  #reign: Reign | null = null;
-  #writer: RegisteredWriter | null = null;
-  /** Registration of the connection last used: it must be gone before another one writes. */
-  #former: string | null = null;
+  readonly #applier: BatchApplier<Prepared>;
+  readonly #session: LoadSession;
+  readonly #transaction: GuardedTransaction;
   #open: OpenTransaction | null = null;
   #nextSeq = 1n;
 
   constructor(options: LoadRunOptions<Prepared>) {
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#log = options.log ?? silentLogger;
+    this.#applier = options.applier;
+    this.#session = new LoadSession(options);
+    this.#transaction = new GuardedTransaction({
+      pipeline: options.pipeline,
+      node: options.node,
+      session: this.#session,
+      beforeInFlight: options.beforeInFlight,
+      guard: options.guard,
+    });
   }
 
   get nextSeq(): bigint {
@@ -137,379 +91,160 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
    */
   async take(tenureText: string, epoch: number, signal: AbortSignal): Promise<LoadOutcome | null> {
     const tenure = parseTenure(tenureText);
-    const held = this.#reign?.tenure === tenure && this.#reign.epoch === epoch;
-    if (!held) {
-      await this.#dropConnection();
-      this.#reign = null;
+    const { reign } = this.#session;
+    const held = reign?.tenure === tenure && reign.epoch === epoch;
+    this.#session.tell({ kind: 'taking' });
+    try {
+      await this.#undo();
+      if (held) return await this.#session.persistently(signal, () => this.#look(reign, signal));
+      return await this.#session.persistently(signal, async () => {
+        const taken = await this.#session.take({ epoch, tenure, loader: newLoaderId() }, signal);
+        if ('kind' in taken) return taken;
+        this.#nextSeq = taken.seq + 1n;
+        return null;
+      });
+    } finally {
+      this.#session.tell({ kind: 'idle' });
     }
-    this.#tell({ kind: 'taking' });
-    const outcome = await this.#persistently(signal, async () =>
-      held ? this.#look(signal) : this.#takeOnce({ epoch, tenure, loader: newLoaderId() }, signal),
-    );
-    this.#tell({ kind: 'idle' });
-    return outcome;
   }
 
   async load(prepared: PreparedBatch, signal: AbortSignal): Promise<LoadOutcome> {
-    if (this.#open !== null) {
-      // Whoever gives another batch has given up the one in parts.
-      await this.#rollback();
-    }
+    // Whoever gives another batch has given up the one in parts.
+    await this.#undo();
     let work = prepared as Prepared;
     let careful = false;
-    const conflicts = new Backoff({ initialMs: 10, maxMs: 1000 });
+    const pauses = new Backoff({ initialMs: 10, maxMs: 1000 });
+    const once = async (): Promise<LoadOutcome | null> => {
+      const attempt = await this.#attempt(work, careful, signal);
+      switch (attempt.kind) {
+        case 'outcome':
+          return attempt.outcome;
+        case 'again':
+          this.#session.tell({
+            kind: 'conflict',
+            seq: BigInt(work.batch.header.seq),
+            attempt: pauses.attempt,
+          });
+          await this.#session.clock.sleep(pauses.nextMs(), signal);
+          return null;
+        case 'careful':
+          careful = true;
+          return null;
+        case 'stale':
+          this.#session.tell({ kind: 'blocked', error: attempt.error, attempt: pauses.attempt });
+          await this.#session.clock.sleep(Math.min(MAX_STALE_PAUSE_MS, 500 * 2 ** pauses.attempt), signal);
+          pauses.nextMs();
+          work = await this.#applier.prepare(work.batch, signal);
+          return null;
+        default:
+          return attempt satisfies never;
+      }
+    };
     try {
-      return await this.#persistently(signal, async () => {
-        for (;;) {
-          const ready = await this.#ready(signal);
-          if (ready !== null) return ready;
-          const attempt = await this.#attempt(work, careful, signal);
-          switch (attempt.kind) {
-            case 'outcome':
-              return attempt.outcome;
-            case 'conflict':
-              this.#tell({
-                kind: 'conflict',
-                seq: BigInt(work.batch.header.seq),
-                attempt: conflicts.attempt,
-              });
-              await this.#clock.sleep(conflicts.nextMs(), signal);
-              break;
-            case 'careful':
-              careful = true;
-              break;
-            case 'stale':
-              this.#tell({ kind: 'blocked', error: attempt.error, attempt: conflicts.attempt });
-              await this.#clock.sleep(Math.min(10_000, 500 * 2 ** conflicts.attempt), signal);
-              conflicts.nextMs();
-              work = await this.#options.applier.prepare(work.batch, signal);
-              break;
-            default:
-              attempt satisfies never;
-          }
-        }
-      });
+      for (;;) {
+        const outcome = await this.#session.persistently(signal, once);
+        if (outcome !== null) return outcome;
+      }
     } finally {
-      this.#tell({ kind: 'idle' });
+      this.#session.tell({ kind: 'idle' });
     }
   }
 
   async loadPart(prepared: PreparedBatch, signal: AbortSignal): Promise<LoadOutcome | null> {
-    const work = prepared as Prepared;
-    const { header } = work.batch;
+    const { header } = prepared.batch;
     try {
       if (header.part === 0) {
-        await this.#rollback();
-        const begun = await this.#persistently(signal, () => this.#begin(header, signal));
-        if (begun !== null) return begun;
+        await this.#undo();
+        const refused = await this.#begin(header, signal);
+        if (refused !== null) return refused;
       }
       const open = this.#open;
-      const expected = open === null ? null : header.part === 0 ? 0 : open.header.part + 1;
-      if (
-        open === null ||
-        open.header.seq !== header.seq ||
-        open.header.tenure !== header.tenure ||
-        expected !== header.part
-      )
-        return await this.#giveUpParts(
-          `part ${header.part} of batch ${header.seq} does not follow what is open`,
-        );
-      const failure = await this.#executePart(open, work, signal);
+      const expected = header.part === 0 ? 0 : (open?.header.part ?? -2) + 1;
+      const follows = open?.header.seq === header.seq && open.header.tenure === header.tenure;
+      if (open === null || !follows || expected !== header.part)
+        return await this.#giveUp(`part ${header.part} of batch ${header.seq} does not follow what is open`);
+      const failure = await this.#executePart(open, prepared as Prepared, signal);
       if (failure !== null) return failure;
       this.#open = { ...open, header };
       return header.lastPart ? await this.#finishParts(this.#open, signal) : null;
     } finally {
-      this.#tell({ kind: 'idle' });
+      this.#session.tell({ kind: 'idle' });
     }
   }
 
-  /** Rolls back what is open and lets go of the connection; the row keeps our loader id until another takes Load. */
   async close(): Promise<void> {
-    this.#reign = null;
-    if (this.#open !== null) await this.#rollback();
-    await this.#dropConnection();
-  }
-
-  // ── taking, connecting ──────────────────────────────────────────────────────────────────────────────────────────
-
-  async #takeOnce(reign: Reign, signal: AbortSignal): Promise<LoadOutcome | null> {
-    const writer = await this.#openWriter(reign, signal, true);
-    if ('kind' in writer) return writer;
-    // Whoever held the run before in this reign; older reigns' went with the raise.
-    await this.#kill(writer, (other) => isLoader(other) && other.epoch <= reign.epoch, signal);
-    await writer.execute('START TRANSACTION');
-    const row = await readCheckpointRow(writer, this.#options.pipeline, LANE.stream, true);
-    const refusal = this.#refusalOfTake(row, reign, writer);
-    if (refusal !== null || row === null) {
-      await writer.execute('ROLLBACK');
-      return refusal;
-    }
-    if (await this.#hasOpenDdl(writer)) {
-      await writer.execute('ROLLBACK');
-      return {
-        kind: 'stop',
-        error: this.#stopError('HOLT_DDL_UNSETTLED', 'a schema change was begun and is not settled'),
-      };
-    }
-    // Neither seq nor origin: this is no mark.
-    await writer.execute(
-      `UPDATE holt.checkpoint SET loader = ${hexLiteral(reign.loader)} WHERE ${rowKey(this.#options.pipeline, LANE.stream)} AND tenure = ${hexLiteral(reign.tenure)}`,
-    );
-    await writer.execute('COMMIT');
-    await writer.execute(
-      `SET SESSION innodb_lock_wait_timeout = ${this.#options.lockWaitTimeoutS ?? LOCK_WAIT_LOAD_S}`,
-    );
-    this.#reign = reign;
-    this.#nextSeq = row.seq + 1n;
-    await failpoint('load:taken');
-    this.#log.info(
-      { event: 'load:run:taken', pipeline: this.#options.pipeline, epoch: reign.epoch, seq: row.seq },
-      'Load is taken',
-    );
-    return null;
+    this.#open = null;
+    await this.#session.close();
   }
 
   /** Where the row is, by a locking read; null when the run is still ours. */
-  async #look(signal: AbortSignal): Promise<LoadOutcome | null> {
-    const ready = await this.#ready(signal);
-    if (ready !== null) return ready;
-    const { writer, reign } = this.#mustHave();
-    const row = await this.#lockedLook(writer);
-    const refusal = this.#refusalOfTake(row, reign, writer);
-    if (refusal !== null || row === null) return refusal;
+  async #look(reign: LoadReign, signal: AbortSignal): Promise<LoadOutcome | null> {
+    const refused = await this.#session.ready(signal);
+    if (refused !== null) return refused;
+    const row = await this.#session.look();
+    const refusal = this.#session.refusalOf(row, reign);
+    if (refusal !== null || row === null) return refusal ?? this.#session.missingRow();
     if (row.loader !== reign.loader) return { kind: 'lost-run' };
     this.#nextSeq = row.seq + 1n;
     return null;
   }
 
-  /** A connection that may write for the run that is held; null when there is one. */
-  async #ready(signal: AbortSignal): Promise<LoadOutcome | null> {
-    const reign = this.#reign;
-    if (reign === null) return { kind: 'lost-run' };
-    if (this.#writer?.usable === true) return null;
-    const writer = await this.#openWriter(reign, signal, false);
-    if ('kind' in writer) return writer;
-    await writer.execute(
-      `SET SESSION innodb_lock_wait_timeout = ${this.#options.lockWaitTimeoutS ?? LOCK_WAIT_LOAD_S}`,
-    );
-    return null;
-  }
-
-  /**
-   * Connects and registers, once the connection before is gone. `taking`: other loaders of the reign may be killed if they hold the
-   * row; otherwise only our own former one.
-   */
-  async #openWriter(
-    reign: Reign,
-    signal: AbortSignal,
-    taking: boolean,
-  ): Promise<RegisteredWriter | LoadOutcome> {
-    await this.#dropConnection();
-    const connect = this.#options.connect ?? connectTarget;
-    const session = await connect(this.#options.target, {
-      signal,
-      session: { lockWaitTimeoutS: LOCK_WAIT_REGISTER_S },
-    });
-    const abort = () => session.destroy();
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      const former = this.#former;
-      const mine = (other: WriterRow) =>
-        taking ? isLoader(other) && other.epoch <= reign.epoch : other.registration === former;
-      // A server takes a while to notice that a client is gone: our own former session may still hold the row.
-      if (former !== null)
-        await this.#killOn(session, null, (other) => other.registration === former, signal);
-      const accepts = (row: CheckpointRow | null) =>
-        decideTake(row, { ...reign, targetIdentity: session.server.identity }) === null &&
-        (taking || row?.loader === reign.loader);
-      const options = {
-        session,
-        pipeline: this.#options.pipeline,
-        lane: LANE.stream,
-        role: 'load',
-        node: this.#options.node,
-        accepts,
-        openBeside: () => connect(this.#options.target, { session: { writes: false } }),
-        tickMs: this.#options.tickMs,
-      } as const;
-      let registering: Awaited<ReturnType<typeof register>>;
-      try {
-        registering = await register(options);
-      } catch (error) {
-        if (classify(error) !== 'conflict') throw error;
-        await this.#killOn(session, null, mine, signal);
-        registering = await register(options);
-      }
-      if (registering.kind === 'refused') {
-        const { row } = registering;
-        const refusal = decideTake(row, { ...reign, targetIdentity: session.server.identity });
-        await session.close();
-        return refusal === null ? { kind: 'lost-run' } : this.#outcomeOf(refusal, row);
-      }
-      this.#writer = registering.writer;
-      this.#former = registering.writer.registration;
-      return registering.writer;
-    } catch (error) {
-      session.destroy();
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
-  }
-
-  async #dropConnection(): Promise<void> {
-    const writer = this.#writer;
-    this.#writer = null;
-    this.#open = null;
-    if (writer === null) return;
-    if (writer.usable) {
-      await writer.close();
-      // Said goodbye outside a transaction, and its row is gone: nothing of it can come later.
-      this.#former = null;
-    } else writer.destroy();
-  }
-
-  // ── one attempt at a batch ──────────────────────────────────────────────────────────────────────────────────────
-
   async #attempt(work: Prepared, careful: boolean, signal: AbortSignal): Promise<Attempt> {
+    const refused = await this.#session.ready(signal);
+    const { reign } = this.#session;
+    if (refused !== null || reign === null)
+      return { kind: 'outcome', outcome: refused ?? { kind: 'lost-run' } };
     const { header } = work.batch;
-    const { writer, reign } = this.#mustHave();
-    const guard = this.#guardFor(header, reign, writer);
-    const started = this.#clock.monotonicMs();
-    const abort = () => writer.destroy();
-    signal.addEventListener('abort', abort, { once: true });
-    let result: ApplyResult;
-    try {
-      this.#tell({ kind: 'executing', seq: guard.seq, careful });
-      await writer.execute('START TRANSACTION');
-      const { affectedRows } = await writer.execute((this.#options.guard ?? guardStatement)(guard));
-      if (affectedRows !== 1) {
-        await writer.execute('ROLLBACK');
-        const outcome = await this.#mismatch(header, signal);
-        return outcome === null ? { kind: 'conflict' } : { kind: 'outcome', outcome };
-      }
-      await failpoint('load:guarded');
-      const { applier } = this.#options;
-      result = careful
-        ? await applier.executeCarefully(work, writer, signal)
-        : await applier.execute(work, writer, signal);
-      await failpoint('load:before-commit');
-      signal.throwIfAborted();
-    } catch (error) {
-      return await this.#afterFailure(error, careful, signal);
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
-    const executed = this.#clock.monotonicMs();
-    const lost = await this.#commit(guard, signal);
-    if (lost !== null) return lost;
+    const { clock } = this.#session;
+    const started = clock.monotonicMs();
+    const executed = await this.#execute(work, reign, careful, signal);
+    if (executed.kind !== 'executed') return executed;
+    const { guard, result } = executed;
+    const executedMs = clock.monotonicMs();
+    const ended = await this.#transaction.commit(guard, reign, signal);
+    if (ended.kind !== 'committed') return ended;
+    this.#nextSeq = guard.seq + 1n;
     const stats: LoadStats = {
       ...result,
       careful,
-      executeMs: executed - started,
-      commitMs: this.#clock.monotonicMs() - executed,
+      executeMs: executedMs - started,
+      commitMs: clock.monotonicMs() - executedMs,
     };
-    this.#nextSeq = guard.seq + 1n;
-    return { kind: 'outcome', outcome: { kind: 'applied', receipt: this.#receipt(header), stats } };
+    const receipt = this.#transaction.receipt(header, reign);
+    return { kind: 'outcome', outcome: { kind: 'applied', receipt, stats } };
   }
 
-  /** COMMIT and what became of it; null when it is done. A stop waits a while for the answer: it is worth having. */
-  async #commit(
-    guard: Guard,
+  /** From START TRANSACTION to just before COMMIT; whatever else it gives, nothing is open any more. */
+  async #execute(
+    work: Prepared,
+    reign: LoadReign,
+    careful: boolean,
     signal: AbortSignal,
-  ): Promise<Exclude<Attempt, { kind: 'careful' | 'stale' }> | null> {
-    const { writer } = this.#mustHave();
-    this.#tell({ kind: 'committing', seq: guard.seq });
-    let grace: NodeJS.Timeout | undefined;
-    const onAbort = () => {
-      grace = setTimeout(() => writer.destroy(), COMMIT_GRACE_MS);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
+  ): Promise<Attempt | { readonly kind: 'executed'; readonly guard: Guard; readonly result: ApplyResult }> {
+    const { writer } = this.#session;
+    const { header } = work.batch;
+    const abort = () => writer.destroy();
+    signal.addEventListener('abort', abort, { once: true });
     try {
-      await writer.execute('COMMIT');
+      this.#session.tell({ kind: 'executing', seq: BigInt(header.seq), careful });
+      const begun = await this.#transaction.begin(header, reign, signal);
+      if (begun.kind !== 'begun') {
+        if (begun.kind === 'outcome' && begun.outcome.kind === 'repeat')
+          this.#nextSeq = BigInt(header.seq) + 1n;
+        return begun;
+      }
+      const result = careful
+        ? await this.#applier.executeCarefully(work, writer, signal)
+        : await this.#applier.execute(work, writer, signal);
+      await failpoint('load:before-commit');
+      signal.throwIfAborted();
+      return { kind: 'executed', guard: begun.guard, result };
     } catch (error) {
-      this.#log.warn(
-        {
-          event: 'load:commit:unanswered',
-          pipeline: this.#options.pipeline,
-          seq: guard.seq,
-          err: targetError(error),
-        },
-        'COMMIT was not answered well; looking what became of it',
-      );
-      return await this.#settleCommit(guard, signal);
+      await this.#session.rollback();
+      if (signal.aborted) throw signal.reason;
+      return judge(error, careful);
     } finally {
-      signal.removeEventListener('abort', onAbort);
-      clearTimeout(grace);
-    }
-    await failpoint('load:after-commit');
-    return null;
-  }
-
-  /** The connection is killed and waited for; then the row says whether the transaction was committed. */
-  async #settleCommit(
-    guard: Guard,
-    signal: AbortSignal,
-  ): Promise<Exclude<Attempt, { kind: 'careful' | 'stale' }> | null> {
-    this.#writer?.destroy();
-    return await this.#persistently<Exclude<Attempt, { kind: 'careful' | 'stale' }> | null>(
-      signal,
-      async () => {
-        const ready = await this.#ready(signal);
-        if (ready !== null) return { kind: 'outcome', outcome: ready };
-        const { writer, reign } = this.#mustHave();
-        const row = await this.#lockedLook(writer);
-        const decision = this.#decide(row, guard.seq, reign, writer);
-        if (decision.kind === 'repeat') return null;
-        // Not committed: the row is where the guard expects it, and the batch goes again.
-        if (
-          row !== null &&
-          row.seq === guard.seq - 1n &&
-          row.tenure === reign.tenure &&
-          row.loader === reign.loader
-        )
-          return { kind: 'conflict' };
-        return { kind: 'outcome', outcome: this.#outcomeOf(decision, row) };
-      },
-    );
-  }
-
-  async #afterFailure(error: unknown, careful: boolean, signal: AbortSignal): Promise<Attempt> {
-    await this.#rollback();
-    if (signal.aborted) throw signal.reason;
-    const kind = classify(error);
-    switch (kind) {
-      case 'conflict':
-        return { kind: 'conflict' };
-      case 'careful':
-        if (!careful) return { kind: 'careful' };
-        if (error instanceof DivergenceSignal)
-          throw new HoltError('HOLT_LOAD_DEFECT', 'the careful path gave a divergence', { cause: error });
-        // Refused row by row as well: nothing but a change at the target heals it.
-        return { kind: 'stale', error: targetError(error) };
-      case 'stale':
-        return { kind: 'stale', error: targetError(error) };
-      case 'lost':
-      case 'blocked':
-      case 'other':
-        throw error;
-      default:
-        return kind satisfies never;
-    }
-  }
-
-  /** Rolls back whatever is open; a connection that does not answer that is destroyed, which rolls back as well. */
-  async #rollback(): Promise<void> {
-    this.#open = null;
-    const writer = this.#writer;
-    if (writer === null || !writer.usable) return;
-    const timer = setTimeout(() => writer.destroy(), ROLLBACK_DEADLINE_MS);
-    try {
-      await writer.execute('ROLLBACK');
-    } catch {
-      writer.destroy();
-    } finally {
-      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
     }
   }
 
@@ -517,297 +252,137 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
 
   /** Opens the transaction with the guard; null when it stands. */
   async #begin(header: BatchHeader, signal: AbortSignal): Promise<LoadOutcome | null> {
-    for (
-      const backoff = new Backoff({ initialMs: 10, maxMs: 1000 });
-      ;
-      await this.#clock.sleep(backoff.nextMs(), signal)
-    ) {
-      const ready = await this.#ready(signal);
-      if (ready !== null) return ready;
-      const { writer, reign } = this.#mustHave();
-      const guard = this.#guardFor(header, reign, writer);
+    const pauses = new Backoff({ initialMs: 10, maxMs: 1000 });
+    const once = async (): Promise<LoadOutcome | 'begun' | 'again'> => {
+      const refused = await this.#session.ready(signal);
+      const { reign } = this.#session;
+      if (refused !== null || reign === null) return refused ?? { kind: 'lost-run' };
       try {
-        await writer.execute('START TRANSACTION');
-        const { affectedRows } = await writer.execute((this.#options.guard ?? guardStatement)(guard));
-        if (affectedRows === 1) {
-          await failpoint('load:guarded');
-          this.#open = { header, guard, sums: emptySums() };
-          return null;
-        }
-        await writer.execute('ROLLBACK');
+        const begun = await this.#transaction.begin(header, reign, signal);
+        if (begun.kind === 'outcome') return begun.outcome;
+        if (begun.kind === 'again') return 'again';
+        this.#open = { header, guard: begun.guard, reign, sums: emptySums() };
+        return 'begun';
       } catch (error) {
-        await this.#rollback();
-        if (classify(error) === 'conflict') continue;
-        throw error;
+        if (classify(error) !== 'conflict') throw error;
+        await this.#session.rollback();
+        return 'again';
       }
-      const outcome = await this.#mismatch(header, signal);
-      if (outcome !== null) return outcome;
+    };
+    for (;;) {
+      const result = await this.#session.persistently(signal, once);
+      if (result === 'begun') return null;
+      if (result !== 'again') return result;
+      await this.#session.clock.sleep(pauses.nextMs(), signal);
     }
   }
 
-  /** Null when the part is executed. What was executed before it is gone from memory: where only the part can be undone it is tried again, else the mainstem rewinds. */
+  /**
+   * Null when the part is executed. Parts before it are gone from memory: where the server can undo this one alone it is
+   * tried again, else the mainstem rewinds.
+   */
   async #executePart(
     open: OpenTransaction,
     prepared: Prepared,
     signal: AbortSignal,
   ): Promise<LoadOutcome | null> {
-    const { writer } = this.#mustHave();
+    const { writer, clock } = this.#session;
     const abort = () => writer.destroy();
     signal.addEventListener('abort', abort, { once: true });
-    const { applier } = this.#options;
-    const started = this.#clock.monotonicMs();
+    const started = clock.monotonicMs();
     let careful = false;
     try {
       for (let attempt = 1; ; attempt++) {
         try {
-          this.#tell({ kind: 'executing', seq: open.guard.seq, careful });
+          this.#session.tell({ kind: 'executing', seq: open.guard.seq, careful });
           await writer.execute(
             attempt === 1 ? `SAVEPOINT ${SAVEPOINT}` : `ROLLBACK TO SAVEPOINT ${SAVEPOINT}`,
           );
           const result = careful
-            ? await applier.executeCarefully(prepared, writer, signal)
-            : await applier.execute(prepared, writer, signal);
-          add(open.sums, result, this.#clock.monotonicMs() - started, careful);
+            ? await this.#applier.executeCarefully(prepared, writer, signal)
+            : await this.#applier.execute(prepared, writer, signal);
+          add(open.sums, result, clock.monotonicMs() - started, careful);
           return null;
         } catch (error) {
-          if (signal.aborted) throw signal.reason;
-          const kind: ErrorClass = classify(error);
+          const kind = classify(error);
+          if (signal.aborted || kind === 'other') throw error;
           const again = (kind === 'careful' && !careful) || (kind === 'conflict' && writer.usable);
-          if (kind === 'other') throw error;
           if (!again || attempt === PART_ATTEMPTS)
-            return await this.#giveUpParts(
+            return await this.#giveUp(
               `a part of batch ${open.header.seq} failed: ${targetError(error).message}`,
             );
           careful ||= kind === 'careful';
         }
       }
     } catch (error) {
-      await this.#rollback();
-      throw error;
+      await this.#undo();
+      throw signal.aborted ? signal.reason : error;
     } finally {
       signal.removeEventListener('abort', abort);
     }
   }
 
   async #finishParts(open: OpenTransaction, signal: AbortSignal): Promise<LoadOutcome> {
-    const { writer } = this.#mustHave();
-    const { header, guard, sums } = open;
-    const executed = this.#clock.monotonicMs();
+    const { writer, clock } = this.#session;
+    const { header, guard, reign, sums } = open;
+    const executedMs = clock.monotonicMs();
     try {
       const { affectedRows } = await writer.execute(guardEndStatement(guard, endOf(header)));
-      if (affectedRows !== 1) return await this.#giveUpParts('the row that the guard locked has changed');
+      if (affectedRows !== 1) return await this.#giveUp('the row that the guard locked has changed');
       await failpoint('load:before-commit');
       signal.throwIfAborted();
     } catch (error) {
-      await this.#rollback();
+      await this.#undo();
       if (signal.aborted || classify(error) === 'other') throw error;
       return { kind: 'rewind', why: `the end of batch ${header.seq} failed: ${targetError(error).message}` };
     }
     this.#open = null;
-    const lost = await this.#commit(guard, signal);
-    if (lost !== null)
-      return lost.kind === 'outcome'
-        ? lost.outcome
-        : { kind: 'rewind', why: `batch ${header.seq} was not committed` };
+    const ended = await this.#transaction.commit(guard, reign, signal);
+    if (ended.kind === 'outcome') return ended.outcome;
+    if (ended.kind === 'again') return { kind: 'rewind', why: `batch ${header.seq} was not committed` };
     this.#nextSeq = guard.seq + 1n;
     return {
       kind: 'applied',
-      receipt: this.#receipt(header),
-      stats: { ...sums, commitMs: this.#clock.monotonicMs() - executed },
+      receipt: this.#transaction.receipt(header, reign),
+      stats: { ...sums, commitMs: clock.monotonicMs() - executedMs },
     };
   }
 
-  async #giveUpParts(why: string): Promise<LoadOutcome> {
-    await this.#rollback();
+  async #giveUp(why: string): Promise<LoadOutcome> {
+    await this.#session.rollback();
+    this.#open = null;
     return { kind: 'rewind', why };
   }
 
-  // ── deciding ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** After a guard that matched nothing, and ROLLBACK. Null: try again (what came before was on its way). */
-  async #mismatch(header: BatchHeader, signal: AbortSignal): Promise<LoadOutcome | null> {
-    const { writer, reign } = this.#mustHave();
-    const row = await this.#lockedLook(writer);
-    const decision = this.#decide(row, BigInt(header.seq), reign, writer);
-    this.#log.info(
-      {
-        event: 'load:guard:unmatched',
-        pipeline: this.#options.pipeline,
-        batch: header.seq,
-        seq: row?.seq,
-        decision: decision.kind,
-      },
-      'the guard matched nothing',
-    );
-    if (decision.kind === 'wait') {
-      await this.#clock.sleep(50, signal);
-      return null;
-    }
-    if (decision.kind === 'repeat' && row !== null) {
-      this.#nextSeq = row.seq + 1n;
-      return { kind: 'repeat', receipt: this.#receipt(header) };
-    }
-    return this.#outcomeOf(decision, row);
-  }
-
-  #decide(row: CheckpointRow | null, seq: bigint, reign: Reign, writer: RegisteredWriter): MismatchDecision {
-    return decideMismatch(row, {
-      ...reign,
-      seq,
-      targetIdentity: writer.session.server.identity,
-      beforeInFlight: this.#options.beforeInFlight?.(seq) ?? false,
-    });
-  }
-
-  #outcomeOf(decision: MismatchDecision, row: CheckpointRow | null): LoadOutcome {
-    switch (decision.kind) {
-      case 'lost-run':
-      case 'superseded':
-      case 'rewind':
-        return decision;
-      case 'stop':
-        return {
-          kind: 'stop',
-          error: this.#stopError('HOLT_CHECKPOINT_MISSING', 'its checkpoint row is gone'),
-        };
-      case 'wait':
-      case 'repeat':
-        return { kind: 'rewind', why: `the row is at seq ${row?.seq}` };
-      default:
-        return decision satisfies never;
-    }
-  }
-
-  #refusalOfTake(row: CheckpointRow | null, reign: Reign, writer: RegisteredWriter): LoadOutcome | null {
-    const refusal = decideTake(row, { ...reign, targetIdentity: writer.session.server.identity });
-    return refusal === null ? null : this.#outcomeOf(refusal, row);
-  }
-
-  async #lockedLook(writer: RegisteredWriter): Promise<CheckpointRow | null> {
-    await writer.execute('START TRANSACTION');
-    const row = await readCheckpointRow(writer, this.#options.pipeline, LANE.stream, true);
-    await writer.execute('ROLLBACK');
-    return row;
-  }
-
-  async #hasOpenDdl(writer: RegisteredWriter): Promise<boolean> {
-    const rows = await writer.rows(
-      `SELECT 1 FROM holt.ddl WHERE pipeline = ${bytesLiteral(this.#options.pipeline)} AND state = ${bytesLiteral('open')} LIMIT 1`,
-    );
-    return rows.length > 0;
-  }
-
-  // ── persistence, small things ───────────────────────────────────────────────────────────────────────────────────
-
-  /**
-   * Does `work` until it answers. What may pass is waited for, with growing pauses and shown by name: lost connections, a target
-   * that is read-only, full, or refuses the account. Everything else is thrown.
-   */
-  async #persistently<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const backoff = new Backoff({ initialMs: 50, maxMs: 10_000 });
-    for (;;) {
-      signal.throwIfAborted();
-      try {
-        return await work();
-      } catch (error) {
-        const kind = classify(error);
-        await this.#rollback();
-        if (signal.aborted) throw signal.reason;
-        if (kind === 'other') throw error;
-        // Behind the same name there may be another server by now: one that is no replica, and has room.
-        if (kind === 'blocked') await this.#dropConnection();
-        const shown = targetError(error);
-        this.#tell(
-          kind === 'lost' && backoff.attempt === 0
-            ? { kind: 'connecting', attempt: 1 }
-            : { kind: 'blocked', error: shown, attempt: backoff.attempt },
-        );
-        const facts = {
-          event: 'load:target:failed',
-          pipeline: this.#options.pipeline,
-          attempt: backoff.attempt,
-          err: shown,
-        };
-        if (backoff.attempt < 3) this.#log.info(facts, 'the target failed; trying again');
-        else this.#log.warn(facts, 'the target fails; trying again');
-        await this.#clock.sleep(backoff.nextMs(), signal);
-      }
-    }
-  }
-
-  #kill(
-    writer: RegisteredWriter,
-    which: (other: WriterRow) => boolean,
-    signal: AbortSignal,
-  ): Promise<number> {
-    return this.#killOn(writer.session, writer.registration, which, signal);
-  }
-
-  #killOn(
-    connection: Parameters<typeof killWriters>[0]['connection'],
-    own: string | null,
-    which: (other: WriterRow) => boolean,
-    signal: AbortSignal,
-  ): Promise<number> {
-    return killWriters({
-      connection,
-      pipeline: this.#options.pipeline,
-      which: (other) => other.registration !== own && which(other),
-      signal,
-      deadlineMs: this.#options.goneDeadlineMs,
-      clock: this.#clock,
-      onWaiting: (waiting) => this.#tell({ kind: 'waiting-for-rollback', ...waiting }),
-    });
-  }
-
-  #guardFor(header: BatchHeader, reign: Reign, writer: RegisteredWriter): Guard {
-    return guardOf(header, {
-      loader: reign.loader,
-      targetIdentity: writer.session.server.identity,
-      lane: LANE.stream,
-    });
-  }
-
-  #receipt(header: BatchHeader): LoadReceipt {
-    const { reign } = this.#mustHave();
-    return {
-      version: 1,
-      epoch: header.epoch,
-      tenure: header.tenure,
-      loader: reign.loader,
-      node: this.#options.node,
-      seq: header.seq,
-      end: header.end,
-      rows: header.rows,
-      lastCommitUs: header.lastCommitUs,
-      appliedMs: this.#clock.nowMs(),
-    };
-  }
-
-  #mustHave(): { readonly writer: RegisteredWriter; readonly reign: Reign } {
-    if (this.#writer === null || this.#reign === null)
-      throw new HoltError('HOLT_LOAD_DEFECT', 'Load is used before it is taken');
-    return { writer: this.#writer, reign: this.#reign };
-  }
-
-  #stopError(code: 'HOLT_CHECKPOINT_MISSING' | 'HOLT_DDL_UNSETTLED', what: string): HoltError {
-    const { pipeline, target } = this.#options;
-    return new HoltError(code, `${pipeline}: ${what}`, {
-      disposition: 'pause',
-      facts: { pipeline, target: target.name },
-    });
-  }
-
-  #tell(state: LoadState): void {
-    this.#options.onState?.(state);
+  /** Rolls back a transaction in parts, if one is open. */
+  async #undo(): Promise<void> {
+    if (this.#open !== null) await this.#session.rollback();
+    this.#open = null;
   }
 }
 
-type Attempt =
-  | { readonly kind: 'outcome'; readonly outcome: LoadOutcome }
-  | { readonly kind: 'conflict' }
-  | { readonly kind: 'careful' }
-  | { readonly kind: 'stale'; readonly error: HoltError };
+/** What a failed batch comes to, once it is rolled back. Throws what is not the batch's own failure. */
+function judge(error: unknown, careful: boolean): Attempt {
+  const kind = classify(error);
+  switch (kind) {
+    case 'conflict':
+      return { kind: 'again' };
+    case 'careful':
+      if (!careful) return { kind: 'careful' };
+      if (error instanceof DivergenceSignal)
+        throw new HoltError('HOLT_LOAD_DEFECT', 'the careful path gave a divergence', { cause: error });
+      // Refused row by row as well: nothing but a change at the target heals it.
+      return { kind: 'stale', error: targetError(error) };
+    case 'stale':
+      return { kind: 'stale', error: targetError(error) };
+    case 'lost':
+    case 'blocked':
+    case 'other':
+      throw error;
+    default:
+      return kind satisfies never;
+  }
+}
 
 type Sums = { -readonly [Name in Exclude<keyof LoadStats, 'commitMs'>]: LoadStats[Name] };
 
@@ -829,8 +404,4 @@ function add(sums: Sums, result: ApplyResult, executeMs: number, careful: boolea
     sums[name] += result[name];
   sums.careful ||= careful;
   sums.executeMs += executeMs;
-}
-
-function isLoader(writer: WriterRow): boolean {
-  return writer.role === 'load' && writer.lane === LANE.stream;
 }

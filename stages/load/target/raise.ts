@@ -14,7 +14,13 @@ import type { DataSourceConfig } from '../../../model/config.ts';
 import { LANE } from '../../../model/holt-tables.ts';
 import { parseTenure, type Tenure } from '../../../model/ids.ts';
 import type { Position } from '../../../model/position.ts';
-import { type CheckpointRow, positionAssignments, readCheckpointRow, readLanes } from './checkpoint-row.ts';
+import {
+  type CheckpointRow,
+  hasOpenDdl,
+  positionAssignments,
+  readCheckpointRow,
+  readLanes,
+} from './checkpoint-row.ts';
 import { decideRaise, type RaiseDecision, type RaiseFacts } from './decide-raise.ts';
 import { classify, targetError } from './error-classes.ts';
 import { type ConnectTarget, connectTarget } from './mysql2-connection.ts';
@@ -262,7 +268,7 @@ export class TargetRaiser {
     }
     await failpoint('raise:locked');
     const hasRun = request.hasRun || (rows.length === 0 && (await this.#options.hasRunAtSource(signal)));
-    const decision = decideRaise({ ...facts(rows), hasRun, openDdl: await this.#hasOpenDdl(writer) });
+    const decision = decideRaise({ ...facts(rows), hasRun, openDdl: await hasOpenDdl(writer, pipeline) });
     if (decision.kind !== 'raise') {
       await writer.execute('ROLLBACK');
       return this.#refusal(decision);
@@ -299,13 +305,6 @@ export class TargetRaiser {
     await writer.execute('COMMIT');
     await failpoint('raise:after-commit');
     return { kind: 'raised', epoch: set.epoch, tenure, seq: stream?.seq ?? 0n, position };
-  }
-
-  async #hasOpenDdl(writer: RegisteredWriter): Promise<boolean> {
-    const rows = await writer.rows(
-      `SELECT 1 FROM holt.ddl WHERE pipeline = ${bytesLiteral(this.#options.pipeline)} AND state = ${bytesLiteral('open')} LIMIT 1`,
-    );
-    return rows.length > 0;
   }
 
   #refusal(decision: Exclude<RaiseDecision, { readonly kind: 'raise' }>): RaiseResult {
