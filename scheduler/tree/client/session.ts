@@ -157,6 +157,14 @@ export class Session {
     if (!this.#lease.confirm(sentAtMs, this.#clock.monotonicMs())) this.#leaseRanOut();
   }
 
+  /**
+   * Looks at the lease before a request goes out. After a freeze of the process the caller's turn may come before the
+   * lease timer's: a request must not go out in a session that the lease clock has given up.
+   */
+  checkLease(): void {
+    if (this.leaseRemainingMs() <= 0) this.#leaseRanOut();
+  }
+
   /** A server answered a request with: the session has expired. */
   expired(): void {
     this.#over('session expired, says the server', 'gone');

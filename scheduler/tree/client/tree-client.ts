@@ -323,6 +323,7 @@ export class TreeClient implements CoordinationTree {
 
   #submit<K extends LinkOp>(op: K, args: Requests[K], options: CallOptions): Promise<Replies[K]> {
     const { path } = args;
+    this.#session.checkLease();
     const { state, epoch, lastTrouble } = this.#session;
     if (state === 'closed') return Promise.reject(new TreeError('closed', { op, path }));
     if (state === 'auth-failed')

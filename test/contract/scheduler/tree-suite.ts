@@ -416,6 +416,23 @@ export function treeSuite(start: () => Promise<TreeHarness>): void {
       expect(tree.sessionEpoch).toBe(2);
     });
 
+    it('knows in the first instruction after a freeze of the process that it may no longer act', async () => {
+      const under = await opened();
+      const { tree } = under;
+      await tree.create(`${base}/e`, text(''), { ephemeral: true });
+      expect(tree.leaseRemainingMs()).toBeGreaterThan(0);
+      // Nothing runs meanwhile, as under SIGSTOP: no timer, no event.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.8 * harness.sessionTimeoutMs);
+      expect(tree.sessionState).toBe('connected');
+      expect(tree.leaseRemainingMs()).toBeLessThanOrEqual(0);
+      await expect(tree.create(`${base}/late`, text(''), { epoch: 1 })).rejects.toMatchObject({
+        kind: 'session-lost',
+        outcomeUnknown: false,
+      });
+      await waitFor(() => tree.sessionEpoch === 2, { ...soon, what: 'epoch 2' });
+      expect(await tree.exists(`${base}/late`)).toBeNull();
+    });
+
     it('stays in its session while nothing happens', async () => {
       const under = await opened();
       const events = recordStates(under.tree);
