@@ -26,26 +26,42 @@ export interface LoggedRow {
 
 /** All rows of a schema in a server's binlog files, in order. Shapes are completed from the server's present schema. */
 export async function loggedRows(server: DatabaseServer, schema: string): Promise<LoggedRow[]> {
-  const shapes = await tableShapes(server.db, schema);
-  const maps = new Map<number, TableMap>();
+  const reader = new RowReader(schema, await tableShapes(server.db, schema));
   const rows: LoggedRow[] = [];
-  for await (const event of loggedEvents(server)) {
-    if (event.kind === 'transaction-payload') for (const inner of event.events) collect(inner);
-    else collect(event);
-  }
+  for await (const event of loggedEvents(server))
+    for (const inner of event.kind === 'transaction-payload' ? event.events : [event])
+      rows.push(...reader.take(inner));
   return rows;
+}
 
-  function collect(event: BinlogEvent): void {
-    if (event.kind === 'table-map') maps.set(event.map.tableId, event.map);
-    if (event.kind !== 'rows') return;
-    const map = maps.get(event.tableId);
-    if (map === undefined || map.schema !== schema) return;
-    const shape = completed(map, shapes.get(map.table));
+/** Reads rows out of events in order. */
+export class RowReader {
+  readonly #schema: string;
+  readonly #facts: ReadonlyMap<string, readonly ColumnFact[]>;
+  readonly #maps = new Map<number, TableMap>();
+
+  constructor(schema: string, facts: ReadonlyMap<string, readonly ColumnFact[]>) {
+    this.#schema = schema;
+    this.#facts = facts;
+  }
+
+  /** The map that row events of this table id have. */
+  mapOf(tableId: number): TableMap | undefined {
+    return this.#maps.get(tableId);
+  }
+
+  /** The rows of a rows event; none for other events and other schemas. */
+  take(event: BinlogEvent): LoggedRow[] {
+    if (event.kind === 'table-map') this.#maps.set(event.map.tableId, event.map);
+    if (event.kind !== 'rows') return [];
+    const map = this.#maps.get(event.tableId);
+    if (map === undefined || map.schema !== this.#schema) return [];
+    const shape = completed(map, this.#facts.get(map.table));
     const scanner = compileRowScanner(shape);
     const counted = scanner.countRows(event.data, event.before, event.after, event.partialJson);
-    const found = rowsOf(event, shape, scanner);
-    if (counted !== found.length) throw new Error(`${counted} rows counted, ${found.length} found`);
-    rows.push(...found);
+    const rows = rowsOf(event, shape, scanner);
+    if (counted !== rows.length) throw new Error(`${counted} rows counted, ${rows.length} found`);
+    return rows;
   }
 }
 

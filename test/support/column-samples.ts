@@ -125,6 +125,7 @@ export function columnSamples(options: SampleOptions): readonly ColumnSample[] {
       type('time'),
       [
         "'00:00:00'",
+        "'-595:50:00'",
         `'-00:00:00${fraction('000001')}'`,
         `'-00:00:00${fraction('500000')}'`,
         `'-00:00:01${fraction('999999')}'`,
