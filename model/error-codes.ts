@@ -272,7 +272,7 @@ export const ERROR_CODES = {
       'Check user, password and grants; `holt grants print` shows what is needed. Holt tries again by itself.',
   },
   HOLT_TARGET_READ_ONLY: {
-    what: 'The target server is read-only: read_only or super_read_only is on.',
+    what: 'The server is read-only (read_only or super_read_only is on), and Holt has to write there: rows and checkpoint at a target, heartbeats at a source.',
     remedy: 'Point the data source at the primary, or switch the variable off. Holt tries again by itself.',
   },
   HOLT_TARGET_DISK: {

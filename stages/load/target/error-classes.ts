@@ -196,15 +196,16 @@ export function targetError(error: unknown): HoltError {
     const code =
       BLOCKED.get(error.errno) ??
       (STALE.includes(error.errno) ? 'HOLT_TARGET_TABLE' : 'HOLT_TARGET_STATEMENT');
-    return new HoltError(code, `the target answers ${publicText(error)}`, {
+    return new HoltError(code, `${error.server} answers ${publicText(error)}`, {
       disposition: 'retry',
-      facts: { errno: error.errno, sqlState: error.sqlState },
+      facts: { dataSource: error.server, errno: error.errno, sqlState: error.sqlState },
       cause: error,
     });
   }
   if (error instanceof TargetLinkError)
-    return new HoltError('HOLT_TARGET_UNREACHABLE', `no connection to the target: ${error.message}`, {
+    return new HoltError('HOLT_TARGET_UNREACHABLE', `no connection to ${error.server}: ${error.message}`, {
       disposition: 'retry',
+      facts: { dataSource: error.server },
       cause: error,
     });
   return new HoltError(

@@ -65,12 +65,13 @@ export const connectTarget: ConnectTarget = async (config, options = {}) => {
     link.destroy();
     opening.catch(() => {});
     throw error instanceof Error && error.name === 'DeadlineError'
-      ? new TargetLinkError(error.message)
+      ? new TargetLinkError(config.name, error.message)
       : error;
   }
 };
 
 class Mysql2Connection implements TargetSession {
+  readonly #name: string;
   readonly #socket: Socket;
   readonly #connection: Connection;
   #server: TargetServer | null = null;
@@ -88,6 +89,7 @@ class Mysql2Connection implements TargetSession {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
     });
+    this.#name = config.name;
     this.#socket = socket;
     const ssl = sslOptions(config.tls);
     const options: ConnectionOptions = {
@@ -113,7 +115,7 @@ class Mysql2Connection implements TargetSession {
     socket.on('close', () => {
       this.#fail();
       // The driver forgets a statement in flight once it is closing.
-      this.#giveUp?.(new TargetLinkError('the connection was closed'));
+      this.#giveUp?.(new TargetLinkError(this.#name, 'the connection was closed'));
     });
   }
 
@@ -137,12 +139,12 @@ class Mysql2Connection implements TargetSession {
     });
     const variables = readVariables(await this.rows(VARIABLES_QUERY));
     this.#server = readServer(variables);
-    if (session.writes) refuseUnfit(variables);
+    if (session.writes) refuseUnfit(this.#name, variables);
     await this.execute(sessionStatement(session, variables));
     if (session.writes && needsRowFormat(variables))
       await this.#switchToRowFormat(variables.get('binlog_format'));
     const [verified] = await this.rows(verifyQuery(variables));
-    verifySession(verified ?? []);
+    verifySession(this.#name, verified ?? []);
     this.#threadId = Number(verified?.[0]?.toString('latin1'));
     assert(Number.isSafeInteger(this.#threadId), 'the server gives a connection id');
   }
@@ -154,7 +156,7 @@ class Mysql2Connection implements TargetSession {
       if (!(error instanceof TargetServerError)) throw error;
       throw new HoltError(
         'HOLT_TARGET_BINLOG_FORMAT',
-        `binlog_format is ${format} at the target, and our session may not change it`,
+        `${this.#name}: binlog_format is ${format}, and our session may not change it`,
         {
           disposition: 'retry',
           remedy:
@@ -208,7 +210,7 @@ class Mysql2Connection implements TargetSession {
   #query(sql: Buffer | string): Promise<unknown> {
     // What is queued behind a statement that fails would still be sent: nothing is ever queued.
     assert(!this.#busy, 'one statement at a time on a connection');
-    if (!this.#usable) return Promise.reject(new TargetLinkError('the connection is gone'));
+    if (!this.#usable) return Promise.reject(new TargetLinkError(this.#name, 'the connection is gone'));
     const text = latin1Text(sql);
     this.#busy = true;
     return new Promise<unknown>((resolve, reject) => {
@@ -238,18 +240,19 @@ class Mysql2Connection implements TargetSession {
       facts.code === 'HANDSHAKE_SSL_ERROR' ||
       isCertificateError(facts.code)
     )
-      return new HoltError('HOLT_TARGET_TLS', `no TLS session with the target: ${messageOf(error)}`, {
+      return new HoltError('HOLT_TARGET_TLS', `no TLS session with ${this.#name}: ${messageOf(error)}`, {
         disposition: 'retry',
         cause: error,
       });
     if (answered)
       return new TargetServerError({
+        server: this.#name,
         errno: facts.errno as number,
         sqlState: facts.sqlState as string,
         symbol: typeof facts.code === 'string' ? facts.code : 'ER_UNKNOWN',
         serverText: String(facts.sqlMessage ?? messageOf(error)),
       });
-    return new TargetLinkError(messageOf(error), { cause: error });
+    return new TargetLinkError(this.#name, messageOf(error), { cause: error });
   }
 
   #fail(): void {

@@ -125,7 +125,7 @@ export function verifyQuery(variables: ReadonlyMap<string, string>): string {
  * What the session must show after all of it.
  * @throws HoltError HOLT_TARGET_SESSION naming variable, value and what it should be.
  */
-export function verifySession(row: readonly (Buffer | null)[]): void {
+export function verifySession(server: string, row: readonly (Buffer | null)[]): void {
   const [, sqlMode, timeZone, charset, autocommit, isolation] = row.map(
     (value) => value?.toString('latin1') ?? '',
   );
@@ -152,20 +152,24 @@ export function verifySession(row: readonly (Buffer | null)[]): void {
               ? `transaction_isolation is ${isolation}`
               : null;
   if (problem !== null)
-    throw new HoltError('HOLT_TARGET_SESSION', `the target's session did not take our settings: ${problem}`, {
-      disposition: 'retry',
-    });
+    throw new HoltError(
+      'HOLT_TARGET_SESSION',
+      `${server}: the session did not take our settings: ${problem}`,
+      {
+        disposition: 'retry',
+      },
+    );
 }
 
 /** @throws HoltError when a session that is to write cannot do so with a mark that others see. */
-export function refuseUnfit(variables: ReadonlyMap<string, string>): void {
+export function refuseUnfit(server: string, variables: ReadonlyMap<string, string>): void {
   if (isOn(variables.get('super_read_only')) || isOn(variables.get('read_only')))
-    throw new HoltError('HOLT_TARGET_READ_ONLY', 'the target server is read-only', {
+    throw new HoltError('HOLT_TARGET_READ_ONLY', `${server} is read-only`, {
       disposition: 'retry',
       facts: { variable: isOn(variables.get('super_read_only')) ? 'super_read_only' : 'read_only' },
     });
   if (isOn(variables.get('log_bin')) && !isOn(variables.get('sql_log_bin') ?? 'ON'))
-    throw new HoltError('HOLT_TARGET_SESSION', 'sql_log_bin is off in our session at the target', {
+    throw new HoltError('HOLT_TARGET_SESSION', `${server}: sql_log_bin is off in our session`, {
       disposition: 'retry',
     });
 }

@@ -64,14 +64,18 @@ export class TargetServerError extends Error implements ServerErrorFacts {
   readonly sqlState: string;
   /** The server's text; may hold row values. */
   readonly serverText: string;
+  /** Name of the data source. */
+  readonly server: string;
 
   constructor(facts: {
+    readonly server: string;
     readonly errno: number;
     readonly sqlState: string;
     readonly symbol: string;
     readonly serverText: string;
   }) {
     super(`${facts.symbol} (${facts.errno}, ${facts.sqlState})`);
+    this.server = facts.server;
     this.errno = facts.errno;
     this.sqlState = facts.sqlState;
     this.serverText = facts.serverText;
@@ -81,4 +85,11 @@ export class TargetServerError extends Error implements ServerErrorFacts {
 /** The connection failed, or could not be made: a statement in flight may or may not have been done. */
 export class TargetLinkError extends Error {
   override readonly name = 'TargetLinkError';
+  /** Name of the data source. */
+  readonly server: string;
+
+  constructor(server: string, message: string, options: { readonly cause?: unknown } = {}) {
+    super(message, options);
+    this.server = server;
+  }
 }

@@ -5,7 +5,7 @@ import { classify, publicText, targetError } from '../../../../../stages/load/ta
 import { TargetLinkError, TargetServerError } from '../../../../../stages/load/target/target-connection.ts';
 
 const server = (errno: number, serverText = 'text') =>
-  new TargetServerError({ errno, sqlState: 'HY000', symbol: 'ER_X', serverText });
+  new TargetServerError({ server: 'west-db', errno, sqlState: 'HY000', symbol: 'ER_X', serverText });
 
 describe('classify()', () => {
   it.each([
@@ -17,7 +17,7 @@ describe('classify()', () => {
     [new DivergenceSignal(), 'careful'],
     [server(1053), 'lost'],
     [server(1927), 'lost'],
-    [new TargetLinkError('reset'), 'lost'],
+    [new TargetLinkError('west-db', 'reset'), 'lost'],
     [server(1146), 'stale'],
     [server(1054), 'stale'],
     [server(1290), 'blocked'],
@@ -42,7 +42,7 @@ describe('targetError()', () => {
     [server(1142), 'HOLT_TARGET_ACCESS_DENIED'],
     [server(1146), 'HOLT_TARGET_TABLE'],
     [server(1064), 'HOLT_TARGET_STATEMENT'],
-    [new TargetLinkError('reset'), 'HOLT_TARGET_UNREACHABLE'],
+    [new TargetLinkError('west-db', 'reset'), 'HOLT_TARGET_UNREACHABLE'],
     [new TypeError('x'), 'HOLT_LOAD_DEFECT'],
   ] as const)('%s is shown as %s', (error, code) => {
     expect(targetError(error).code).toBe(code);
@@ -57,6 +57,7 @@ describe('targetError()', () => {
     const duplicate = server(1062, "Duplicate entry 'secret' for key 'PRIMARY'");
     expect(publicText(duplicate)).not.toContain('secret');
     expect(targetError(duplicate).message).not.toContain('secret');
+    expect(targetError(duplicate).message).toContain('west-db');
     expect(publicText(server(1146, "Table 'shop.orders' doesn't exist"))).toContain('shop.orders');
   });
 });

@@ -54,28 +54,34 @@ describe('sessionStatement()', () => {
 
 describe('verifySession()', () => {
   it('accepts our settings and names what is not as it must be', () => {
-    verifySession(row('7', SQL_MODE, '+00:00', 'binary', '1', 'READ-COMMITTED'));
+    verifySession('west-db', row('7', SQL_MODE, '+00:00', 'binary', '1', 'READ-COMMITTED'));
     expect(() =>
-      verifySession(row('7', `${SQL_MODE},ANSI_QUOTES`, '+00:00', 'binary', '1', 'READ-COMMITTED')),
+      verifySession(
+        'west-db',
+        row('7', `${SQL_MODE},ANSI_QUOTES`, '+00:00', 'binary', '1', 'READ-COMMITTED'),
+      ),
     ).toThrow(/sql_mode/);
     expect(() =>
-      verifySession(row('7', `${SQL_MODE},NO_BACKSLASH_ESCAPES`, '+00:00', 'binary', '1', 'READ-COMMITTED')),
+      verifySession(
+        'west-db',
+        row('7', `${SQL_MODE},NO_BACKSLASH_ESCAPES`, '+00:00', 'binary', '1', 'READ-COMMITTED'),
+      ),
     ).toThrow(/sql_mode/);
     expect(() =>
-      verifySession(row('7', 'STRICT_ALL_TABLES', '+00:00', 'binary', '1', 'READ-COMMITTED')),
+      verifySession('west-db', row('7', 'STRICT_ALL_TABLES', '+00:00', 'binary', '1', 'READ-COMMITTED')),
     ).toThrow(/sql_mode/);
-    expect(() => verifySession(row('7', SQL_MODE, 'SYSTEM', 'binary', '1', 'READ-COMMITTED'))).toThrow(
-      /time_zone/,
-    );
-    expect(() => verifySession(row('7', SQL_MODE, '+00:00', 'utf8mb4', '1', 'READ-COMMITTED'))).toThrow(
-      /character_set_client/,
-    );
-    expect(() => verifySession(row('7', SQL_MODE, '+00:00', 'binary', '0', 'READ-COMMITTED'))).toThrow(
-      /autocommit/,
-    );
-    expect(() => verifySession(row('7', SQL_MODE, '+00:00', 'binary', '1', 'REPEATABLE-READ'))).toThrow(
-      /isolation/,
-    );
+    expect(() =>
+      verifySession('west-db', row('7', SQL_MODE, 'SYSTEM', 'binary', '1', 'READ-COMMITTED')),
+    ).toThrow(/time_zone/);
+    expect(() =>
+      verifySession('west-db', row('7', SQL_MODE, '+00:00', 'utf8mb4', '1', 'READ-COMMITTED')),
+    ).toThrow(/character_set_client/);
+    expect(() =>
+      verifySession('west-db', row('7', SQL_MODE, '+00:00', 'binary', '0', 'READ-COMMITTED')),
+    ).toThrow(/autocommit/);
+    expect(() =>
+      verifySession('west-db', row('7', SQL_MODE, '+00:00', 'binary', '1', 'REPEATABLE-READ')),
+    ).toThrow(/isolation/);
   });
 });
 
@@ -89,11 +95,16 @@ describe('what a session that writes refuses', () => {
   });
 
   it('refuses a read-only server and a session that is not logged', () => {
-    refuseUnfit(variables({ read_only: 'OFF', super_read_only: 'OFF', log_bin: 'ON', sql_log_bin: 'ON' }));
-    expect(() => refuseUnfit(variables({ read_only: 'ON' }))).toThrow(/read-only/);
+    refuseUnfit(
+      'west-db',
+      variables({ read_only: 'OFF', super_read_only: 'OFF', log_bin: 'ON', sql_log_bin: 'ON' }),
+    );
+    expect(() => refuseUnfit('west-db', variables({ read_only: 'ON' }))).toThrow(/read-only/);
     // MariaDB 12: a stricter kind of read-only.
-    expect(() => refuseUnfit(variables({ read_only: 'NO_LOCK' }))).toThrow(/read-only/);
-    expect(() => refuseUnfit(variables({ super_read_only: '1' }))).toThrow(/read-only/);
-    expect(() => refuseUnfit(variables({ log_bin: 'ON', sql_log_bin: 'OFF' }))).toThrow(/sql_log_bin/);
+    expect(() => refuseUnfit('west-db', variables({ read_only: 'NO_LOCK' }))).toThrow(/read-only/);
+    expect(() => refuseUnfit('west-db', variables({ super_read_only: '1' }))).toThrow(/read-only/);
+    expect(() => refuseUnfit('west-db', variables({ log_bin: 'ON', sql_log_bin: 'OFF' }))).toThrow(
+      /sql_log_bin/,
+    );
   });
 });
