@@ -16,6 +16,9 @@ import { PayloadStore } from './payload-store.ts';
 import type { PayloadKey, Pipe, PipeGuard, UnhashedKey } from './pipe.ts';
 import type { RedisPayloads } from './redis-payloads.ts';
 
+/** How long a node that is not registered may take to answer. */
+const ABSENT_MS = 1_000;
+
 export const PAYLOAD_ROUTE = '/pipe/v1/payload';
 
 export interface NodePipeOptions {
@@ -143,15 +146,19 @@ export class NodePipe implements Pipe {
     );
     let unreachable: HoltError | null = null;
     for (const holder of holders) {
+      // A node that is not registered is most likely gone, and perhaps frozen: it gets one short chance.
+      const isThere = present().some((one) => one.node === holder.node);
+      const patience = isThere ? signal : AbortSignal.any([signal, AbortSignal.timeout(ABSENT_MS)]);
       try {
         return await client.bytes(
           holder.address,
           targetOf(key),
           { sha256: key.sha256, bytes: place.bytes, accept: acceptFor(holder.address) },
-          signal,
+          patience,
         );
       } catch (error) {
         signal.throwIfAborted();
+        if (patience.aborted) continue;
         if (!(error instanceof HoltError)) throw error;
         if (error.code === 'HOLT_PAYLOAD_GONE') continue;
         // A node that is still registered may answer later; one that is gone has taken its memory with it.

@@ -33,7 +33,7 @@ export class ChannelClient {
 
   constructor(options: ChannelClientOptions) {
     this.#options = options;
-    this.#silenceMs = options.silenceMs ?? 10_000;
+    this.#silenceMs = options.silenceMs ?? 3_000;
     this.#agent =
       options.tls === null
         ? new Agent({ keepAlive: true, maxSockets: 32 })
