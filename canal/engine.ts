@@ -67,6 +67,7 @@ export interface EngineStatus {
 export const DEFAULT_FEED_LIMITS: FeedLimits = {
   ringBytes: 64 * 1024 * 1024,
   ringItems: 65_536,
+  historyBytes: 1024 * 1024,
   partBytes: 8 * 1024 * 1024,
   heldUpMs: 500,
 };

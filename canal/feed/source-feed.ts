@@ -29,6 +29,8 @@ export interface FeedLimits {
   readonly ringBytes: number;
   /** A power of two. */
   readonly ringItems: number;
+  /** What all readers have read stays so long, for one that comes back. */
+  readonly historyBytes: number;
   readonly partBytes: number;
   /** How long a full ring may keep a reader waiting that has read everything. */
   readonly heldUpMs: number;
@@ -107,6 +109,7 @@ export class SourceFeed {
     this.ring = new RingStore({
       maxBytes: options.limits.ringBytes,
       maxItems: options.limits.ringItems,
+      historyBytes: options.limits.historyBytes,
       onDrop: ({ item }) => advance(this.#tail, item),
     });
     this.#assembler = new TransactionAssembler({

@@ -17,6 +17,8 @@ export interface RingStoreOptions<T> {
   readonly maxBytes: number;
   /** Slots; a power of two. */
   readonly maxItems: number;
+  /** What all readers have acknowledged stays up to this many bytes; default: as long as there is room. */
+  readonly historyBytes?: number;
   /** Told of each item that leaves, oldest first. */
   readonly onDrop?: (item: T) => void;
 }
@@ -28,6 +30,7 @@ interface Cursor {
 
 export class RingStore<T extends { readonly bytes: number }, Reader extends object = object> {
   readonly #maxBytes: number;
+  readonly #historyBytes: number;
   readonly #onDrop: (item: T) => void;
   readonly #slots: (T | undefined)[];
   readonly #mask: number;
@@ -35,12 +38,16 @@ export class RingStore<T extends { readonly bytes: number }, Reader extends obje
   #oldest = 0;
   #put = 0;
   #bytes = 0;
+  /** Items before this sequence are history, and hold so many bytes. */
+  #historyEnd = 0;
+  #heldByHistory = 0;
 
   constructor(options: RingStoreOptions<T>) {
     const { maxItems } = options;
     if (maxItems < 1 || (maxItems & (maxItems - 1)) !== 0)
       throw new RangeError(`maxItems must be a power of two, not ${maxItems}`);
     this.#maxBytes = options.maxBytes;
+    this.#historyBytes = options.historyBytes ?? options.maxBytes;
     this.#onDrop = options.onDrop ?? (() => {});
     this.#slots = new Array<T | undefined>(maxItems);
     this.#mask = maxItems - 1;
@@ -81,6 +88,9 @@ export class RingStore<T extends { readonly bytes: number }, Reader extends obje
 
   /** Adds a reader whose next item is `sequence`, which must not be before the oldest nor beyond the next to come. */
   add(reader: Reader, sequence: number): void {
+    // Come back for history, it makes it its own.
+    for (; this.#historyEnd > sequence; this.#historyEnd--)
+      this.#heldByHistory -= this.at(this.#historyEnd - 1).bytes;
     assert(
       sequence >= this.#oldest && sequence <= this.#put,
       `${sequence} is outside ${this.#oldest}…${this.#put}`,
@@ -90,6 +100,7 @@ export class RingStore<T extends { readonly bytes: number }, Reader extends obje
 
   remove(reader: Reader): void {
     this.#cursors.delete(reader);
+    this.#trimHistory();
   }
 
   has(reader: Reader): boolean {
@@ -114,6 +125,7 @@ export class RingStore<T extends { readonly bytes: number }, Reader extends obje
   ack(reader: Reader): void {
     const cursor = this.#cursor(reader);
     cursor.ack = cursor.get;
+    this.#trimHistory();
   }
 
   cursorsOf(reader: Reader): Readonly<Cursor> {
@@ -133,14 +145,28 @@ export class RingStore<T extends { readonly bytes: number }, Reader extends obje
     const limit = this.#lowestAck();
     while (!this.#hasRoom(bytes)) {
       if (this.#oldest >= limit) return false;
-      const slot = this.#oldest & this.#mask;
-      const item = defined(this.#slots[slot], `item ${this.#oldest}`);
-      this.#bytes -= item.bytes;
-      this.#slots[slot] = undefined;
-      this.#oldest += 1;
-      this.#onDrop(item);
+      this.#drop();
     }
     return true;
+  }
+
+  /** An item long kept is dear to collect: history is short unless asked for otherwise. */
+  #trimHistory(): void {
+    const limit = this.#lowestAck();
+    for (; this.#historyEnd < limit; this.#historyEnd++)
+      this.#heldByHistory += this.at(this.#historyEnd).bytes;
+    while (this.#heldByHistory > this.#historyBytes && this.#oldest < this.#historyEnd) this.#drop();
+  }
+
+  #drop(): void {
+    const slot = this.#oldest & this.#mask;
+    const item = defined(this.#slots[slot], `item ${this.#oldest}`);
+    this.#bytes -= item.bytes;
+    if (this.#oldest < this.#historyEnd) this.#heldByHistory -= item.bytes;
+    this.#slots[slot] = undefined;
+    this.#oldest += 1;
+    if (this.#historyEnd < this.#oldest) this.#historyEnd = this.#oldest;
+    this.#onDrop(item);
   }
 
   #hasRoom(bytes: number): boolean {

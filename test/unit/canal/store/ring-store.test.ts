@@ -82,6 +82,23 @@ describe('RingStore', () => {
     expect(ring.get(late)?.id).toBe(1);
   });
 
+  it('keeps history only up to its bytes, and gives it back to a reader that returns for it', () => {
+    const ring = new RingStore<Item>({ maxBytes: 100, maxItems: 16, historyBytes: 2 });
+    const [one, two] = [{}, {}];
+    ring.add(one, 0);
+    for (let id = 0; id < 6; id++) ring.put(item(id));
+    for (let id = 0; id < 5; id++) ring.get(one);
+    ring.ack(one);
+    expect(ring.oldest).toBe(3);
+    ring.add(two, 3);
+    ring.get(one);
+    ring.ack(one);
+    expect(ring.oldest).toBe(3);
+    expect(ring.get(two)?.id).toBe(3);
+    ring.remove(two);
+    expect(ring.oldest).toBe(4);
+  });
+
   it('refuses a reader outside what it has', () => {
     const ring = new RingStore<Item>({ maxBytes: 3, maxItems: 8 });
     ring.put(item(0));
@@ -95,40 +112,50 @@ describe('RingStore', () => {
       fc.record({ kind: fc.constantFrom('leave' as const, 'join' as const), reader: fc.nat(2) }),
     );
     fc.assert(
-      fc.property(fc.array(command, { maxLength: 200 }), (commands) => {
-        const maxBytes = 64;
-        const ring = new RingStore<Item, { n: number }>({ maxBytes, maxItems: 8 });
-        const readers = [0, 1, 2].map((n) => ({ n }));
-        const expected = new Map<{ n: number }, number>();
-        let next = 0;
-        for (const one of commands) {
-          if (one.kind === 'put') {
-            if (ring.put(item(next, one.bytes))) next += 1;
-            else expect(ring.blocking(one.bytes).length).toBeGreaterThan(0);
-          } else {
-            const reader = readers[one.reader] ?? { n: -1 };
-            const present = expected.get(reader);
-            if (one.kind === 'join' && present === undefined) {
-              ring.add(reader, ring.oldest);
-              expected.set(reader, ring.oldest);
-            } else if (one.kind === 'leave') {
-              ring.remove(reader);
-              expected.delete(reader);
-            } else if (present !== undefined && one.kind === 'get') {
-              const got = ring.get(reader);
-              expect(got?.id ?? null).toBe(present < next ? present : null);
-              if (got !== null) expected.set(reader, present + 1);
-            } else if (present !== undefined && one.kind === 'ack') ring.ack(reader);
+      fc.property(
+        fc.array(command, { maxLength: 200 }),
+        fc.integer({ min: 0, max: 64 }),
+        (commands, historyBytes) => {
+          const maxBytes = 64;
+          const ring = new RingStore<Item, { n: number }>({ maxBytes, maxItems: 8, historyBytes });
+          const readers = [0, 1, 2].map((n) => ({ n }));
+          const expected = new Map<{ n: number }, number>();
+          let next = 0;
+          for (const one of commands) {
+            if (one.kind === 'put') {
+              if (ring.put(item(next, one.bytes))) next += 1;
+              else expect(ring.blocking(one.bytes).length).toBeGreaterThan(0);
+            } else {
+              const reader = readers[one.reader] ?? { n: -1 };
+              const present = expected.get(reader);
+              if (one.kind === 'join' && present === undefined) {
+                ring.add(reader, ring.oldest);
+                expected.set(reader, ring.oldest);
+              } else if (one.kind === 'leave') {
+                ring.remove(reader);
+                expected.delete(reader);
+              } else if (present !== undefined && one.kind === 'get') {
+                const got = ring.get(reader);
+                expect(got?.id ?? null).toBe(present < next ? present : null);
+                if (got !== null) expected.set(reader, present + 1);
+              } else if (present !== undefined && one.kind === 'ack') ring.ack(reader);
+            }
+            const held = ring.putCursor - ring.oldest;
+            expect(held <= 1 || ring.bytes <= maxBytes).toBe(true);
+            expect(held).toBeLessThanOrEqual(8);
+            for (const reader of expected.keys()) {
+              const { get, ack } = ring.cursorsOf(reader);
+              if (expected.size > 0) {
+                const lowest = Math.min(...[...expected.keys()].map((reader) => ring.cursorsOf(reader).ack));
+                let history = 0;
+                for (let at = ring.oldest; at < lowest; at++) history += ring.at(at).bytes;
+                expect(history).toBeLessThanOrEqual(Math.max(historyBytes, 0));
+              }
+              expect(ring.oldest <= ack && ack <= get && get <= ring.putCursor).toBe(true);
+            }
           }
-          const held = ring.putCursor - ring.oldest;
-          expect(held <= 1 || ring.bytes <= maxBytes).toBe(true);
-          expect(held).toBeLessThanOrEqual(8);
-          for (const reader of expected.keys()) {
-            const { get, ack } = ring.cursorsOf(reader);
-            expect(ring.oldest <= ack && ack <= get && get <= ring.putCursor).toBe(true);
-          }
-        }
-      }),
+        },
+      ),
     );
   });
 });
