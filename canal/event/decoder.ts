@@ -7,7 +7,7 @@
 import { HoltError } from '../../lib/errors.ts';
 import type { RowOp } from '../../model/rows.ts';
 import { ByteReader } from './byte-reader.ts';
-import type { BinlogEvent, EventHeader } from './event.ts';
+import type { BinlogEvent, EventHeader, TableMap } from './event.ts';
 import { EVENT_CODE, type EventName, eventName } from './event-code.ts';
 import { decodeFormatDescription, type FormatDescription } from './format-description.ts';
 import { decodeGtid } from './gtid.ts';
@@ -40,6 +40,7 @@ import { decodeXid } from './xid.ts';
 
 /** The servers' largest packet is 1 GiB, and no larger event can be sent whole; fragments and payloads may unpack to more. */
 const DEFAULT_MAX_EVENT_BYTES = 1024 * 1024 * 1024;
+const MAX_TABLE_MAPS = 4096;
 
 export interface EventDecoderOptions {
   /** The largest event that is unpacked or put together in memory; 1 GiB by default. */
@@ -52,6 +53,8 @@ type Nesting = 'outer' | 'inner';
 export class EventDecoder {
   readonly #maxEventBytes: number;
   readonly #fragments: PartialRowData;
+  /** By the first bytes of the event, which hold the table id. */
+  readonly #tableMaps = new Map<number, TableMap>();
   #format: FormatDescription | null = null;
 
   constructor(options: EventDecoderOptions = {}) {
@@ -80,6 +83,7 @@ export class EventDecoder {
     const header = readEventHeader(event, null);
     if (header.typeCode === EVENT_CODE.formatDescription) {
       this.#fragments.reset();
+      this.#tableMaps.clear();
       this.#format = decodeFormatDescription(event, header);
       return this.#format;
     }
@@ -169,11 +173,7 @@ export class EventDecoder {
       case 'xid':
         return decodeXid(reader, header);
       case 'tableMap':
-        return decodeTableMap(reader, header, {
-          tableIdBytes: this.#tableIdBytes(header.typeCode),
-          mariadb: this.mariadb,
-          raw: body,
-        });
+        return this.#decodeTableMap(body, header);
       case 'writeRowsV1':
       case 'updateRowsV1':
       case 'deleteRowsV1':
@@ -230,6 +230,23 @@ export class EventDecoder {
       default:
         return name satisfies never;
     }
+  }
+
+  /** Every change of a table is preceded by its map, nearly always the same one: it is decoded once, and then the same object. */
+  #decodeTableMap(body: Buffer, header: EventHeader): BinlogEvent {
+    const id = body.length >= 6 ? body.readUIntLE(0, 6) : -1;
+    const known = this.#tableMaps.get(id);
+    if (known?.raw.equals(body)) return { kind: 'table-map', header, map: known };
+    // What is kept must not keep the buffer that the event came in.
+    const raw = Buffer.from(body);
+    const event = decodeTableMap(new ByteReader(raw, 'tableMap'), header, {
+      tableIdBytes: this.#tableIdBytes(header.typeCode),
+      mariadb: this.mariadb,
+      raw,
+    });
+    if (this.#tableMaps.size >= MAX_TABLE_MAPS) this.#tableMaps.clear();
+    if (event.kind === 'table-map') this.#tableMaps.set(id, event.map);
+    return event;
   }
 
   #decodeInner(event: Buffer): BinlogEvent {

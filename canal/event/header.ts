@@ -8,6 +8,7 @@
  * MySQL worklog 2540, https://dev.mysql.com/worklog/task/?id=2540.
  */
 import { crc32 } from 'node:zlib';
+import { crc32Of } from '../../lib/crc32.ts';
 import { HoltError } from '../../lib/errors.ts';
 import type { EventHeader } from './event.ts';
 import { EVENT_CODE } from './event-code.ts';
@@ -61,7 +62,7 @@ export function computeChecksum(event: Buffer): number {
   const end = event.length - CHECKSUM_BYTES;
   const inUse =
     event[4] === EVENT_CODE.formatDescription && ((event[FLAGS_OFFSET] ?? 0) & EVENT_FLAG.inUse) !== 0;
-  if (!inUse) return crc32(event.subarray(0, end));
+  if (!inUse) return crc32Of(event, 0, end);
   // The server sums the event as if the file had been closed: the flag is set and cleared in place.
   const flags = Buffer.from([(event[FLAGS_OFFSET] ?? 0) & ~EVENT_FLAG.inUse]);
   return crc32(event.subarray(FLAGS_OFFSET + 1, end), crc32(flags, crc32(event.subarray(0, FLAGS_OFFSET))));

@@ -33,7 +33,7 @@ export class SchemaBook {
   readonly #options: SchemaBookOptions;
   readonly #byMap = new Map<string, Known>();
   /** What a table id meant last: most maps are the same as the one before under the same id, and comparing is cheap. */
-  readonly #byId = new Map<number, { readonly raw: Buffer; readonly shape: TableShape | null }>();
+  readonly #byId = new Map<number, { readonly map: TableMap; readonly shape: TableShape | null }>();
   readonly #faults = new WeakMap<TableShape, HoltError>();
   #hasFaults = false;
   #wantsVersion = 1;
@@ -47,7 +47,7 @@ export class SchemaBook {
   /** The shape, null for a table nobody wants, undefined when it must be looked up first: see `resolve`. */
   find(map: TableMap): TableShape | null | undefined {
     const known = this.#byId.get(map.tableId);
-    if (known?.raw.equals(map.raw)) return known.shape;
+    if (known !== undefined && (known.map === map || known.map.raw.equals(map.raw))) return known.shape;
     const key = keyOf(map);
     let entry = this.#byMap.get(key);
     if (entry === undefined) {
@@ -57,7 +57,7 @@ export class SchemaBook {
     }
     const { shape } = entry;
     if (this.#byId.size > MAX_VERSIONS) this.#byId.clear();
-    this.#byId.set(map.tableId, { raw: Buffer.from(map.raw), shape });
+    this.#byId.set(map.tableId, { map, shape });
     return shape;
   }
 

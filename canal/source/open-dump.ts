@@ -141,7 +141,7 @@ function dumpCommand(options: OpenDumpOptions): {
       return {
         command: encodeBinlogDump({
           serverId,
-          flags: DUMP_FLAG.annotateRows,
+          flags: 0,
           file: '',
           offset: FIRST_OFFSET,
         }),
@@ -154,7 +154,7 @@ function dumpCommand(options: OpenDumpOptions): {
       return {
         command: encodeBinlogDump({
           serverId,
-          flags: DUMP_FLAG.annotateRows,
+          flags: 0,
           file,
           offset: beyond ? FIRST_OFFSET : offset,
         }),
