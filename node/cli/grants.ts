@@ -23,7 +23,10 @@ export function grantStatements(config: HoltConfig, source: DataSourceConfig): s
       ...one.rules.flatMap((rule) => (rule.to.schema === null ? [] : [`${rule.to.schema}.*`])),
     ]);
     for (const schema of schemasOf(schemas))
-      lines.push(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${quoteSchema(schema)}.* TO ${user}; -- to apply`);
+      lines.push(
+        `GRANT SELECT, INSERT, UPDATE, DELETE ON ${quoteSchema(schema)}.* TO ${user}; -- to apply`,
+        `GRANT TRIGGER ON ${quoteSchema(schema)}.* TO ${user}; -- MySQL only: to see triggers, which would act a second time`,
+      );
     lines.push(
       `GRANT PROCESS ON *.* TO ${user}; -- to wait until a killed session has gone`,
       `GRANT CONNECTION_ADMIN ON *.* TO ${user}; -- MySQL 8 and later: only if sessions of another account must be ended`,

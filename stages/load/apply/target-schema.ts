@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../../../lib/clock.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import { quoteText } from '../../../lib/sql-name.ts';
 import type { TargetColumn, TargetTable, TargetTraits, UniqueKey } from './target-table.ts';
+import { seesTriggers } from './trigger-sight.ts';
 
 type TextRow = readonly (Buffer | null)[];
 
@@ -64,7 +65,7 @@ export class TargetSchema {
     return this.#traits;
   }
 
-  /** Throws HOLT_TARGET_TABLE_MISSING; whatever else is wrong with a table is for those who plan its statements to say. */
+  /** Throws HOLT_TARGET_TABLE_MISSING, HOLT_TARGET_GRANT where triggers would be hidden; whatever else is wrong with a table is for those who plan its statements to say. */
   table(schema: string, name: string): Promise<TargetTable> {
     const key = `${schema}\0${name}`;
     const known = this.#tables.get(key);
@@ -127,6 +128,7 @@ export class TargetSchema {
     const triggers = await this.#query(
       `SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = ${quoteText(schema)} AND EVENT_OBJECT_TABLE = ${quoteText(name)}`,
     );
+    if (triggers.length === 0) await this.#refuseHiddenTriggers(realSchema, realName);
     const graph = await this.#graph();
     const node = `${realSchema}\0${realName}`.toLowerCase();
     return {
@@ -140,6 +142,28 @@ export class TargetSchema {
       referenced: graph.referenced.has(node),
       selfReferencing: graph.selfReferencing.has(node),
     };
+  }
+
+  async #refuseHiddenTriggers(schema: string, name: string): Promise<void> {
+    if ((await this.traits()).flavour !== 'mysql') return;
+    const grants = await this.#query('SHOW GRANTS');
+    if (
+      seesTriggers(
+        grants.map((row) => textOf(row[0])),
+        schema,
+        name,
+      )
+    )
+      return;
+    throw new HoltError(
+      'HOLT_TARGET_GRANT',
+      `the account lacks TRIGGER on ${schema}.${name} at the target: triggers there, which would act a second time, cannot be seen`,
+      {
+        disposition: 'retry',
+        remedy: `GRANT TRIGGER ON \`${schema}\`.* TO the account; Holt tries again by itself.`,
+        facts: { table: `${schema}.${name}`, privilege: 'TRIGGER' },
+      },
+    );
   }
 
   #graph(): Promise<ForeignKeyGraph> {
