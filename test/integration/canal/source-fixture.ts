@@ -61,9 +61,10 @@ export function dumpFrom(
 export async function pullUntil(
   feed: EventFeed<RawEvent>,
   isEnough: (event: RawEvent) => boolean,
+  patienceMs = PATIENCE_MS,
 ): Promise<RawEvent[]> {
   const events: RawEvent[] = [];
-  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const signal = AbortSignal.timeout(patienceMs);
   for (;;) {
     for (let event = feed.next(); event !== null; event = feed.next()) {
       events.push(event);
