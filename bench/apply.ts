@@ -155,7 +155,8 @@ function paperSchema(): TargetSchema {
       );
       const table = hex[1] ?? '';
       if (sql.includes('VERSION()')) return [text('10.11.0-MariaDB', '16777216')];
-      if (sql.includes('information_schema.TABLES')) return [text('sbtest', table, 'BASE TABLE', 'InnoDB')];
+      if (sql.includes('information_schema.TABLES'))
+        return [text('sbtest', table, 'BASE TABLE', 'InnoDB', '20000')];
       if (sql.includes('.COLUMNS'))
         return (
           [

@@ -38,7 +38,7 @@ export async function writeComparisons(options: {
     const change = fold.change(entry);
     if (change !== 'update' && change !== 'delete') continue;
     const own = fold.keyPlanOf(entry);
-    if (own !== plan || rows === ROWS_A_LOOK || sink.length > most) end();
+    if (own !== plan || rows >= Math.min(ROWS_A_LOOK, own.mostKeys) || sink.length > most) end();
     plan = own;
     if (rows === 0) {
       sink.reset();

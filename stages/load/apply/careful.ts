@@ -256,7 +256,7 @@ export class CarefulApplier {
   async #clearUniqueValues(change: Change): Promise<boolean> {
     const { plan } = change;
     const { sourceWins, connection } = this.#options;
-    const row = this.#wholeRow(change) ?? this.#after(change);
+    const row = this.#wholeRow(change) ?? copyOf(this.#after(change));
     const identity: SecondaryKey = {
       name: 'identity',
       indexes: plan.identity.length > 0 ? plan.identity.map(({ index }) => index) : null,

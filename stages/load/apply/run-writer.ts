@@ -74,6 +74,10 @@ export class RunWriter {
 
   /** A complete row that must be there, found by its key, which does not change. */
   upsert(plan: TablePlan, image: RowImage, checksOff: number): void {
+    if (!plan.mayUpsert) {
+      this.update(plan, image, false, checksOff, () => image);
+      return;
+    }
     const sql = this.#begin('upsert', plan, checksOff);
     const start = this.#startRow();
     this.#values(plan, sql, image);
@@ -162,7 +166,8 @@ export class RunWriter {
 
   #deleteKey(kind: 'delete' | 'absence', plan: TablePlan, image: RowImage, checksOff: number): void {
     const sql = this.#begin(kind, plan, checksOff);
-    if (this.#rows >= (usesList(kind, sql) ? MOST_KEYS_IN_LIST : MOST_KEYS_IN_ORS)) {
+    const most = usesList(kind, sql) ? MOST_KEYS_IN_LIST : MOST_KEYS_IN_ORS;
+    if (this.#rows >= Math.min(most, plan.mostKeys)) {
       this.flush();
       this.#begin(kind, plan, checksOff);
     }

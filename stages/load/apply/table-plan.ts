@@ -60,6 +60,13 @@ export interface TablePlan {
   readonly secondaryKeys: readonly SecondaryKey[];
   /** True when the target has columns that are neither written nor computed: DELETE and INSERT in place of UPDATE would lose them. */
   readonly hasOtherColumns: boolean;
+  /** False where every attempt to insert would use up a number of an AUTO_INCREMENT column that is not written. */
+  readonly mayUpsert: boolean;
+  /**
+   * Most keys that one statement may look for. Asked for a larger share of a table, servers read all of it, and wait for
+   * every row that someone else has locked (measured: from a sixth on MariaDB 10.11 and MySQL 5.6, a third on MySQL 9.7).
+   */
+  readonly mostKeys: number;
   /** Columns, in backticks, that would change by themselves on UPDATE unless assigned. */
   readonly autoUpdateColumns: readonly string[];
 }
@@ -160,6 +167,8 @@ export function planTable(shape: TableShape, route: TableRoute, target: TargetTa
       .filter((key) => key !== identityKey)
       .map((key) => ({ name: key.name, indexes: indexesOf(key, columns, constants) })),
     hasOtherColumns: uncovered.length > 0,
+    mayUpsert: !uncovered.some((column) => column.autoIncrement),
+    mostKeys: Math.max(1, Math.floor(target.rowEstimate / 20)),
     autoUpdateColumns: target.columns
       .filter((column) => column.autoUpdate && !column.generated)
       .map((column) => quoteName(column.name)),

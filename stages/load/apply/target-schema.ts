@@ -107,7 +107,8 @@ export class TargetSchema {
   async #readTable(schema: string, name: string): Promise<TargetTable> {
     const here = `TABLE_SCHEMA = ${quoteText(schema)} AND TABLE_NAME = ${quoteText(name)}`;
     const tables = await this.#query(
-      `SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES WHERE ${here}`,
+      // MySQL otherwise gives an estimate of yesterday; to other servers the hint is a comment.
+      `SELECT /*+ SET_VAR(information_schema_stats_expiry=0) */ TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS FROM information_schema.TABLES WHERE ${here}`,
     );
     const table = pickTable(tables, schema, name);
     if (table === undefined)
@@ -135,6 +136,7 @@ export class TargetSchema {
       schema: realSchema,
       name: realName,
       engine: textOf(table[2]) === 'BASE TABLE' ? textOf(table[3]) : textOf(table[2]),
+      rowEstimate: Number(textOf(table[4])),
       columns: columns.filter(mine).map(columnOf),
       uniqueKeys: uniqueKeysOf(indexes.filter(mine)),
       triggers: triggers.filter(mine).map((row) => textOf(row[2])),
@@ -243,6 +245,7 @@ function columnOf(row: TextRow): TargetColumn {
       nullable || (row[6] !== null && row[6] !== undefined) || /auto_increment|default_generated/.test(extra),
     // MySQL: "virtual generated", "stored generated"; MariaDB the same, older ones "virtual", "persistent".
     generated: /(?:^|\s)(?:virtual|stored|persistent)(?:\s|$)/.test(extra),
+    autoIncrement: extra.includes('auto_increment'),
     autoUpdate: extra.includes('on update'),
     charset: optionalTextOf(row[8]),
     collation: optionalTextOf(row[9]),

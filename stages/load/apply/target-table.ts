@@ -11,6 +11,7 @@ export interface TargetColumn {
   readonly hasDefault: boolean;
   /** Computed by the server: never written. */
   readonly generated: boolean;
+  readonly autoIncrement: boolean;
   /** ON UPDATE CURRENT_TIMESTAMP: changes by itself unless assigned. */
   readonly autoUpdate: boolean;
   /** Null for what is not character text. */
@@ -43,6 +44,8 @@ export interface TargetTable {
   readonly schema: string;
   readonly name: string;
   readonly engine: string;
+  /** The server's own estimate. */
+  readonly rowEstimate: number;
   readonly columns: readonly TargetColumn[];
   /** The primary key first, then the others by name. */
   readonly uniqueKeys: readonly UniqueKey[];

@@ -234,6 +234,28 @@ for (const flavour of ['mariadb', 'mysql', 'mysql56'] as const)
       });
     });
 
+    it.each([false, true])('waits for no row that it does not touch (compared: %s)', async (detect) => {
+      const rows = Array.from({ length: 40 }, (_, i) => `(${i},1,'x')`).join(',');
+      const { from, to, batch } = await sides({
+        both: [`INSERT INTO t VALUES ${rows}`],
+        target: [],
+        source: ['DELETE FROM t WHERE id < 30', 'UPDATE t SET a = 2 WHERE id < 35'],
+      });
+      await server.db.query(`ANALYZE TABLE \`${to}\`.t`);
+      const stranger = await server.db.connect({ schema: to });
+      await stranger.query('START TRANSACTION');
+      await stranger.query('UPDATE t SET a = 1, b = b WHERE id = 39');
+      await using harness = await TargetHarness.on(server.db, {
+        conflict: { detect, winner: siteId('east') },
+        trueEstimates: true,
+      });
+      await harness.session.execute('SET SESSION innodb_lock_wait_timeout = 1');
+      expect((await harness.apply(batch)).deleted).toBe(30);
+      await stranger.query('ROLLBACK');
+      await stranger.end();
+      expect(await hexRows(server.db, to, 't')).toEqual(await hexRows(server.db, from, 't'));
+    });
+
     describe('two ways', () => {
       const both = ["INSERT INTO t VALUES (1,1,'x'),(2,2,'y'),(3,3,'z')"];
       const detecting = (winner: 'east' | 'west') =>

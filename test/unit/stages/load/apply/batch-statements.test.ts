@@ -15,6 +15,7 @@ import {
   remove,
   routeOf,
   shapeOf,
+  targetColumn,
   targetOf,
   unique,
   update,
@@ -144,6 +145,34 @@ describe('statements', () => {
     expect(sql).toEqual([
       "DELETE FROM `dst`.`t` WHERE (`k`='c' AND CAST(`k` AS BINARY)='c')",
       "INSERT INTO `dst`.`t` (`k`,`v`) VALUES ('a',2),('b',2) ON DUPLICATE KEY UPDATE `k`=IF(`dst`.`t`.`k`=VALUES(`k`),VALUES(`k`),(SELECT 1 UNION ALL SELECT 2)),`v`=VALUES(`v`)",
+    ]);
+  });
+
+  it('look for few keys at once in a small table, which the server would else read and lock as a whole', async () => {
+    const small = { target: () => ({ rowEstimate: 45 }) };
+    const changes = [remove(1, 1, 'x'), remove(2, 1, 'x'), remove(3, 1, 'x')];
+    expect((await built(table, changes, small)).sql).toEqual([
+      'DELETE FROM `dst`.`t` WHERE `id` IN (1,2)',
+      'DELETE FROM `dst`.`t` WHERE `id` IN (3)',
+    ]);
+    const { statements } = await built(table, changes, { ...small, compare: true });
+    expect(statements.map(({ kind, rows }) => [kind, rows])).toEqual([
+      ['compare', 2],
+      ['compare', 1],
+      ['delete', 2],
+      ['delete', 1],
+    ]);
+  });
+
+  it('do not use up numbers of an AUTO_INCREMENT column of the target’s own', async () => {
+    const { sql } = await built(table, [update([1, 1, 'x'], [1, 2, 'x']), update([2, 1, 'x'], [2, 2, 'x'])], {
+      target: (shape) => ({
+        columns: [...targetOf(shape).columns, targetColumn('row_id', { autoIncrement: true })],
+      }),
+    });
+    expect(sql).toEqual([
+      "UPDATE `dst`.`t` SET `a`=2,`b`='x' WHERE `id`=1",
+      "UPDATE `dst`.`t` SET `a`=2,`b`='x' WHERE `id`=2",
     ]);
   });
 

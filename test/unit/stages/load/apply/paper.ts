@@ -60,6 +60,7 @@ export function targetColumn(name: string, change: Partial<TargetColumn> = {}): 
     nullable: true,
     hasDefault: true,
     generated: false,
+    autoIncrement: false,
     autoUpdate: false,
     charset: null,
     collation: null,
@@ -87,6 +88,7 @@ export function targetOf(shape: TableShape, change: Partial<TargetTable> = {}): 
     schema: 'dst',
     name: shape.table,
     engine: 'InnoDB',
+    rowEstimate: 100_000,
     columns: shape.columns.map((column) =>
       column.type === 3
         ? targetColumn(column.name)

@@ -8,7 +8,7 @@ type Answer = readonly (readonly (string | null)[])[];
 class Server {
   asked: string[] = [];
   failing = false;
-  tables: Answer = [['dst', 't', 'BASE TABLE', 'InnoDB']];
+  tables: Answer = [['dst', 't', 'BASE TABLE', 'InnoDB', '7']];
   columns: Answer = [
     ['dst', 't', 'id', 'int', 'int(11)', 'NO', null, 'auto_increment', null, null, '0', null],
     ['dst', 't', 'v', 'VARCHAR', 'varchar(20)', 'YES', 'NULL', '', 'utf8mb4', 'utf8mb4_bin', null, null],
@@ -72,6 +72,7 @@ describe('a table of the target', () => {
       schema: 'dst',
       name: 't',
       engine: 'InnoDB',
+      rowEstimate: 7,
       foreignKeyGroup: 0,
       referenced: true,
       selfReferencing: false,
@@ -100,13 +101,13 @@ describe('a table of the target', () => {
 
   it('is found under the only name that differs in case', async () => {
     const server = new Server();
-    server.tables = [['dst', 'T', 'BASE TABLE', 'InnoDB']];
+    server.tables = [['dst', 'T', 'BASE TABLE', 'InnoDB', '7']];
     expect((await new TargetSchema(server).table('dst', 't')).columns.map(({ name }) => name)).toEqual([
       'other',
     ]);
     server.tables = [
-      ['dst', 'T', 'BASE TABLE', 'InnoDB'],
-      ['DST', 'T', 'BASE TABLE', 'InnoDB'],
+      ['dst', 'T', 'BASE TABLE', 'InnoDB', '7'],
+      ['DST', 'T', 'BASE TABLE', 'InnoDB', '7'],
     ];
     await expect(new TargetSchema(server).table('dst', 't')).rejects.toThrow();
   });
