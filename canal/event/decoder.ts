@@ -40,7 +40,11 @@ import { decodeXid } from './xid.ts';
 
 /** The servers' largest packet is 1 GiB, and no larger event can be sent whole; fragments and payloads may unpack to more. */
 const DEFAULT_MAX_EVENT_BYTES = 1024 * 1024 * 1024;
+
+/** Tables whose maps are remembered. */
 const MAX_TABLE_MAPS = 4096;
+/** Where the type stands in the common header. */
+const TYPE_OFFSET = 4;
 
 export interface EventDecoderOptions {
   /** The largest event that is unpacked or put together in memory; 1 GiB by default. */
@@ -53,9 +57,9 @@ type Nesting = 'outer' | 'inner';
 export class EventDecoder {
   readonly #maxEventBytes: number;
   readonly #fragments: PartialRowData;
-  /** By the first bytes of the event, which hold the table id. */
-  readonly #tableMaps = new Map<number, TableMap>();
   #format: FormatDescription | null = null;
+  /** The last map of each table id. */
+  readonly #tableMaps = new Map<number, TableMap>();
 
   constructor(options: EventDecoderOptions = {}) {
     this.#maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES;
@@ -80,25 +84,17 @@ export class EventDecoder {
    * @throws HOLT_EVENT_CORRUPT, HOLT_EVENT_CHECKSUM, HOLT_EVENT_UNKNOWN, HOLT_EVENT_UNSUPPORTED, HOLT_EVENT_TOO_LARGE.
    */
   decode(event: Buffer): BinlogEvent {
-    const header = readEventHeader(event, null);
-    if (header.typeCode === EVENT_CODE.formatDescription) {
+    if (event[TYPE_OFFSET] === EVENT_CODE.formatDescription) {
       this.#fragments.reset();
       this.#tableMaps.clear();
-      this.#format = decodeFormatDescription(event, header);
+      this.#format = decodeFormatDescription(event, readEventHeader(event, null));
       return this.#format;
     }
-    const format = this.#format;
-    if (format === null) {
-      const summed =
-        event.length >= HEADER_BYTES + CHECKSUM_BYTES &&
-        event.readUInt32LE(event.length - CHECKSUM_BYTES) === computeChecksum(event);
-      return summed
-        ? this.#decodeSummed(event, header)
-        : this.#decodeBody(event.subarray(HEADER_BYTES), header, 'outer');
-    }
-    return format.checksum === 'crc32'
-      ? this.#decodeSummed(event, header)
-      : this.#decodeBody(event.subarray(HEADER_BYTES), header, 'outer');
+    const summed = this.#format === null ? looksSummed(event) : this.#format.checksum === 'crc32';
+    if (!summed) return this.#decodeBody(event.subarray(HEADER_BYTES), readEventHeader(event, null), 'outer');
+    const crc32 = verifyChecksum(event);
+    const body = event.subarray(HEADER_BYTES, event.length - CHECKSUM_BYTES);
+    return this.#decodeBody(body, readEventHeader(event, crc32), 'outer');
   }
 
   /**
@@ -109,15 +105,6 @@ export class EventDecoder {
     if (header.typeCode === EVENT_CODE.formatDescription) return this.decode(event);
     const end = header.crc32 === null ? event.length : event.length - CHECKSUM_BYTES;
     return this.#decodeBody(event.subarray(HEADER_BYTES, end), header, 'outer');
-  }
-
-  #decodeSummed(event: Buffer, header: EventHeader): BinlogEvent {
-    const crc32 = verifyChecksum(event);
-    return this.#decodeBody(
-      event.subarray(HEADER_BYTES, event.length - CHECKSUM_BYTES),
-      { ...header, crc32 },
-      'outer',
-    );
   }
 
   #decodeBody(body: Buffer, header: EventHeader, nesting: Nesting): BinlogEvent {
@@ -173,7 +160,7 @@ export class EventDecoder {
       case 'xid':
         return decodeXid(reader, header);
       case 'tableMap':
-        return this.#decodeTableMap(body, header);
+        return { kind: 'table-map', header, map: this.#tableMap(body, header.typeCode) };
       case 'writeRowsV1':
       case 'updateRowsV1':
       case 'deleteRowsV1':
@@ -232,21 +219,20 @@ export class EventDecoder {
     }
   }
 
-  /** Every change of a table is preceded by its map, nearly always the same one: it is decoded once, and then the same object. */
-  #decodeTableMap(body: Buffer, header: EventHeader): BinlogEvent {
-    const id = body.length >= 6 ? body.readUIntLE(0, 6) : -1;
-    const known = this.#tableMaps.get(id);
-    if (known?.raw.equals(body)) return { kind: 'table-map', header, map: known };
-    // What is kept must not keep the buffer that the event came in.
+  /**
+   * The map in `body`. Servers repeat a table's map before every statement's rows: the same bytes give the same object,
+   * which keeps no view into the event.
+   */
+  #tableMap(body: Buffer, typeCode: number): TableMap {
+    const tableIdBytes = this.#tableIdBytes(typeCode);
+    const tableId = body.length < tableIdBytes ? -1 : body.readUIntLE(0, tableIdBytes);
+    const known = this.#tableMaps.get(tableId);
+    if (known?.raw.equals(body)) return known;
     const raw = Buffer.from(body);
-    const event = decodeTableMap(new ByteReader(raw, 'tableMap'), header, {
-      tableIdBytes: this.#tableIdBytes(header.typeCode),
-      mariadb: this.mariadb,
-      raw,
-    });
+    const map = decodeTableMap(new ByteReader(raw, 'tableMap'), { tableIdBytes, mariadb: this.mariadb, raw });
     if (this.#tableMaps.size >= MAX_TABLE_MAPS) this.#tableMaps.clear();
-    if (event.kind === 'table-map') this.#tableMaps.set(id, event.map);
-    return event;
+    this.#tableMaps.set(tableId, map);
+    return map;
   }
 
   #decodeInner(event: Buffer): BinlogEvent {
@@ -304,6 +290,14 @@ const ROWS_FORM: ReadonlyMap<EventName, RowsKind> = new Map<EventName, RowsKind>
   ['mariadbUpdateRowsCompressedV2', { op: 'update', version: 2, compressed: true }],
   ['mariadbDeleteRowsCompressedV2', { op: 'delete', version: 2, compressed: true }],
 ]);
+
+/** Before the first format description: whether an event ends in the checksum of what comes before. */
+function looksSummed(event: Buffer): boolean {
+  return (
+    event.length >= HEADER_BYTES + CHECKSUM_BYTES &&
+    event.readUInt32LE(event.length - CHECKSUM_BYTES) === computeChecksum(event)
+  );
+}
 
 function ignoreOrFail(header: EventHeader): BinlogEvent {
   if ((header.flags & EVENT_FLAG.ignorable) !== 0)

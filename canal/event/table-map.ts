@@ -13,7 +13,7 @@
 import { HoltError } from '../../lib/errors.ts';
 import { TYPE } from '../value/column-type.ts';
 import type { ByteReader } from './byte-reader.ts';
-import type { BinlogEvent, EventHeader, TableMap } from './event.ts';
+import type { TableMap } from './event.ts';
 import { MAX_COLUMNS } from './rows.ts';
 import { readTableMetadata } from './table-metadata.ts';
 
@@ -22,9 +22,8 @@ const STRING_FAMILY = 0x30;
 
 export function decodeTableMap(
   reader: ByteReader,
-  header: EventHeader,
   form: { readonly tableIdBytes: 4 | 6; readonly mariadb: boolean; readonly raw: Buffer },
-): BinlogEvent {
+): TableMap {
   const tableId = reader.uint(form.tableIdBytes);
   reader.skip(2);
   const schema = readName(reader);
@@ -38,7 +37,7 @@ export function decodeTableMap(
   for (const code of codes) readColumnType(metaReader, code, types, metas);
   if (metaReader.remaining > 0) metaReader.fail(`${metaReader.remaining} bytes of metadata left over`);
   const nullable = reader.bytes((columnCount + 7) >> 3);
-  const map: TableMap = {
+  return {
     tableId,
     schema,
     table,
@@ -49,7 +48,6 @@ export function decodeTableMap(
     ...readTableMetadata(reader, types, form.mariadb),
     raw: form.raw,
   };
-  return { kind: 'table-map', header, map };
 }
 
 function readName(reader: ByteReader): string {

@@ -467,6 +467,22 @@ describe('TABLE_MAP', () => {
     });
   });
 
+  it('is the same object as long as its bytes are the same, and keeps no view into them', () => {
+    const decoder = decoderFor();
+    const mapOf = (event: Buffer) => {
+      const decoded = decoder.decode(event);
+      return decoded.kind === 'table-map' ? decoded.map : null;
+    };
+    const event = eventBytes(19, tableMapBody({ types: [3] }));
+    const first = mapOf(event);
+    expect(mapOf(Buffer.from(event))).toBe(first);
+    event.fill(0);
+    expect(first).toMatchObject({ schema: 'shop', raw: tableMapBody({ types: [3] }) });
+    const altered = mapOf(eventBytes(19, tableMapBody({ types: [3, 3] })));
+    expect(altered).toMatchObject({ columnCount: 2 });
+    expect(mapOf(eventBytes(19, tableMapBody({ types: [3] })))).toEqual(first);
+  });
+
   it('has ids of 32 bits where the post-header says so', () => {
     const lengths = new Array(42).fill(8);
     lengths[18] = 6;
