@@ -72,7 +72,7 @@ export const dataSourceSpec = z.strictObject({
     .max(4294967295)
     .optional()
     .describe('server_id under which Holt follows the binlog; derived from cluster and name if absent.'),
-  connectTimeout: duration.default(10_000).describe('How long a connection attempt may take.'),
+  connectTimeout: duration.prefault('10s').describe('How long a connection attempt may take.'),
 });
 
 const constantValue = z.union([z.string(), z.null()]);
@@ -81,8 +81,8 @@ export const tableRule = z.strictObject({
   match: pattern.describe("Pattern on the source's names; the first rule that matches a table counts."),
   to: z
     .strictObject({
-      schema: z.string().min(1).max(64).optional(),
-      table: z.string().min(1).max(64).optional(),
+      schema: z.string().min(1).max(64).optional().describe('Schema at the target.'),
+      table: z.string().min(1).max(64).optional().describe('Table at the target.'),
     })
     .default({})
     .describe('Schema and table at the target; what is absent stays as at the source.'),
@@ -150,8 +150,8 @@ export const pipelineSpec = z.strictObject({
   batch: z
     .strictObject({
       maxRows: z.number().int().min(1).max(1_000_000).default(20_000).describe('Rows a batch may hold.'),
-      maxBytes: size.default(16 * 1024 ** 2).describe('Bytes a batch may hold.'),
-      partBytes: size.default(8 * 1024 ** 2).describe('A larger transaction goes in parts of this size.'),
+      maxBytes: size.prefault('16MiB').describe('Bytes a batch may hold.'),
+      partBytes: size.prefault('8MiB').describe('A larger transaction goes in parts of this size.'),
       window: z.number().int().min(1).max(64).default(6).describe('Batches in flight.'),
     })
     .prefault({})
@@ -194,16 +194,21 @@ export const nodeSpec = z.strictObject({
       listen: z
         .string()
         .regex(/^(\[[0-9a-fA-F:]+\]|[^:]+):[0-9]+$/, 'host:port')
-        .default('127.0.0.1:8641'),
+        .default('127.0.0.1:8641')
+        .describe('Address that other nodes call. Port 0 takes a free one.'),
       advertise: z
         .string()
         .optional()
         .describe('host:port under which other nodes reach this one; the listen address if absent.'),
       tls: z
-        .strictObject({ cert: z.string(), key: z.string(), ca: z.string() })
+        .strictObject({
+          cert: z.string().describe('Path of the certificate of this node.'),
+          key: z.string().describe('Path of its key.'),
+          ca: z.string().describe('Path of the authorities by which other nodes are known.'),
+        })
         .optional()
         .describe('PEM files; mutual TLS when given.'),
-      maxPayload: size.default(256 * 1024 ** 2).describe('Largest payload taken from another node.'),
+      maxPayload: size.prefault('256MiB').describe('Largest payload taken from another node.'),
     })
     .prefault({})
     .describe('Channel between nodes.'),
@@ -215,25 +220,34 @@ export const nodeSpec = z.strictObject({
     .min(1)
     .default(['select', 'extract', 'transform', 'load'])
     .describe('Stages this node takes part in.'),
-  memory: size.default(256 * 1024 ** 2).describe('Memory for batches and rings, all pipelines together.'),
+  memory: size.prefault('256MiB').describe('Memory for batches and rings, all pipelines together.'),
   log: z
     .strictObject({
-      level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-      pretty: z.boolean().default(false),
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .describe('Least level that is written; debug has a line for each batch.'),
+      pretty: z.boolean().default(false).describe('Lines for people in place of JSON.'),
     })
     .prefault({})
     .describe('Logging.'),
-  drainTimeout: duration.default(20_000).describe('How long a stopping node may finish what it holds.'),
+  drainTimeout: duration.prefault('20s').describe('How long a stopping node may finish what it holds.'),
 });
 
 export const installationSpec = z.strictObject({
   cluster: name.default('holt').describe('Name of the installation; part of every checkpoint.'),
   coordination: z
     .strictObject({
-      kind: z.enum(['zookeeper', 'embedded']),
-      servers: z.string().min(1).default('127.0.0.1:2181').describe('host:port,host:port/chroot'),
+      kind: z
+        .enum(['zookeeper', 'embedded'])
+        .describe('zookeeper: an ensemble; embedded: this process alone, for one machine and for trials.'),
+      servers: z
+        .string()
+        .min(1)
+        .default('127.0.0.1:2181')
+        .describe('Members of the ensemble: host:port,host:port/chroot.'),
       sessionTimeout: duration
-        .default(10_000)
+        .prefault('10s')
         .describe('ZooKeeper session; a dead node is noticed after this.'),
       tls: tls.optional(),
       auth: secret

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { register } from 'tsx/esm/api';
+import { configPage } from './docs/config-page.mjs';
+import { errorsPage } from './docs/errors-page.mjs';
+
+/*
+ * npm run docs: writes the reference pages that are made from the sources. A test fails when they are out of date.
+ */
+
+register();
+const { configJsonSchema } = await import('../conf/schema.ts');
+const { ERROR_CODES } = await import('../model/error-codes.ts');
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const schema = configJsonSchema();
+const pages = {
+  'docs/reference/config.md': configPage(schema),
+  'docs/reference/config.schema.json': `${JSON.stringify(schema, null, 2)}\n`,
+  'docs/reference/errors.md': errorsPage(ERROR_CODES),
+};
+for (const [path, text] of Object.entries(pages)) {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+  process.stdout.write(`${path}\n`);
+}

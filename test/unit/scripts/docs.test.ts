@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { configJsonSchema } from '../../../conf/schema.ts';
+import { ERROR_CODES } from '../../../model/error-codes.ts';
+import { importScript } from '../../support/import-script.ts';
+import { repositoryRoot } from '../../support/inventory.ts';
+
+const { configPage, undescribedKeys } = await importScript<{
+  configPage(schema: unknown): string;
+  undescribedKeys(schema: unknown): string[];
+}>('docs/config-page.mjs');
+const { errorsPage } = await importScript<{ errorsPage(codes: unknown): string }>('docs/errors-page.mjs');
+
+const schema = configJsonSchema();
+
+function written(path: string): string {
+  return readFileSync(join(repositoryRoot(), 'docs/reference', path), 'utf8');
+}
+
+describe('the reference pages (after a change: npm run docs)', () => {
+  test('config.md is what the validator accepts', () => {
+    expect(written('config.md')).toBe(configPage(schema));
+  });
+
+  test('config.schema.json is what `holt config schema` prints', () => {
+    expect(written('config.schema.json')).toBe(`${JSON.stringify(schema, null, 2)}\n`);
+  });
+
+  test('errors.md is the list of codes', () => {
+    expect(written('errors.md')).toBe(errorsPage(ERROR_CODES));
+  });
+});
+
+test('every key of the configuration has its sentence', () => {
+  expect(undescribedKeys(schema)).toEqual([]);
+});
+
+test('a key shows its type, its default in the unit in which it is written, and what it is', () => {
+  const page = configPage(schema);
+  expect(page).toContain(
+    '| `dataSources.<name>.connectTimeout` | duration | `10s` | How long a connection attempt may take. |',
+  );
+  expect(page).toContain('| `channels.<name>.pipelines.<name>.batch.window` | integer from 1 to 64 | `6` |');
+  expect(page).toContain('| `nodes.<name>.site` | name | required |');
+});
