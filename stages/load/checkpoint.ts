@@ -73,7 +73,7 @@ export async function deleteCheckpoint(options: DeleteCheckpointOptions): Promis
     await writer.execute('COMMIT');
     await writer.close();
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (signal.aborted) throw signal.reason;
     throw targetError(error);
   } finally {
     writer.destroy();

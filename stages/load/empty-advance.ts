@@ -65,9 +65,11 @@ export class EmptyAdvance {
   async advance(step: Advance, signal: AbortSignal): Promise<AdvanceOutcome> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#attempt(step, signal);
+        const opened = await this.#open(signal);
+        if ('kind' in opened) return opened;
+        return await this.#attempt(opened, step, signal);
       } catch (error) {
-        if (signal.aborted) throw error;
+        if (signal.aborted) throw signal.reason;
         const kind = classify(error);
         if (attempt < ATTEMPTS && (kind === 'lost' || kind === 'conflict')) continue;
         throw kind === 'other' ? error : targetError(error);
@@ -76,9 +78,17 @@ export class EmptyAdvance {
   }
 
   /** Throws only when nothing can have been changed. */
-  async #attempt(step: Advance, signal: AbortSignal): Promise<AdvanceOutcome> {
-    const opened = await this.#open(signal);
-    if ('kind' in opened) return opened;
+  async #attempt(opened: RegisteredWriter, step: Advance, signal: AbortSignal): Promise<AdvanceOutcome> {
+    const abort = () => opened.destroy();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      return await this.#moveRow(opened, step);
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  async #moveRow(opened: RegisteredWriter, step: Advance): Promise<AdvanceOutcome> {
     const { pipeline, tenure, origin } = this.#options;
     try {
       await opened.execute('START TRANSACTION');

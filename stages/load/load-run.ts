@@ -333,7 +333,8 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
       signal.throwIfAborted();
     } catch (error) {
       await this.#undo();
-      if (signal.aborted || classify(error) === 'other') throw error;
+      if (signal.aborted) throw signal.reason;
+      if (classify(error) === 'other') throw error;
       return { kind: 'rewind', why: `the end of batch ${header.seq} failed: ${targetError(error).message}` };
     }
     this.#open = null;

@@ -88,7 +88,7 @@ export async function replayLedgerEntry<Prepared extends PreparedBatch>(
         writer.destroy();
       }
     } catch (error) {
-      if (options.signal.aborted) throw error;
+      if (options.signal.aborted) throw options.signal.reason;
       const kind = classify(error);
       const again = kind === 'conflict' || kind === 'lost';
       if (!again || clock.monotonicMs() >= end)

@@ -105,6 +105,8 @@ class Mysql2Connection implements TargetSession {
       rowsAsArray: true,
       typeCast: false,
       trace: false,
+      // Statements are complete: without this the driver looks for placeholders in every byte of them.
+      queryFormat: (sql: string) => sql,
       stream: () => socket,
       connectAttributes: { program_name: 'holt' },
       ...(ssl === null ? {} : { ssl }),

@@ -165,7 +165,7 @@ export class TargetRaiser {
         }
         return result;
       } catch (error) {
-        if (signal.aborted) throw error;
+        if (signal.aborted) throw signal.reason;
         const kind = classify(error);
         // A lost reply to COMMIT is no special case: the row shows our own tenure then, and is raised once more.
         if ((kind !== 'conflict' && kind !== 'lost') || this.#clock.monotonicMs() > end)
@@ -350,7 +350,7 @@ export class TargetRaiser {
     try {
       return await connect(this.#options.target, { signal, session: { lockWaitTimeoutS: LOCK_WAIT_S } });
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted) throw signal.reason;
       throw targetError(error);
     }
   }

@@ -25,6 +25,8 @@ export async function openRegistered(options: OpenRegisteredOptions): Promise<Re
     signal.throwIfAborted();
     try {
       const session = await connect(target, { signal, session: { lockWaitTimeoutS: 2 } });
+      const abort = () => session.destroy();
+      signal.addEventListener('abort', abort, { once: true });
       try {
         const registering = await register({
           ...options,
@@ -36,9 +38,11 @@ export async function openRegistered(options: OpenRegisteredOptions): Promise<Re
       } catch (error) {
         session.destroy();
         throw error;
+      } finally {
+        signal.removeEventListener('abort', abort);
       }
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted) throw signal.reason;
       const kind = classify(error);
       const mayPass = kind === 'conflict' || kind === 'lost';
       if (!mayPass || clock.monotonicMs() >= end) throw kind === 'other' ? error : targetError(error);
