@@ -134,7 +134,13 @@ export class TreeNodeRegistry implements NodeRegistry {
     } catch (error) {
       if (isAbort(error) || isTreeError(error, 'closed', 'session-lost')) return;
       // The watch tells of whatever came between; anything else is tried again soon.
-      if (isTreeError(error, 'node-exists', 'no-node', 'bad-version')) return;
+      if (isTreeError(error, 'node-exists', 'bad-version')) return;
+      if (isTreeError(error, 'no-node')) {
+        // Either what we were about to remove has gone, or the parent: an ensemble whose data were lost.
+        await this.#running.backoff();
+        await this.#prepare();
+        return this.#register(path);
+      }
       this.#log.warn({ err: error }, 'registration failed');
       await this.#running.backoff();
       await this.#register(path);

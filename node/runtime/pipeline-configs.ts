@@ -115,6 +115,7 @@ export class PipelineConfigs {
   #current: VersionedPipelineConfig | null = null;
   #problem: HoltError | null = null;
   #unwatch: Unwatch | null = null;
+  #stored: StoredConfig | null = null;
 
   constructor(options: { readonly store: PipelineStore; readonly log: Logger }) {
     this.#store = options.store;
@@ -196,6 +197,7 @@ export class PipelineConfigs {
   async #take(reading: Awaited<ReturnType<PipelineStore['config']['read']>>): Promise<void> {
     switch (reading.kind) {
       case 'absent':
+        await this.#restore();
         return;
       case 'foreign':
         this.#problem = reading.error;
@@ -206,6 +208,7 @@ export class PipelineConfigs {
             config: parseStored(reading.value, this.#store.config.path),
             version: reading.version,
           };
+          this.#stored = reading.value;
           this.#problem = null;
         } catch (error) {
           if (!(error instanceof HoltError)) throw error;
@@ -216,5 +219,17 @@ export class PipelineConfigs {
         reading satisfies never;
     }
     for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** ZooKeeper has lost its data, or somebody deleted the znode: what ruled rules on. */
+  async #restore(): Promise<void> {
+    if (this.#stored === null) return;
+    this.#log.warn({ event: 'config:restored' }, 'the configuration is gone from the tree; writing it again');
+    await this.#store.config.set(this.#stored, 'new').catch((error: unknown) => {
+      this.#log.debug(
+        { event: 'config:write:raced', err: error },
+        'another node wrote the configuration first',
+      );
+    });
   }
 }

@@ -58,8 +58,8 @@ export class PipelineRuntime {
 
   constructor(options: PipelineRuntimeOptions) {
     const { config, node, instance, tree, registry, clock } = options;
-    const log = options.log.child({ pipeline: config.name });
-    this.#options = { ...options, log };
+    const { log } = options;
+    this.#options = options;
     this.#background = new TaskGroup((error) => {
       if (!isAbort(error))
         log.error({ event: 'pipeline:run:failed', err: error }, 'a part of the pipeline ended unexpectedly');
