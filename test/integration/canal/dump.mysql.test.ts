@@ -85,7 +85,9 @@ for (const flavour of DATABASE_FLAVOURS) {
       let place = { file: '', offset: 0 };
       for (const event of events.filter(isPlaced)) {
         if (event.file !== place.file) place = { file: event.file, offset: 4 };
-        expect(event.start).toBe(place.offset);
+        // MariaDB leaves out the statements that it notes before rows.
+        if (flavour === 'mariadb') expect(event.start).toBeGreaterThanOrEqual(place.offset);
+        else expect(event.start).toBe(place.offset);
         place = { file: event.file, offset: event.end };
         expect(event.header.crc32).not.toBe(null);
       }
