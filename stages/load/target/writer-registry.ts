@@ -250,7 +250,7 @@ export interface KillOptions {
   readonly clock?: Clock | undefined;
 }
 
-const TELL_AFTER_MS = 500;
+const TELL_AFTER_MS = 200;
 const ER_NO_SUCH_THREAD = 1094;
 
 /**
