@@ -22,6 +22,7 @@ import type { CanalEngine, CanalReader, ReaderOptions, SourceIdentity } from './
 import { FeedReader } from './feed/feed-reader.ts';
 import { type FeedLimits, type FeedMember, SourceFeed } from './feed/source-feed.ts';
 import { ServerConnection } from './protocol/server-connection.ts';
+import { FactsCache } from './schema/facts-cache.ts';
 import { SchemaBook } from './schema/schema-book.ts';
 import { SchemaReader } from './schema/schema-reader.ts';
 import { SourceSession } from './schema/source-session.ts';
@@ -83,7 +84,7 @@ export class BinlogEngine implements CanalEngine {
   readonly #logger: Logger;
   readonly #state: RunningState;
   readonly #session: SourceSession;
-  readonly #schema: SchemaBook;
+  readonly #schemaReader: SchemaReader;
   readonly #readers = new Set<FeedReader>();
   /** By slot: 0 is the shared feed when it begins; a feed keeps its slot when its role changes. */
   readonly #feeds = new Map<SourceFeed, number>();
@@ -102,10 +103,8 @@ export class BinlogEngine implements CanalEngine {
     this.#logger = options.logger ?? silentLogger;
     this.#state = new RunningState({ clock: this.#clock });
     this.#session = new SourceSession({ endpoint: options.source });
-    const reader = new SchemaReader({ query: (sql) => this.#session.query(sql, this.#state.signal) });
-    this.#schema = new SchemaBook({
-      wants: (schema, table) => [...this.#readers].some((one) => one.wants(schema, table)),
-      readFacts: (schema, table) => reader.read(schema, table),
+    this.#schemaReader = new SchemaReader({
+      query: (sql) => this.#session.query(sql, this.#state.signal),
     });
   }
 
@@ -180,12 +179,11 @@ export class BinlogEngine implements CanalEngine {
     this.#state.signal.throwIfAborted();
     const reader = new FeedReader({
       reader: options,
-      schema: this.#schema,
-      wantsVersion: this.#schema.admit(options.wants),
       onMayJoin: (one) => this.#joinIfLevel(one),
       onClose: (one) => this.#closeReader(one),
     });
     this.#readers.add(reader);
+    for (const feed of this.#feeds.keys()) reader.admitTo(feed);
     const at = this.#placeInShared(reader, options.start);
     if (at !== null && this.#shared !== null) {
       this.#cancelLinger();
@@ -234,7 +232,7 @@ export class BinlogEngine implements CanalEngine {
   #placeInShared(reader: FeedReader, start: Position): number | null {
     const shared = this.#shared;
     if (shared === null || shared.isOver || start.at === null) return null;
-    const at = shared.findBoundary(start.at, reader.wantsVersion);
+    const at = shared.findBoundary(start.at, reader.versionIn(shared));
     // File and offset may mean another place on another server: the canonical text decides.
     return at !== null && shared.positionBefore(at).text === start.text ? at : null;
   }
@@ -252,7 +250,7 @@ export class BinlogEngine implements CanalEngine {
       if (idle !== null) this.#discard(idle);
       return;
     }
-    const sequence = this.#shared.findBoundary(at, reader.wantsVersion);
+    const sequence = this.#shared.findBoundary(at, reader.versionIn(this.#shared));
     if (sequence === null || this.#shared.positionBefore(sequence).text !== reader.position.text) return;
     reader.move(this.#shared, sequence, true);
     this.#logger.info({ reader: reader.name }, 'reader is level with the others again');
@@ -281,11 +279,15 @@ export class BinlogEngine implements CanalEngine {
 
   #startFeed(name: string, start: Position, readFrom: string | null, limits: FeedLimits): SourceFeed {
     const slot = this.#freeSlot();
+    const wants = (schema: string, table: string): boolean =>
+      [...this.#readers].some((one) => one.wants(schema, table));
+    const facts = new FactsCache({ source: this.#schemaReader, logger: this.#logger });
+    facts.lookAhead(wants);
     const feed = new SourceFeed({
       name,
       start,
       limits,
-      schema: this.#schema,
+      schema: new SchemaBook({ wants, facts }),
       openDump: (resume) => this.#dump(slot, start, readFrom, resume),
       onHeldUp: (from, blocking) => this.#release(from, blocking),
       logger: this.#logger.child({ feed: name }),

@@ -5,14 +5,11 @@ import { RunningPosition } from '../../model/running-position.ts';
 import type { SourceItem, SourceRows } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
 import type { CanalReader, ReaderOptions } from '../canal.ts';
-import type { SchemaBook } from '../schema/schema-book.ts';
 import type { FeedMember, SourceFeed } from './source-feed.ts';
 import { advance } from './source-feed.ts';
 
 export interface FeedReaderOptions {
   readonly reader: ReaderOptions;
-  readonly schema: SchemaBook;
-  readonly wantsVersion: number;
   /** Called before the reader takes an item from a feed that is not the one all others share, and when it has nothing to read there. */
   readonly onMayJoin: (reader: FeedReader) => void;
   readonly onClose: (reader: FeedReader) => Promise<void>;
@@ -26,8 +23,9 @@ const LOOK_EVERY = 64;
  * boundaries between transactions, is not seen from outside.
  */
 export class FeedReader implements CanalReader, FeedMember {
-  readonly wantsVersion: number;
   readonly #options: FeedReaderOptions;
+  /** By feed: the version from which on its items have all that this reader wants. */
+  readonly #admitted = new WeakMap<SourceFeed, number>();
   readonly #running: RunningPosition;
   readonly #verdicts = new Map<TableShape, boolean | HoltError>();
   #feed: SourceFeed | null = null;
@@ -44,7 +42,6 @@ export class FeedReader implements CanalReader, FeedMember {
   constructor(options: FeedReaderOptions) {
     this.#options = options;
     this.#running = RunningPosition.from(options.reader.start);
-    this.wantsVersion = options.wantsVersion;
   }
 
   get name(): string {
@@ -53,6 +50,16 @@ export class FeedReader implements CanalReader, FeedMember {
 
   get wants(): ReaderOptions['wants'] {
     return this.#options.reader.wants;
+  }
+
+  /** Makes its wishes known to a feed that runs already. */
+  admitTo(feed: SourceFeed): void {
+    this.#admitted.set(feed, feed.schema.admit(this.wants));
+  }
+
+  /** The version of a feed's items that has all it wants: any, where the feed began after the reader. */
+  versionIn(feed: SourceFeed): number {
+    return this.#admitted.get(feed) ?? 0;
   }
 
   get isStarved(): boolean {
@@ -181,7 +188,7 @@ export class FeedReader implements CanalReader, FeedMember {
     if (verdict === undefined) {
       const isOwn = shape.schema === HOLT_SCHEMA;
       verdict = isOwn || this.#options.reader.wants(shape.schema, shape.table);
-      if (verdict) verdict = this.#options.schema.faultOf(shape) ?? true;
+      if (verdict) verdict = this.#feed?.schema.faultOf(shape) ?? true;
       this.#verdicts.set(shape, verdict);
     }
     if (typeof verdict !== 'boolean') throw verdict;

@@ -56,9 +56,10 @@ export interface FeedMember {
 export interface SourceFeedOptions {
   readonly name: string;
   readonly start: Position;
+  /** Makes the shapes; the feed's own, since what a table map means depends on the place in the log. */
+  readonly schema: SchemaBook;
   /** A dump that reconnects by itself, going on from what `resume` says. */
   readonly openDump: (resume: () => PositionText) => EventFeed;
-  readonly schema: SchemaBook;
   readonly limits: FeedLimits;
   /** Readers that hold a full ring back while others have nothing to read. */
   readonly onHeldUp: (feed: SourceFeed, blocking: readonly FeedMember[]) => void;
@@ -122,6 +123,10 @@ export class SourceFeed {
     });
     this.#dump = options.openDump(() => this.#head.text);
     this.#done = this.#run();
+  }
+
+  get schema(): SchemaBook {
+    return this.#options.schema;
   }
 
   /** Why the feed ended; what is in the ring can still be read. Null while it runs, and after `stop`. */
@@ -271,6 +276,8 @@ export class SourceFeed {
       if (!this.ring.put(entry)) break;
       if (isFaulty) this.#lastFaulty = this.ring.putCursor - 1;
       if (advance(this.#head, item)) this.#transactions += 1;
+      if (item.kind === 'statement') schema.passed(item);
+      else if (item.kind === 'rows') for (const one of item.statements) schema.passed(one);
       stored += 1;
     }
     const all = stored === this.#assembled.length;

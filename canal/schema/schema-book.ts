@@ -1,15 +1,19 @@
 /**
- * One shape object per table and version, found by the bytes of its table map.
+ * The shapes of one feed: one object per table and version, found by the bytes of its table map.
+ *
+ * Bytes that do not tell the names may mean other columns after an ALTER: what was made of the table's facts is forgotten when a
+ * statement that names the table passes (`passed`).
  *
  * The same table gets another table id whenever the server opens it anew, and the same map otherwise: the id's six bytes are no part
  * of the key. A version of a table stays known as long as it may be met again; the oldest go when there are too many.
  */
 import type { HoltError } from '../../lib/errors.ts';
 import { CHECKPOINT_TABLE, HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
+import type { SourceStatement } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
 import type { TableMap } from '../event/event.ts';
 import { completeShape } from './complete-shape.ts';
-import type { TableFacts } from './table-facts.ts';
+import type { FactsCache } from './facts-cache.ts';
 
 /** Bytes of the table id in front of a table map; four in servers before 5.1.4, which are not read. */
 const TABLE_ID_BYTES = 6;
@@ -18,8 +22,7 @@ const MAX_VERSIONS = 20_000;
 export interface SchemaBookOptions {
   /** Whether anybody wants rows of the table. Holt's own are not asked about. */
   readonly wants: (schema: string, table: string) => boolean;
-  /** Reads the table as it is now. */
-  readonly readFacts: (schema: string, table: string) => Promise<TableFacts | null>;
+  readonly facts: FactsCache;
 }
 
 interface Known {
@@ -64,14 +67,27 @@ export class SchemaBook {
   /** Makes `find` know this map. Rejects only if the source cannot be asked; a table that does not fit gets a shape with a fault. */
   async resolve(map: TableMap): Promise<void> {
     if (this.find(map) !== undefined) return;
-    const own = map.schema === HOLT_SCHEMA;
-    const facts = own ? null : await this.#options.readFacts(map.schema, map.table);
-    const { shape, fault } = completeShape(map, facts);
+    const { schema, table } = map;
+    const { facts } = this.#options;
+    const isOwn = schema === HOLT_SCHEMA;
+    let completion = completeShape(map, isOwn ? null : await facts.get(schema, table));
+    if (completion.fault !== null) completion = completeShape(map, await facts.ask(schema, table));
+    const { shape, fault } = completion;
     if (fault !== null) {
       this.#faults.set(shape, fault);
       this.#hasFaults = true;
     }
-    this.#remember(keyOf(map), { schema: map.schema, table: map.table, shape });
+    this.#remember(keyOf(map), { schema, table, shape });
+  }
+
+  /** A statement that is no change of rows passes in the log. */
+  passed(statement: SourceStatement): void {
+    const named = this.#options.facts.passed(statement);
+    if (named.length === 0) return;
+    const tables = new Set(named.map(({ schema, table }) => `${schema}\0${table}`));
+    for (const [key, entry] of this.#byMap)
+      if (entry.shape !== null && tables.has(`${entry.schema}\0${entry.table}`)) this.#byMap.delete(key);
+    this.#byId.clear();
   }
 
   /** False as long as every shape is sound. */
@@ -105,6 +121,7 @@ export class SchemaBook {
     this.#byId.clear();
     this.#hasForgotten = false;
     if (widened) this.#wantsVersion += 1;
+    this.#options.facts.lookAhead(wants);
     return this.#wantsVersion;
   }
 

@@ -1,4 +1,5 @@
 import { collationOfDeclared } from './complete-shape.ts';
+import type { FactsSource, NamedFacts } from './facts-cache.ts';
 import type { ColumnFacts, TableFacts, UniqueKeyFacts } from './table-facts.ts';
 
 /** Rows as text, in the order of the columns asked for. */
@@ -8,7 +9,12 @@ export type SchemaQuery = (sql: string) => Promise<readonly (readonly (string | 
  * Reads what INFORMATION_SCHEMA says of a table over an ordinary connection. The session's sql_mode must not contain
  * NO_BACKSLASH_ESCAPES or ANSI_QUOTES: names come from the log and are quoted as text.
  */
-export class SchemaReader {
+/** More tables are not looked at ahead. */
+const MAX_TABLES = 10_000;
+/** Above this a whole schema is read rather than the tables by name. */
+const MAX_NAMES = 200;
+
+export class SchemaReader implements FactsSource {
   readonly #query: SchemaQuery;
   #collations: Promise<ReadonlyMap<string, number>> | null = null;
 
@@ -18,33 +24,63 @@ export class SchemaReader {
 
   /** Null when the table is not there, or the account may not see it. */
   async read(schema: string, table: string): Promise<TableFacts | null> {
-    this.#collations ??= this.#readCollations();
-    let collations: ReadonlyMap<string, number>;
-    try {
-      collations = await this.#collations;
-    } catch (error) {
-      this.#collations = null;
-      throw error;
-    }
     const where = `TABLE_SCHEMA = ${quoteText(schema)} AND TABLE_NAME = ${quoteText(table)}`;
-    const columns = sameTable(
-      schema,
-      table,
+    const found = await this.#readWhere(where);
+    // INFORMATION_SCHEMA compares names by its own collation: where names differ in case only, it gives several tables.
+    const exact = found.find((one) => one.schema === schema && one.table === table);
+    return (exact ?? (found.length === 1 ? found[0] : undefined))?.facts ?? null;
+  }
+
+  /** Of the tables that `wants` takes, at most `MAX_TABLES`: a schema at a time. */
+  async readAll(wants: (schema: string, table: string) => boolean): Promise<readonly NamedFacts[]> {
+    const tables = await this.#query('SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES');
+    const bySchema = new Map<string, string[]>();
+    let count = 0;
+    for (const [schema, table] of tables) {
+      if (!schema || !table || count >= MAX_TABLES || !wants(schema, table)) continue;
+      bySchema.set(schema, [...(bySchema.get(schema) ?? []), table]);
+      count += 1;
+    }
+    const found: NamedFacts[] = [];
+    for (const [schema, names] of bySchema) {
+      const only = names.length <= MAX_NAMES ? ` AND TABLE_NAME IN (${names.map(quoteText).join(', ')})` : '';
+      for (const one of await this.#readWhere(`TABLE_SCHEMA = ${quoteText(schema)}${only}`))
+        if (one.schema === schema && names.includes(one.table)) found.push(one);
+    }
+    return found;
+  }
+
+  async #readWhere(where: string): Promise<readonly NamedFacts[]> {
+    const collations = await this.#collationIds();
+    const columns = groupByTable(
       await this.#query(
         `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, CHARACTER_OCTET_LENGTH, COLLATION_NAME
-           FROM information_schema.COLUMNS WHERE ${where} ORDER BY ORDINAL_POSITION`,
+           FROM information_schema.COLUMNS WHERE ${where} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`,
       ),
     );
-    if (columns.length === 0) return null;
-    const keys = sameTable(
-      schema,
-      table,
+    if (columns.size === 0) return [];
+    const keys = groupByTable(
       await this.#query(
         `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE
            FROM information_schema.STATISTICS WHERE ${where} AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
       ),
     );
-    return { columns: columns.map((row) => columnFacts(row, collations)), ...keyFacts(keys) };
+    return [...columns].map(([key, rows]) => ({
+      schema: rows[0]?.[0] ?? '',
+      table: rows[0]?.[1] ?? '',
+      facts: { columns: rows.map((row) => columnFacts(row, collations)), ...keyFacts(keys.get(key) ?? []) },
+    }));
+  }
+
+  /** Read once; asked for again if that failed. */
+  async #collationIds(): Promise<ReadonlyMap<string, number>> {
+    this.#collations ??= this.#readCollations();
+    try {
+      return await this.#collations;
+    } catch (error) {
+      this.#collations = null;
+      throw error;
+    }
   }
 
   async #readCollations(): Promise<ReadonlyMap<string, number>> {
@@ -67,19 +103,15 @@ export class SchemaReader {
   }
 }
 
-/**
- * INFORMATION_SCHEMA compares names by its own collation: where names differ in case only, it gives several tables. Rows are
- * of the table named exactly, or of the only one there is.
- */
-function sameTable<Row extends readonly (string | null)[]>(
-  schema: string,
-  table: string,
-  rows: readonly Row[],
-): readonly Row[] {
-  const exact = rows.filter((row) => row[0] === schema && row[1] === table);
-  if (exact.length > 0) return exact;
-  const names = new Set(rows.map((row) => `${row[0]}.${row[1]}`));
-  return names.size === 1 ? rows : [];
+function groupByTable<Row extends readonly (string | null)[]>(rows: readonly Row[]): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const key = `${row[0]}\0${row[1]}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [row]);
+    else group.push(row);
+  }
+  return groups;
 }
 
 function columnFacts(row: readonly (string | null)[], collations: ReadonlyMap<string, number>): ColumnFacts {

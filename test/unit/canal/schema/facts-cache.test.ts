@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { FactsCache, type NamedFacts } from '../../../../canal/schema/facts-cache.ts';
+import type { TableFacts } from '../../../../canal/schema/table-facts.ts';
+import { statementOf } from '../../stages/select/item-script.ts';
+
+const facts = (name: string): TableFacts => ({
+  columns: [{ name, declared: 'int', nullable: false, octetLength: null, collation: 0 }],
+  primaryKey: [],
+  uniqueKeys: [],
+});
+
+/** A source whose tables have one column each, named by the test. */
+function source(tables: Record<string, string>) {
+  const asked: string[] = [];
+  return {
+    asked,
+    tables,
+    read: async (schema: string, table: string) => {
+      asked.push(`${schema}.${table}`);
+      const name = tables[`${schema}.${table}`];
+      return name === undefined ? null : facts(name);
+    },
+    readAll: async (wants: (schema: string, table: string) => boolean): Promise<NamedFacts[]> =>
+      Object.entries(tables).flatMap(([key, name]) => {
+        const [schema = '', table = ''] = key.split('.');
+        return wants(schema, table) ? [{ schema, table, facts: facts(name) }] : [];
+      }),
+  };
+}
+
+const columnOf = async (cache: FactsCache, schema: string, table: string): Promise<string | undefined> =>
+  (await cache.get(schema, table))?.columns[0]?.name;
+
+describe('FactsCache', () => {
+  it('keeps what it saw when reading began, whatever the table becomes', async () => {
+    const one = source({ 'shop.t': 'before' });
+    const cache = new FactsCache({ source: one });
+    cache.lookAhead(() => true);
+    await cache.get('shop', 'x');
+    one.tables['shop.t'] = 'after';
+    expect(await columnOf(cache, 'shop', 't')).toBe('before');
+    expect(one.asked).toEqual(['shop.x']);
+  });
+
+  it('looks again once a statement that may name the table has passed', async () => {
+    const one = source({ 'shop.orders': 'before', 'shop.other': 'before', 'shop.bücher': 'before' });
+    const cache = new FactsCache({ source: one });
+    cache.lookAhead(() => true);
+    await cache.get('shop', 'orders');
+    for (const key of Object.keys(one.tables)) one.tables[key] = 'after';
+    expect(cache.passed(statementOf('ALTER TABLE `Orders` ADD c INT')).map(({ table }) => table)).toEqual([
+      'orders',
+      // In what encoding its name would come is not known.
+      'bücher',
+    ]);
+    expect(await columnOf(cache, 'shop', 'orders')).toBe('after');
+    expect(await columnOf(cache, 'shop', 'bücher')).toBe('after');
+    expect(await columnOf(cache, 'shop', 'other')).toBe('before');
+  });
+
+  it('throws away an answer that was asked for before a statement passed', async () => {
+    const one = source({ 'shop.t': 'before' });
+    let answer: () => void = () => {};
+    const readAll = one.readAll;
+    let first = true;
+    const slow = {
+      ...one,
+      readAll: async (wants: (schema: string, table: string) => boolean) => {
+        const found = await readAll(wants);
+        if (first) {
+          first = false;
+          await new Promise<void>((resolve) => {
+            answer = resolve;
+          });
+        }
+        return found;
+      },
+    };
+    const cache = new FactsCache({ source: slow });
+    await cache.ask('shop', 't');
+    cache.lookAhead(() => true);
+    one.tables['shop.t'] = 'after';
+    cache.passed(statementOf('ALTER TABLE t ADD c INT'));
+    await new Promise((resolve) => setImmediate(resolve));
+    answer();
+    expect(await columnOf(cache, 'shop', 't')).toBe('after');
+  });
+
+  it('asks table by table where it could not look ahead', async () => {
+    const one = source({ 'shop.t': 'now' });
+    const cache = new FactsCache({
+      source: { ...one, readAll: () => Promise.reject(new Error('no')) },
+    });
+    cache.lookAhead(() => true);
+    expect(await columnOf(cache, 'shop', 't')).toBe('now');
+  });
+});
