@@ -1,0 +1,12 @@
+/** npm run bench -- catchup|report [options]: see the files of these names. */
+import { catchup } from './catchup.ts';
+
+const [name, ...args] = process.argv.slice(2);
+switch (name) {
+  case 'catchup':
+    await catchup(args);
+    break;
+  default:
+    process.stderr.write('usage: npm run bench -- catchup [options]\n');
+    process.exitCode = 2;
+}
