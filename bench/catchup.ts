@@ -207,10 +207,15 @@ async function holt(
       },
     },
   });
-  if (options.profile !== null) mkdirSync(options.profile, { recursive: true });
+  if (options.profile !== null) {
+    mkdirSync(options.profile, { recursive: true });
+    process.env.HOLT_BENCH_PROFILE = options.profile;
+  }
   await installation.start(
     undefined,
-    options.profile === null ? {} : { nodeOptions: `--cpu-prof --cpu-prof-dir=${options.profile}` },
+    options.profile === null
+      ? {}
+      : { nodeOptions: `--import=${new URL('./profile-node.mjs', import.meta.url).href}` },
   );
   const [node] = installation.nodes.values();
   if (node === undefined) throw new Error('no node');
