@@ -677,3 +677,12 @@ export const ERROR_CODES = {
 } as const satisfies Record<string, ErrorCode>;
 
 export type ErrorCodeName = keyof typeof ERROR_CODES;
+
+/** What to do about an error: its own remedy, which knows the case at hand, else that of its code. */
+export function remedyOf(error: {
+  readonly code: string;
+  readonly remedy: string | undefined;
+}): string | null {
+  const listed: Readonly<Partial<Record<string, ErrorCode>>> = ERROR_CODES;
+  return error.remedy ?? listed[error.code]?.remedy ?? null;
+}

@@ -53,7 +53,8 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else if (!(isAbort(error) && interrupted.signal.aborted)) {
-    const format: OutputFormat = argv.includes('json') ? 'json' : 'table';
+    // The command's own options are not at hand any more: it may not even have been found.
+    const format: OutputFormat = /\s(?:-o|--output)[\s=]?json\b/.test(argv.join(' ')) ? 'json' : 'table';
     process.stderr.write(`${formatError(error, format)}\n`);
     process.exitCode = exitCodeOf(error);
   }

@@ -19,6 +19,15 @@ export class ApiClient implements Operations {
   readonly #timeoutMs: number;
 
   constructor(options: { readonly server: string; readonly timeoutMs: number }) {
+    if (!/^https?:\/\//.test(options.server) || !URL.canParse(options.server))
+      throw new HoltError(
+        'HOLT_REQUEST_INVALID',
+        `${JSON.stringify(options.server)} is no address of a node`,
+        {
+          disposition: 'fatal',
+          remedy: 'Write it as http://127.0.0.1:8640.',
+        },
+      );
     this.#base = `${options.server.replace(/\/+$/, '')}/api/v1`;
     this.#timeoutMs = options.timeoutMs;
   }
@@ -98,11 +107,10 @@ export class ApiClient implements Operations {
     if (!response.ok) {
       const known = problem.safeParse(json);
       if (known.success)
-        throw new HoltError(
-          known.data.code,
-          known.data.detail,
-          known.data.remedy === undefined ? {} : { remedy: known.data.remedy },
-        );
+        throw new HoltError(known.data.code, known.data.detail, {
+          disposition: response.status === 503 ? 'retry' : 'fatal',
+          ...(known.data.remedy === undefined ? {} : { remedy: known.data.remedy }),
+        });
       throw foreign(url, `it answered ${response.status}`);
     }
     const result = schema.safeParse(json);

@@ -1,5 +1,6 @@
 /** Errors as RFC 9457 problem details with Holt's stable codes. */
 import { HoltError } from '../../lib/errors.ts';
+import { type ErrorCodeName, remedyOf } from '../../model/error-codes.ts';
 
 export interface ProblemDetails {
   readonly type: string;
@@ -10,25 +11,30 @@ export interface ProblemDetails {
   readonly remedy?: string;
 }
 
-const STATUS: Readonly<Record<string, number>> = {
+const STATUS: Readonly<Partial<Record<ErrorCodeName, number>>> = {
   HOLT_PIPELINE_UNKNOWN: 404,
-  HOLT_LEDGER_ENTRY_UNKNOWN: 404,
+  HOLT_LEDGER_MISSING: 404,
   HOLT_VERIFY_UNKNOWN: 404,
   HOLT_PIPELINE_STATE: 409,
+  HOLT_LEDGER_REPLAYED: 409,
+  HOLT_REPLAY_REFUSED: 409,
   HOLT_POSITION_INVALID: 400,
   HOLT_REQUEST_INVALID: 400,
 };
 
 export function problemDetails(error: unknown): ProblemDetails {
   if (error instanceof HoltError) {
-    const status = STATUS[error.code] ?? (error.disposition === 'retry' ? 503 : 500);
+    const remedy = remedyOf(error);
+    const status =
+      (STATUS as Readonly<Record<string, number | undefined>>)[error.code] ??
+      (error.disposition === 'retry' ? 503 : 500);
     return {
       type: `https://holt.invalid/errors/${error.code}`,
       title: error.code,
       status,
       code: error.code,
       detail: error.message,
-      ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+      ...(remedy === null ? {} : { remedy }),
     };
   }
   return {

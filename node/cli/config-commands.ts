@@ -12,7 +12,7 @@ export function withConfig(command: Command): Command {
   return command.option(
     '-c, --config <path>',
     'a YAML file, or a folder of them',
-    process.env['HOLT_CONFIG'] ?? DEFAULT_CONFIG,
+    process.env.HOLT_CONFIG ?? DEFAULT_CONFIG,
   );
 }
 

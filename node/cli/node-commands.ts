@@ -1,5 +1,5 @@
 /** `holt node` and `holt run`: processes that work until they are told to stop. */
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../../conf/load.ts';
 import type { HoltConfig, NodeConfig } from '../../model/config.ts';
 import { nodeNamed, type RunningNode, soleNode, startNode } from '../compose.ts';
@@ -20,19 +20,17 @@ export function addNodeCommands(program: Command, { release }: { readonly releas
     program
       .command('run')
       .description('run everything in this one process, with two databases and nothing else')
-      .option('--listen <host:port>', 'address of the API, on loopback'),
-  ).action(async (options: { readonly config: string; readonly listen?: string }) => {
+      .option('--listen <host:port>', 'address of the API, on loopback', listenOf),
+  ).action(async (options: { readonly config: string; readonly listen?: NodeConfig['listen'] }) => {
     const { config, node } = soleNode(loadConfig(options.config));
-    await work(
-      config,
-      options.listen === undefined ? node : { ...node, listen: listenOf(options.listen) },
-      release,
-    );
+    await work(config, options.listen === undefined ? node : { ...node, listen: options.listen }, release);
   });
 }
 
 function listenOf(text: string): NodeConfig['listen'] {
   const colon = text.lastIndexOf(':');
+  if (!/^(?:\[[0-9a-fA-F:]+\]|[^:]+):[0-9]{1,5}$/.test(text))
+    throw new InvalidArgumentError('host:port is expected, such as 127.0.0.1:8640');
   return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
 }
 

@@ -1,5 +1,6 @@
 /** Tables for people, JSON for programs; errors as one line, a hint and a code. */
 import { HoltError, messageOf } from '../../lib/errors.ts';
+import { type ErrorCodeName, remedyOf } from '../../model/error-codes.ts';
 
 export type OutputFormat = 'table' | 'json';
 
@@ -72,14 +73,19 @@ export const EXIT = {
   timeout: 124,
 } as const;
 
-const EXIT_BY_CODE: Readonly<Record<string, number>> = {
+const EXIT_BY_CODE: Readonly<Partial<Record<ErrorCodeName, number>>> = {
+  HOLT_API_NOT_LOOPBACK: EXIT.config,
+  HOLT_CLUSTER_KEY_WEAK: EXIT.config,
   HOLT_CONFIG_INVALID: EXIT.config,
   HOLT_CONFIG_MISSING: EXIT.config,
   HOLT_SECRET_MISSING: EXIT.config,
   HOLT_PIPELINE_UNKNOWN: EXIT.notFound,
-  HOLT_LEDGER_ENTRY_UNKNOWN: EXIT.notFound,
+  HOLT_NODE_UNKNOWN: EXIT.notFound,
+  HOLT_LEDGER_MISSING: EXIT.notFound,
   HOLT_VERIFY_UNKNOWN: EXIT.notFound,
   HOLT_PIPELINE_STATE: EXIT.conflict,
+  HOLT_LEDGER_REPLAYED: EXIT.conflict,
+  HOLT_REPLAY_REFUSED: EXIT.conflict,
   HOLT_SERVER_UNREACHABLE: EXIT.unreachable,
   HOLT_REQUEST_INVALID: EXIT.usage,
   HOLT_POSITION_INVALID: EXIT.usage,
@@ -88,7 +94,10 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof HoltError)
-    return EXIT_BY_CODE[error.code] ?? (error.disposition === 'retry' ? EXIT.unreachable : EXIT.failure);
+    return (
+      (EXIT_BY_CODE as Readonly<Record<string, number | undefined>>)[error.code] ??
+      (error.disposition === 'retry' ? EXIT.unreachable : EXIT.failure)
+    );
   return EXIT.failure;
 }
 
@@ -96,9 +105,14 @@ export function formatError(error: unknown, format: OutputFormat): string {
   const holt = error instanceof HoltError ? error : null;
   if (format === 'json')
     return JSON.stringify({
-      error: { code: holt?.code ?? 'HOLT_INTERNAL', message: messageOf(error), remedy: holt?.remedy ?? null },
+      error: {
+        code: holt?.code ?? 'HOLT_INTERNAL',
+        message: messageOf(error),
+        remedy: holt === null ? null : remedyOf(holt),
+      },
     });
   const lines = [`holt: ${messageOf(error)} [${holt?.code ?? 'HOLT_INTERNAL'}]`];
-  if (holt?.remedy !== undefined) lines.push(`  ${holt.remedy}`);
+  const remedy = holt === null ? null : remedyOf(holt);
+  if (remedy !== null) lines.push(`  ${remedy}`);
   return lines.join('\n');
 }

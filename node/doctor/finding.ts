@@ -3,7 +3,7 @@
  * decided by pure functions over values, which give findings.
  */
 import { HoltError, messageOf } from '../../lib/errors.ts';
-import { ERROR_CODES, type ErrorCodeName } from '../../model/error-codes.ts';
+import { ERROR_CODES, type ErrorCodeName, remedyOf } from '../../model/error-codes.ts';
 
 export type FindingLevel = 'ok' | 'warn' | 'error';
 
@@ -58,15 +58,12 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
 export function failure(about: string, error: unknown): Finding {
   if (!(error instanceof HoltError))
     return problem({ code: 'HOLT_INTERNAL', about, message: messageOf(error) });
-  const listed = (ERROR_CODES as Readonly<Record<string, { readonly remedy: string } | undefined>>)[
-    error.code
-  ];
   return {
     level: 'error',
     code: error.code,
     about,
     message: error.message,
-    remedy: error.remedy ?? listed?.remedy ?? null,
+    remedy: remedyOf(error),
     unreachable: UNREACHABLE.has(error.code),
   };
 }
