@@ -341,12 +341,15 @@ export class BinlogEngine implements CanalEngine {
       const facts = await readSourceFacts(connection);
       const known = this.#facts.identity;
       this.#facts = facts;
-      if (facts.identity !== known)
+      if (facts.identity !== known) {
+        // Tables are asked about at the server that the address leads to now.
+        await this.#session.close();
         throw new HoltError(
           'HOLT_SOURCE_CHANGED',
           `${source.name} is another server now: ${facts.identity}, and was ${known}`,
           { disposition: 'rewind', facts: { source: source.name, identity: facts.identity, was: known } },
         );
+      }
       await checkPosition(
         { endpoint: source, connection, facts, position, readFrom, clock: this.#clock },
         signal,

@@ -22,7 +22,7 @@ export class SourceSession {
     return answer;
   }
 
-  /** A question in flight fails. */
+  /** A question in flight fails, and is for its owner to repeat; the next one opens another session. */
   async close(): Promise<void> {
     const connection = this.#connection;
     this.#connection = null;

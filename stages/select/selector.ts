@@ -54,7 +54,10 @@ export interface SelectorOptions {
   readonly cluster: string;
   readonly reign: SelectReign;
   readonly engine: Pick<CanalEngine, 'openReader' | 'source' | 'namesAreCaseSensitive'>;
-  /** Identity of the server on which the reign's position was read, where known. */
+  /**
+   * Identity of the server on which the reign's position was read. Default: the engine's source, since a raise that finds
+   * another source takes file, offset and last event out of the position. Null: not known.
+   */
   readonly readFrom?: string | null;
   readonly window: SelectWindow;
   /** Where the payload of a batch will be. */
@@ -162,7 +165,7 @@ export class Selector implements Service {
     const reader = await engine.openReader({
       name: pipeline.name,
       start: reign.position,
-      readFrom: readFrom ?? null,
+      readFrom: readFrom === undefined ? engine.source.identity : readFrom,
       wants: (schema, table) => this.#filter.matches(schema, table),
     });
     try {

@@ -274,18 +274,27 @@ export class TargetRaiser {
       return this.#refusal(decision);
     }
     const stream = rows.find((row) => row.lane === LANE.stream);
-    const position = request.position ?? stream?.position ?? (await this.#options.startPosition(signal));
+    const sourceIdentity = await this.#options.sourceIdentity(signal);
+    // File, offset and last event mean something on the server only where they were read.
+    const isElsewhere = stream !== undefined && stream.sourceIdentity !== sourceIdentity;
+    const kept =
+      stream !== undefined && isElsewhere
+        ? { text: stream.position.text, at: null, lastEvent: null }
+        : stream?.position;
+    const position = request.position ?? kept ?? (await this.#options.startPosition(signal));
     const tenure = parseTenure(randomBytes(16).toString('hex'));
     this.#ownTenures.push(tenure);
     const set = {
       epoch: decision.epoch,
       tenure,
       position,
-      sourceIdentity: await this.#options.sourceIdentity(signal),
+      sourceIdentity,
       targetIdentity: writer.session.server.identity,
     };
     if (rows.length > 0)
-      await writer.execute(updateStatement(pipeline, rows, set, request.position !== undefined));
+      await writer.execute(
+        updateStatement(pipeline, rows, set, { withPosition: request.position !== undefined, isElsewhere }),
+      );
     try {
       for (const lane of decision.newLanes)
         await writer.execute(insertStatement(pipeline, lane, this.#options, set));
@@ -369,12 +378,17 @@ function updateStatement(
   pipeline: string,
   rows: readonly CheckpointRow[],
   set: RaisedValues,
-  withPosition: boolean,
+  how: { readonly withPosition: boolean; readonly isElsewhere: boolean },
 ): string {
+  const position = how.withPosition
+    ? `${positionAssignments(set.position)}, `
+    : how.isElsewhere
+      ? 'position_file = NULL, position_offset = NULL, last_event_timestamp = NULL, last_event_crc32 = NULL, last_event_length = NULL, '
+      : '';
   return (
     `UPDATE holt.checkpoint SET epoch = ${integerLiteral(set.epoch)}, tenure = ${hexLiteral(set.tenure)}, loader = NULL, ` +
     `source_identity = ${bytesLiteral(set.sourceIdentity)}, target_identity = ${bytesLiteral(set.targetIdentity)}, ` +
-    `${withPosition ? `${positionAssignments(set.position)}, ` : ''}raised_at = UTC_TIMESTAMP(6) ` +
+    `${position}raised_at = UTC_TIMESTAMP(6) ` +
     `WHERE pipeline = ${bytesLiteral(pipeline)} AND lane IN (${rows.map(({ lane }) => integerLiteral(lane)).join(', ')})`
   );
 }

@@ -37,6 +37,18 @@ describeDatabase(DATABASE_FLAVOURS, 'a raise', (context) => {
     await run.close();
   });
 
+  it('keeps file, offset and last event only while the source is the server on which they were read', async () => {
+    const pipeline = await Pipeline.on(context);
+    const first = await pipeline.reign();
+    const { run } = await pipeline.taken(first);
+    await run.load(pipeline.batch(first, 1), noSignal);
+    await run.close();
+    const moved = pipeline.raiser({ sourceIdentity: async () => 'source-2' });
+    expect((await pipeline.reign(moved)).position).toEqual({ text: at(1).text, at: null, lastEvent: null });
+    // Another raise on the new source must not take the old one's place for its own.
+    expect((await pipeline.reign(moved)).position).toEqual({ text: at(1).text, at: null, lastEvent: null });
+  });
+
   it('is above the epoch of the tree and of the rows, whichever is higher', async () => {
     const pipeline = await Pipeline.on(context);
     await pipeline.reign();
