@@ -126,9 +126,8 @@ function wrongPackage(from: string, specifier: string): string | undefined {
   if (SHIPPED.has(name)) return undefined;
   if (/^(fs|net|path|os|crypto|events|stream|zlib|http|https|tls|url|util|child_process|buffer)$/.test(name))
     return `${specifier} must be written node:${specifier}`;
-  // The part of the test support that is for vitest, and programs that measure or ask others beside us
-  if (from.startsWith('test/support/shared-servers') && name === 'vitest') return undefined;
-  if (from.startsWith('bench/') || from.startsWith('demo/')) return undefined;
+  // Test support, and programs that measure or ask others beside us
+  if (/^(bench|demo|test\/support)\//.test(from)) return undefined;
   return `${name} is not among the dependencies of package.json`;
 }
 
