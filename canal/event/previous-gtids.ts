@@ -29,7 +29,6 @@ export function decodePreviousGtids(reader: ByteReader, header: EventHeader): Bi
     const uuid = uuidText(reader.bytes(16));
     const tag = tagged ? reader.latin1(Number(readVarint(reader))) : '';
     const intervalCount = reader.safeU64();
-    if (intervalCount * 16 > reader.remaining) reader.fail(`${intervalCount} intervals`);
     for (let j = 0; j < intervalCount; j++) {
       const first = reader.u64();
       const end = reader.u64();
