@@ -156,6 +156,17 @@ for (const flavour of ['mariadb', 'mysql', 'mysql56'] as const)
       ]);
     });
 
+    it('a column that changes by itself at the target only is left as the source has it', async () => {
+      const { rows } = await applied({
+        source: ['CREATE TABLE t (id INT PRIMARY KEY, v INT, at DATETIME NULL)'],
+        target: ['CREATE TABLE t (id INT PRIMARY KEY, v INT, at DATETIME NULL ON UPDATE CURRENT_TIMESTAMP)'],
+        session: ["SET SESSION binlog_row_image = 'MINIMAL'"],
+        run: ["INSERT INTO t VALUES (1,1,'2020-01-01 00:00:00')", 'UPDATE t SET v = 2'],
+        oneByOne: true,
+      });
+      expect(await rows('SELECT v, at FROM TARGET.t')).toEqual([{ v: 2, at: '2020-01-01 00:00:00' }]);
+    });
+
     it('a table that is all key, and columns under other names', async () => {
       const { rows } = await applied({
         source: ['CREATE TABLE t (a INT, b INT, PRIMARY KEY (a, b))'],

@@ -43,7 +43,7 @@ export async function runWorkload(
       await connection.query('START TRANSACTION');
       for (let n = 1 + dice.below(6); n > 0; n--)
         try {
-          await connection.query(randomStatement(dice));
+          for (const statement of randomStatements(dice)) await connection.query(statement);
         } catch (error) {
           if (!errnoIsExpected(error)) throw error;
         }
@@ -62,6 +62,21 @@ function text(dice: Dice): string {
 
 function id(dice: Dice): number {
   return dice.below(24);
+}
+
+function randomStatements(dice: Dice): readonly string[] {
+  if (!dice.chance(0.03)) return [randomStatement(dice)];
+  // Two rows exchange their unique values.
+  const [one, other, free] = [id(dice), 24 + id(dice), 100 + dice.below(1000)];
+  return [
+    `SET @one = NULL, @other = NULL`,
+    `REPLACE INTO secondary VALUES (${other},${free + 1000},NULL,3)`,
+    `SELECT u INTO @one FROM secondary WHERE id = ${one}`,
+    `SELECT u INTO @other FROM secondary WHERE id = ${other}`,
+    `UPDATE secondary SET u = ${free} WHERE id = ${one}`,
+    `UPDATE secondary SET u = IFNULL(@one, u) WHERE id = ${other}`,
+    `UPDATE secondary SET u = @other WHERE id = ${one}`,
+  ];
 }
 
 function randomStatement(dice: Dice): string {

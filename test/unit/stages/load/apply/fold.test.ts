@@ -12,6 +12,8 @@ import {
   type Row,
   remove,
   shapeOf,
+  targetColumn,
+  targetOf,
   unique,
   update,
   type Value,
@@ -169,6 +171,12 @@ describe('changes are not folded', () => {
     [
       'when a row of a table that others refer to goes and comes again',
       planOf(shape, { referenced: true, foreignKeyGroup: 0 }),
+      [remove(1, 1, 'x'), insert(1, 1, 'x')],
+      'a row is deleted and inserted again, and must not stay the same row',
+    ],
+    [
+      'when a row of a table with columns of its own goes and comes again',
+      planOf(shape, { columns: [...targetOf(shape).columns, targetColumn('own')] }),
       [remove(1, 1, 'x'), insert(1, 1, 'x')],
       'a row is deleted and inserted again, and must not stay the same row',
     ],
