@@ -3,6 +3,7 @@
  *
  *     npm run bench -- catchup [--server mariadb|mysql] [--workload skewed|uniform] [--quick] [--repeat N] [--no-save]
  *                              [--layout per-site|one-node] [--no-peer] [--batch JSON] [--profile DIR] [--log-level L] [--keep-logs DIR]
+ *                              [--node-options OPTIONS]
  *
  * The backlog of `backlog.ts`, then each in turn on a fresh copy of the data as it was before: the server's own replica, one
  * thread or worker and several, timed from the start of its SQL threads with the relay log fetched already; Holt with all four
@@ -59,6 +60,8 @@ interface Options {
   readonly profile: string | null;
   readonly logLevel: string;
   readonly keepLogs: string | null;
+  /** NODE_OPTIONS of the nodes. */
+  readonly nodeOptions: string;
 }
 
 function optionsOf(args: readonly string[]): Options {
@@ -76,6 +79,7 @@ function optionsOf(args: readonly string[]): Options {
       profile: { type: 'string' },
       'log-level': { type: 'string', default: 'info' },
       'keep-logs': { type: 'string' },
+      'node-options': { type: 'string', default: '' },
     },
   });
   const { server, workload, layout } = values;
@@ -95,6 +99,7 @@ function optionsOf(args: readonly string[]): Options {
     profile: values.profile ?? null,
     logLevel: values['log-level'],
     keepLogs: values['keep-logs'] ?? null,
+    nodeOptions: values['node-options'],
   };
 }
 
@@ -211,12 +216,9 @@ async function holt(
     mkdirSync(options.profile, { recursive: true });
     process.env.HOLT_BENCH_PROFILE = options.profile;
   }
-  await installation.start(
-    undefined,
-    options.profile === null
-      ? {}
-      : { nodeOptions: `--import=${new URL('./profile-node.mjs', import.meta.url).href}` },
-  );
+  const profiler =
+    options.profile === null ? '' : `--import=${new URL('./profile-node.mjs', import.meta.url).href}`;
+  await installation.start(undefined, { nodeOptions: `${options.nodeOptions} ${profiler}`.trim() });
   const [node] = installation.nodes.values();
   if (node === undefined) throw new Error('no node');
   const reaches = (...states: string[]) =>

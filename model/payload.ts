@@ -132,10 +132,13 @@ export class PayloadReader {
   readonly #bytes: Buffer;
   #at = 4;
   readonly #shapes: TableShape[] = [];
+  /** The last before and the last after bitmap. */
+  readonly #bitmaps: [ColumnBitmap | null, ColumnBitmap | null] = [null, null];
 
   /** Of the transaction last met. */
   commitUs = 0;
-  gtid = '';
+  #gtidStart = 0;
+  #gtidEnd = 0;
   /** Counts from 0; −1 before the first. */
   transaction = -1;
 
@@ -159,6 +162,11 @@ export class PayloadReader {
     return this.#bytes;
   }
 
+  /** Of the transaction last met, in the server's own notation. */
+  get gtid(): string {
+    return this.#bytes.toString('latin1', this.#gtidStart, this.#gtidEnd);
+  }
+
   /** Shapes met so far, by table number. */
   get shapes(): readonly TableShape[] {
     return this.#shapes;
@@ -178,8 +186,9 @@ export class PayloadReader {
         const length = this.#bytes.readUInt16LE(this.#at + 8);
         this.#at += 10;
         this.#need(length);
-        this.gtid = this.#bytes.toString('latin1', this.#at, this.#at + length);
+        this.#gtidStart = this.#at;
         this.#at += length;
+        this.#gtidEnd = this.#at;
         this.transaction += 1;
         return 'transaction';
       }
@@ -213,8 +222,8 @@ export class PayloadReader {
     if (op === undefined || this.table >= this.#shapes.length || this.transaction < 0)
       throw corrupt('rows without table, transaction or operation', this.#at);
     this.op = op;
-    this.before = this.#bitmap();
-    this.after = this.#bitmap();
+    this.before = this.#bitmap(0);
+    this.after = this.#bitmap(1);
     if ((op !== 'insert') !== (this.before !== null) || (op !== 'delete') !== (this.after !== null))
       throw corrupt(`images do not fit ${op}`, this.#at);
     this.#need(4);
@@ -226,15 +235,25 @@ export class PayloadReader {
     this.#at = this.dataEnd;
   }
 
-  #bitmap(): ColumnBitmap | null {
+  /** Record after record has the same two bitmaps: a view is made only when one differs from the one before. */
+  #bitmap(which: 0 | 1): ColumnBitmap | null {
     this.#need(2);
     const length = this.#bytes.readUInt16LE(this.#at);
     this.#at += 2;
     this.#need(length);
     if (length === 0) return null;
-    const bitmap = this.#bytes.subarray(this.#at, this.#at + length);
+    const start = this.#at;
     this.#at += length;
+    const last = this.#bitmaps[which];
+    if (last !== null && last.length === length && this.#isAt(last, start)) return last;
+    const bitmap = this.#bytes.subarray(start, this.#at);
+    this.#bitmaps[which] = bitmap;
     return bitmap;
+  }
+
+  #isAt(bitmap: ColumnBitmap, start: number): boolean {
+    for (let i = 0; i < bitmap.length; i++) if (this.#bytes[start + i] !== bitmap[i]) return false;
+    return true;
   }
 
   #uint8(): number {
@@ -248,6 +267,37 @@ export class PayloadReader {
     if (this.#at + bytes > this.#bytes.length)
       throw corrupt(`${bytes} bytes expected beyond its end`, this.#at);
   }
+}
+
+/** What a walk over a payload tells of it as a whole. */
+export interface PayloadSurvey {
+  /** By table number. */
+  readonly shapes: readonly TableShape[];
+  readonly rows: number;
+  /** The flags of all its rows records, or-ed. */
+  readonly flags: number;
+}
+
+const surveys = new WeakMap<Buffer, PayloadSurvey>();
+
+/**
+ * Walks a payload once, however many ask: stages of one node hand the same buffer on, and none changes it.
+ * @throws HOLT_PAYLOAD_CORRUPT
+ */
+export function surveyPayload(payload: Buffer): PayloadSurvey {
+  const known = surveys.get(payload);
+  if (known !== undefined) return known;
+  const reader = new PayloadReader(payload);
+  let rows = 0;
+  let flags = 0;
+  for (let record = reader.next(); record !== null; record = reader.next()) {
+    if (record !== 'rows') continue;
+    rows += reader.rows;
+    flags |= reader.flags;
+  }
+  const survey = { shapes: reader.shapes, rows, flags };
+  surveys.set(payload, survey);
+  return survey;
 }
 
 function parseShape(json: string, at: number): TableShape {

@@ -186,10 +186,15 @@ export class StageWorker implements Service {
       part: header.part,
     };
     // Extract leaves an unchanged payload where it is; Transform brings it to this site, where Load finds it.
+    const isSame = result.payload === payload;
     const place =
-      result.payload === payload && stage === 'extract'
+      isSame && stage === 'extract'
         ? header.payload
-        : await pipe.put(key, result.payload, claim.lost);
+        : await pipe.put(
+            isSame ? { ...key, sha256: header.payload.sha256 } : key,
+            result.payload,
+            claim.lost,
+          );
     const nowMs = Math.round(clock.nowMs());
     return {
       ...result.header,

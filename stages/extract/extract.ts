@@ -1,7 +1,7 @@
 import { Breather } from '../../lib/breather.ts';
 import { wildcard } from '../../lib/wildcard.ts';
 import type { PipelineConfig, TableRuleConfig } from '../../model/config.ts';
-import { PayloadReader, PayloadWriter } from '../../model/payload.ts';
+import { PayloadReader, PayloadWriter, surveyPayload } from '../../model/payload.ts';
 import { parseRowExpression } from '../../model/row-expression.ts';
 import type { TableShape } from '../../model/table-shape.ts';
 import type { ExtractedBatch, SelectedBatch } from '../stage.ts';
@@ -45,19 +45,13 @@ export class Extractor {
     const filtered = await this.#pass(batch.payload, 'where', signal);
     const payload = await this.#pass(filtered, 'processor', signal);
     if (payload === batch.payload) return batch;
-    return { header: { ...batch.header, rows: countRows(payload) }, payload };
+    return { header: { ...batch.header, rows: surveyPayload(payload).rows }, payload };
   }
 
   /** Tables are numbered anew by each pass: those without rows left are gone. */
   async #pass(payload: Buffer, what: 'where' | 'processor', signal: AbortSignal): Promise<Buffer> {
-    const rewriters = this.#tablesOf(payload).map((shape) => this.#rewriterFor(shape, what));
+    const rewriters = surveyPayload(payload).shapes.map((shape) => this.#rewriterFor(shape, what));
     return rewriters.some((one) => one !== null) ? rewrite(payload, rewriters, signal) : payload;
-  }
-
-  #tablesOf(payload: Buffer): readonly TableShape[] {
-    const reader = new PayloadReader(payload);
-    for (let record = reader.next(); record !== null; record = reader.next());
-    return reader.shapes;
   }
 
   #rewriterFor(shape: TableShape, what: 'where' | 'processor'): RowsRewriter | null {
@@ -113,12 +107,4 @@ async function rewrite(
     }
   }
   return writer.finish();
-}
-
-function countRows(payload: Buffer): number {
-  const reader = new PayloadReader(payload);
-  let rows = 0;
-  for (let record = reader.next(); record !== null; record = reader.next())
-    if (record === 'rows') rows += reader.rows;
-  return rows;
 }

@@ -145,6 +145,11 @@ export class BatchFormer {
     return this.#pending === null ? 0 : this.#writer.bytes;
   }
 
+  /** Commit time (µs) of the first transaction of the pending batch; 0 without one. */
+  get firstCommitUs(): number {
+    return this.#pending?.firstCommitUs ?? 0;
+  }
+
   /** True when nothing more goes into the pending batch. */
   get isFull(): boolean {
     const { maxRows, maxBytes } = this.#options.limits;

@@ -11,6 +11,10 @@ export interface CutFacts {
   readonly isFull: boolean;
   /** Since its first transaction was taken. */
   readonly ageMs: number;
+  /** Since its last transaction was taken. */
+  readonly quietMs: number;
+  /** How long ago its first transaction was committed, as far as the clocks of two machines tell. */
+  readonly behindMs: number;
   /** The window has a place for it. */
   readonly hasRoom: boolean;
   /** Batches in flight. */
@@ -26,20 +30,43 @@ const LINGER_ALONE_MS = 5;
 /** Share of the limits at which a batch goes at once when nothing is in flight. */
 const ALONE_SHARE = 1 / 16;
 
+/** Below this nobody is behind: servers that log commit times in whole seconds make everything seem so much older. */
+const BEHIND_FROM_MS = 2_000;
+/** What is behind may wait for this share of its age: not enough to notice, and larger batches make up for more. */
+const BEHIND_SHARE = 1 / 20;
+const LINGER_BEHIND_MS = 250;
+/** What is read from a backlog comes in bursts; after so long without any, this was the end of it. */
+const QUIET_MS = 10;
+
 /**
  * A batch goes as soon as the window has a place and nothing more is at hand: an idle system moves single transactions. Under
  * load the window is full most of the time and batches grow meanwhile, to their limits; and what can be had without
- * waiting is taken along, for a moment.
+ * waiting is taken along, for a moment. While a backlog is caught up, batches wait longer, since a large one costs less a row.
  */
 export function cutIsDue(facts: CutFacts, limits: BatchLimits): boolean {
   if (!facts.hasRoom) return false;
-  if (facts.isFull || !facts.moreAtHand) return true;
-  if (facts.inFlight > 0) return facts.ageMs >= LINGER_MS;
+  if (facts.isFull) return true;
+  if (facts.inFlight > 0) {
+    const patienceMs = patience(facts);
+    if (!facts.moreAtHand) return patienceMs === 0 || facts.quietMs >= QUIET_MS || facts.ageMs >= patienceMs;
+    return facts.ageMs >= Math.max(LINGER_MS, patienceMs);
+  }
   return (
+    !facts.moreAtHand ||
     facts.ageMs >= LINGER_ALONE_MS ||
     facts.rows >= limits.maxRows * ALONE_SHARE ||
     facts.bytes >= limits.maxBytes * ALONE_SHARE
   );
+}
+
+/** How long until a batch for which nothing is at hand may be due though nothing happens; null when only an event makes it so. */
+export function untilCutMs(facts: CutFacts): number | null {
+  if (!facts.hasRoom || facts.inFlight === 0) return null;
+  return Math.max(1, Math.ceil(Math.min(QUIET_MS - facts.quietMs, patience(facts) - facts.ageMs)));
+}
+
+function patience({ behindMs }: CutFacts): number {
+  return behindMs < BEHIND_FROM_MS ? 0 : Math.min(LINGER_BEHIND_MS, behindMs * BEHIND_SHARE);
 }
 
 export interface AdvanceFacts {

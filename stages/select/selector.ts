@@ -23,7 +23,7 @@ import type { Position } from '../../model/position.ts';
 import type { SourceItem } from '../../model/source-item.ts';
 import type { SelectedBatch } from '../stage.ts';
 import { type Advance, BatchFormer, type FormedBatch, type SelectCounts } from './batch-former.ts';
-import { cutIsDue, emptyAdvanceIsDue, untilAdvanceMs } from './cut-policy.ts';
+import { type CutFacts, cutIsDue, emptyAdvanceIsDue, untilAdvanceMs, untilCutMs } from './cut-policy.ts';
 import { TableFilter } from './table-filter.ts';
 
 /** What Select needs of the window of batches in flight. */
@@ -108,6 +108,8 @@ export class Selector implements Service {
   /** Ends the run as soon as what is before it is out, and for a pause, has arrived. */
   #ending: unknown = null;
   #pendingSinceMs = 0;
+  /** When an item last went into the pending batch. */
+  #takenMs = 0;
   #lastMoveMs: number;
 
   /** @throws HOLT_TABLE_PATTERN_INVALID, HOLT_POSITION_INVALID */
@@ -196,31 +198,41 @@ export class Selector implements Service {
     else if (reader.hasNext && !this.#isReading) this.#offered = await this.#read(reader);
     else {
       this.#startReading(reader);
-      await this.#wait(this.#untilAdvanceMs());
+      await this.#wait(this.#untilDueMs(reader));
     }
   }
 
   #cutIfDue(reader: CanalReader): boolean {
-    const { pipeline, window } = this.#options;
     if (!this.#former.hasPending || this.#isEmitting) return false;
-    const bytes = this.#former.pendingBytes;
-    const due = cutIsDue(
-      {
-        rows: this.#former.pendingRows,
-        bytes,
-        isFull: this.#mustCut || this.#former.isFull,
-        ageMs: this.#clock.monotonicMs() - this.#pendingSinceMs,
-        hasRoom: window.hasRoom(bytes),
-        inFlight: window.inFlight,
-        moreAtHand: this.#ending === null && (this.#offered !== null || reader.hasNext),
-      },
-      pipeline.batch,
-    );
+    const due = cutIsDue(this.#cutFacts(reader), this.#options.pipeline.batch);
     if (!due) return false;
     const formed = this.#former.cut();
     this.#mustCut = false;
     if (formed !== null) this.#emit(formed);
     return true;
+  }
+
+  #cutFacts(reader: CanalReader): CutFacts {
+    const { window } = this.#options;
+    const nowMs = this.#clock.monotonicMs();
+    const bytes = this.#former.pendingBytes;
+    return {
+      rows: this.#former.pendingRows,
+      bytes,
+      isFull: this.#mustCut || this.#ending !== null || this.#former.isFull,
+      ageMs: nowMs - this.#pendingSinceMs,
+      quietMs: nowMs - this.#takenMs,
+      behindMs: this.#clock.nowMs() - this.#former.firstCommitUs / 1000,
+      hasRoom: window.hasRoom(bytes),
+      inFlight: window.inFlight,
+      moreAtHand: this.#offered !== null || reader.hasNext,
+    };
+  }
+
+  /** How long until something may be due though nothing happens; null when only an event makes it so. */
+  #untilDueMs(reader: CanalReader): number | null {
+    if (this.#former.hasPending) return this.#isEmitting ? null : untilCutMs(this.#cutFacts(reader));
+    return this.#untilAdvanceMs();
   }
 
   /** False when the item has to wait until the pending batch is cut. */
@@ -238,7 +250,10 @@ export class Selector implements Service {
     }
     this.#offered = null;
     reader.ack();
-    if (!hadPending && this.#former.hasPending) this.#pendingSinceMs = this.#clock.monotonicMs();
+    if (this.#former.hasPending) {
+      this.#takenMs = this.#clock.monotonicMs();
+      if (!hadPending) this.#pendingSinceMs = this.#takenMs;
+    }
     return true;
   }
 

@@ -1,5 +1,5 @@
 import type { PipelineConfig } from '../../model/config.ts';
-import { PayloadReader } from '../../model/payload.ts';
+import { surveyPayload } from '../../model/payload.ts';
 import type { TableRoute } from '../../model/table-route.ts';
 import type { ExtractedBatch, TransformedBatch } from '../stage.ts';
 import { TableMapping } from './table-mapping.ts';
@@ -13,13 +13,8 @@ export class Transformer {
   }
 
   transform(batch: ExtractedBatch, nowMs: number): TransformedBatch {
-    const reader = new PayloadReader(batch.payload);
-    const routes: TableRoute[] = [];
-    for (let record = reader.next(); record !== null; record = reader.next()) {
-      if (record !== 'table') continue;
-      const shape = reader.shapes[reader.table];
-      if (shape !== undefined) routes.push(this.#mapping.route(shape, reader.table));
-    }
+    const { shapes } = surveyPayload(batch.payload);
+    const routes = shapes.map((shape, table): TableRoute => this.#mapping.route(shape, table));
     return { header: { ...batch.header, transformedMs: nowMs }, payload: batch.payload, routes };
   }
 }

@@ -1,6 +1,6 @@
 import { completePartialRows } from '../../../canal/value/partial-rows.ts';
 import { compileRowScanner } from '../../../canal/value/row-scanner.ts';
-import { PayloadReader, PayloadWriter } from '../../../model/payload.ts';
+import { PayloadReader, PayloadWriter, surveyPayload } from '../../../model/payload.ts';
 import { ROW_FLAG } from '../../../model/rows.ts';
 
 /**
@@ -8,7 +8,7 @@ import { ROW_FLAG } from '../../../model/rows.ts';
  * fold like any others. Diffs of documents that only the target has stay as they are. The same buffer when there are none.
  */
 export function completeJson(payload: Buffer): Buffer {
-  if (!hasPartialJson(payload)) return payload;
+  if ((surveyPayload(payload).flags & ROW_FLAG.partialJson) === 0) return payload;
   const writer = new PayloadWriter(payload.length * 2);
   const reader = new PayloadReader(payload);
   for (let record = reader.next(); record !== null; record = reader.next()) {
@@ -32,11 +32,4 @@ export function completeJson(payload: Buffer): Buffer {
       writer.rawRows(shape, op, flags & ~ROW_FLAG.partialJson, rows, before, after, whole, 0, whole.length);
   }
   return writer.finish();
-}
-
-function hasPartialJson(payload: Buffer): boolean {
-  const reader = new PayloadReader(payload);
-  for (let record = reader.next(); record !== null; record = reader.next())
-    if (record === 'rows' && (reader.flags & ROW_FLAG.partialJson) !== 0) return true;
-  return false;
 }

@@ -5,24 +5,28 @@ import {
   cutIsDue,
   emptyAdvanceIsDue,
   untilAdvanceMs,
+  untilCutMs,
 } from '../../../../stages/select/cut-policy.ts';
 
 const limits = { maxRows: 1600, maxBytes: 16_000, partBytes: 1_000_000, window: 4 };
 
+function factsWith(facts: Partial<CutFacts>): CutFacts {
+  return {
+    rows: 1,
+    bytes: 10,
+    isFull: false,
+    ageMs: 0,
+    quietMs: 0,
+    behindMs: 0,
+    hasRoom: true,
+    inFlight: 1,
+    moreAtHand: true,
+    ...facts,
+  };
+}
+
 function cut(facts: Partial<CutFacts>): boolean {
-  return cutIsDue(
-    {
-      rows: 1,
-      bytes: 10,
-      isFull: false,
-      ageMs: 0,
-      hasRoom: true,
-      inFlight: 1,
-      moreAtHand: true,
-      ...facts,
-    },
-    limits,
-  );
+  return cutIsDue(factsWith(facts), limits);
 }
 
 describe('a batch', () => {
@@ -46,6 +50,32 @@ describe('a batch', () => {
     expect(cut({ inFlight: 0, rows: 100 })).toBe(true);
     expect(cut({ inFlight: 0, bytes: 1000 })).toBe(true);
     expect(cut({ inFlight: 0, rows: 99, bytes: 999, ageMs: 4 })).toBe(false);
+  });
+
+  it('of a backlog waits for a share of its age, with others in flight', () => {
+    const behindMs = 4_000;
+    expect(cut({ behindMs, ageMs: 199 })).toBe(false);
+    expect(cut({ behindMs, ageMs: 200 })).toBe(true);
+    expect(cut({ behindMs: 3_600_000, ageMs: 249 })).toBe(false);
+    expect(cut({ behindMs: 3_600_000, ageMs: 250 })).toBe(true);
+    expect(cut({ behindMs, isFull: true })).toBe(true);
+    expect(cut({ behindMs, inFlight: 0, ageMs: 5 })).toBe(true);
+    expect(cut({ behindMs, inFlight: 0, moreAtHand: false })).toBe(true);
+  });
+
+  it('of a backlog waits out the gaps between bursts, and not its end', () => {
+    const facts = { behindMs: 4_000, moreAtHand: false };
+    expect(cut({ ...facts, ageMs: 150, quietMs: 9 })).toBe(false);
+    expect(cut({ ...facts, ageMs: 150, quietMs: 10 })).toBe(true);
+    expect(cut({ ...facts, ageMs: 200, quietMs: 0 })).toBe(true);
+    expect(untilCutMs(factsWith({ ...facts, ageMs: 150, quietMs: 4 }))).toBe(6);
+    expect(untilCutMs(factsWith({ ...facts, ageMs: 197, quietMs: 4 }))).toBe(3);
+    expect(untilCutMs(factsWith({ ...facts, hasRoom: false }))).toBeNull();
+  });
+
+  it('is not taken for a backlog because commit times are whole seconds', () => {
+    expect(cut({ behindMs: 1_999, moreAtHand: false })).toBe(true);
+    expect(cut({ behindMs: -60_000, moreAtHand: false })).toBe(true);
   });
 });
 

@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PayloadReader, PayloadWriter, surveyPayload } from '../../../model/payload.ts';
+import { ROW_OPS } from '../../../model/rows.ts';
+import type { TableShape } from '../../../model/table-shape.ts';
+
+const shapes = ['a', 'b'].map(
+  (table): TableShape => ({ schema: 's', table, columns: [], key: [], hasPrimaryKey: false }),
+);
+
+const record = fc.record({
+  table: fc.nat({ max: 1 }),
+  op: fc.constantFrom(...ROW_OPS),
+  flags: fc.nat({ max: 0xffff }),
+  rows: fc.nat({ max: 1000 }),
+  // Few values, so that neighbours are often equal and often not.
+  before: fc.uint8Array({ minLength: 1, maxLength: 2, max: 1 }),
+  after: fc.uint8Array({ minLength: 1, maxLength: 2, max: 1 }),
+  data: fc.uint8Array({ maxLength: 8 }),
+});
+
+const payload = fc.array(
+  fc.record({ commitUs: fc.nat(), gtid: fc.constantFrom('', '0-1-7'), records: fc.array(record) }),
+  { maxLength: 6 },
+);
+type Transactions = typeof payload extends fc.Arbitrary<infer T> ? T : never;
+
+function written(transactions: Transactions): Buffer {
+  const writer = new PayloadWriter();
+  for (const { commitUs, gtid, records } of transactions) {
+    writer.transaction(commitUs, gtid);
+    for (const one of records) {
+      const shape = shapes[one.table];
+      if (shape === undefined) throw new Error('no shape');
+      writer.rawRows(
+        shape,
+        one.op,
+        one.flags,
+        one.rows,
+        one.op === 'insert' ? null : Buffer.from(one.before),
+        one.op === 'delete' ? null : Buffer.from(one.after),
+        Buffer.from(one.data),
+        0,
+        one.data.length,
+      );
+    }
+  }
+  return writer.finish();
+}
+
+describe('a payload', () => {
+  it('is read as it was written, record by record', () => {
+    fc.assert(
+      fc.property(payload, (transactions) => {
+        const reader = new PayloadReader(written(transactions));
+        const skipTables = () => {
+          for (;;) {
+            const kind = reader.next();
+            if (kind !== 'table') return kind;
+          }
+        };
+        for (const { commitUs, gtid, records } of transactions) {
+          expect(skipTables()).toBe('transaction');
+          expect([reader.commitUs, reader.gtid]).toEqual([commitUs, gtid]);
+          for (const one of records) {
+            expect(skipTables()).toBe('rows');
+            expect(reader.shapes[reader.table]?.table).toBe(shapes[one.table]?.table);
+            expect([reader.op, reader.flags, reader.rows]).toEqual([one.op, one.flags, one.rows]);
+            expect(reader.before).toEqual(one.op === 'insert' ? null : Buffer.from(one.before));
+            expect(reader.after).toEqual(one.op === 'delete' ? null : Buffer.from(one.after));
+            expect(reader.bytes.subarray(reader.dataStart, reader.dataEnd)).toEqual(Buffer.from(one.data));
+            // Asking again gives the same, and asking at all is not needed.
+            expect(reader.gtid).toBe(gtid);
+          }
+        }
+        expect(reader.next()).toBeNull();
+      }),
+    );
+  });
+
+  it('is surveyed once: tables, rows and flags', () => {
+    fc.assert(
+      fc.property(payload, (transactions) => {
+        const bytes = written(transactions);
+        const records = transactions.flatMap((one) => one.records);
+        const survey = surveyPayload(bytes);
+        expect(survey.rows).toBe(records.reduce((sum, one) => sum + one.rows, 0));
+        expect(survey.flags).toBe(records.reduce((flags, one) => flags | one.flags, 0));
+        expect(survey.shapes.map((one) => one.table).sort()).toEqual(
+          [...new Set(records.map((one) => shapes[one.table]?.table ?? ''))].sort(),
+        );
+        expect(surveyPayload(bytes)).toBe(survey);
+      }),
+    );
+  });
+
+  it('that is damaged is refused', () => {
+    const bytes = written([{ commitUs: 1, gtid: '', records: [] }]);
+    expect(() => surveyPayload(Buffer.concat([bytes, Buffer.from([9])]))).toThrow(/record kind 9/);
+    expect(() => surveyPayload(Buffer.from('no'))).toThrow(/HLT1/);
+  });
+});
