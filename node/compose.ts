@@ -202,7 +202,7 @@ async function compose(
     client,
     guard: claimGuard(tree),
     redis,
-    maxBytes: node.memoryBytes / 2,
+    maxBytes: node.memoryBytes / 4,
     maxPayloadBytes: node.pipe.maxPayloadBytes,
     present: () => registry.nodes,
     log: log.child({ component: 'pipe' }),

@@ -41,6 +41,8 @@ export interface LoadWorkerOptions {
   readonly maxBytes: number;
   readonly kit: (config: PipelineConfig) => Promise<LoadKit>;
   readonly onLoaded?: (facts: LoadDone) => void;
+  /** A part of a large transaction is executed in the open target transaction. */
+  readonly onPart?: (header: BatchHeader) => void;
   /** Told of an error that is being tried again, and with null when it is not any more. */
   readonly onTrouble?: (error: unknown) => void;
 }
@@ -219,6 +221,11 @@ export class LoadWorker implements Service {
     const whole = header.part === 0 && header.lastPart;
     const outcome = whole ? await run.load(prepared, claim.lost) : await run.loadPart(prepared, claim.lost);
     if (outcome === null) {
+      log.debug(
+        { event: 'load:part:done', batch: header.seq, part: header.part },
+        'a part is in the open transaction',
+      );
+      this.#options.onPart?.(header);
       await claim.partDone();
       this.#options.pipe.partReceived(header.pipeline, header.tenure, claim.seq, header.part);
       return true;

@@ -120,7 +120,7 @@ export class PipelineRuntime {
       const worker = new LoadWorker({
         ...common,
         ahead: LOAD_AHEAD,
-        maxBytes: node.memoryBytes / 4,
+        maxBytes: node.memoryBytes / 8,
         kit: (config) =>
           Promise.resolve(
             loadKit({
@@ -133,6 +133,7 @@ export class PipelineRuntime {
               log: common.log,
             }),
           ),
+        onPart: (header) => share.rows.add(header.rows),
         onLoaded: ({ header, stats, durationMs }) => {
           share.done(header.rows, durationMs);
           meter.ledgered += stats.ledgered;

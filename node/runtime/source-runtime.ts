@@ -111,7 +111,7 @@ export class SourceRuntime {
       {
         source,
         wants: (schema, table) => filters.some((filter) => filter.matches(schema, table)),
-        limits: { ringBytes: node.memoryBytes / 4 },
+        limits: { ringBytes: node.memoryBytes / 8 },
         onTrouble: (trouble) => {
           for (const desk of this.#desks) desk.trouble(trouble);
         },
@@ -259,7 +259,12 @@ class PipelineDesk {
           part: header.part,
           sha256: header.payload.sha256,
         };
-        await publish({ ...header, payload: await pipe.put(key, payload, signal) });
+        const place = await pipe.put(key, payload, signal);
+        log.debug(
+          { event: 'select:batch:kept', batch: header.seq, part: header.part, held: pipe.heldBytes },
+          'a batch is in the pipe',
+        );
+        await publish({ ...header, payload: place });
       },
       emptyAdvance: async ({ seq, start, end, lastCommitUs }) => {
         const outcome = await advances.advance({ seq, start, end, sourceCommittedUs: lastCommitUs }, signal);

@@ -93,15 +93,19 @@ export class NodePipe implements Pipe {
   }
 
   received(pipeline: PipelineId, tenure: Tenure, seq: bigint): void {
-    this.#options.redis?.remove(this.#store.received(pipeline, tenure, seq));
+    this.#forget(this.#store.received(pipeline, tenure, seq));
   }
 
   partReceived(pipeline: PipelineId, tenure: Tenure, seq: bigint, part: number): void {
-    this.#options.redis?.remove(this.#store.partReceived(pipeline, tenure, seq, part));
+    this.#forget(this.#store.partReceived(pipeline, tenure, seq, part));
   }
 
   ruling(pipeline: PipelineId, tenure: Tenure | null): void {
-    this.#options.redis?.remove(this.#store.ruling(pipeline, tenure));
+    this.#forget(this.#store.ruling(pipeline, tenure));
+  }
+
+  #forget(keys: readonly PayloadKey[]): void {
+    this.#options.redis?.remove(keys);
   }
 
   close(): Promise<void> {

@@ -104,6 +104,21 @@ describe('NodePipe', () => {
     expect((await west.pipe.get(header(place), never)).equals(bytes)).toBe(true);
   });
 
+  test('memory is free again after a receipt, after a part is done, and when another tenure rules', async () => {
+    const { pipe } = await peer('east-1');
+    const put = (seq: bigint, part = 0) =>
+      pipe.put({ pipeline, tenure, seq, part }, Buffer.alloc(1000, Number(seq) + part), never);
+    for (const seq of [1n, 2n]) await put(seq);
+    for (const part of [0, 1]) await put(3n, part);
+    expect(pipe.heldBytes).toBe(4000);
+    pipe.received(pipeline, tenure, 1n);
+    expect(pipe.heldBytes).toBe(3000);
+    pipe.partReceived(pipeline, tenure, 3n, 0);
+    expect(pipe.heldBytes).toBe(1000);
+    pipe.ruling(pipeline, newTenure());
+    expect(pipe.heldBytes).toBe(0);
+  });
+
   test('a payload nobody has is a rewind; a node that is registered and silent is asked again', async () => {
     const east = await peer('east-1');
     const west = await peer('west-1');
