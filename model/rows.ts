@@ -8,7 +8,10 @@ export const ROW_FLAG = {
   noForeignKeyChecks: 0x0002,
   relaxedUniqueChecks: 0x0004,
   completeRows: 0x0008,
-  noCheckConstraintChecks: 0x0010,
+  /** MySQL 9.6 and later: foreign keys are seen to above the engine, and what they cascade to is in the log. Set by default. */
+  cascadesLogged: 0x0010,
+  /** MariaDB (its documentation says 0x10; MariaDB 10.11 writes this). */
+  noCheckConstraintChecks: 0x0080,
   /** Holt's own: the after image is in PARTIAL_UPDATE_ROWS form (value options, partial bits, JSON diffs). */
   partialJson: 0x8000,
 } as const;

@@ -256,7 +256,6 @@ export class EventDecoder {
       op: form.op,
       version: form.version,
       partialJson: name === 'partialUpdateRows',
-      mariadb: this.mariadb,
       tableIdBytes: this.#tableIdBytes(header.typeCode),
       unpack: form.compressed ? this.#inflate : null,
     });

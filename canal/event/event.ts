@@ -112,7 +112,7 @@ export type BinlogEvent =
       readonly header: EventHeader;
       readonly op: RowOp;
       readonly tableId: number;
-      /** `ROW_FLAG` bits. MySQL's own meaning of 0x10 (9.6 and later) is taken out. */
+      /** `ROW_FLAG` bits. */
       readonly flags: number;
       readonly columnCount: number;
       readonly before: ColumnBitmap | null;

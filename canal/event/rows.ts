@@ -10,24 +10,17 @@
  * lenenc value options · [option 1: a bit per JSON column of the table], see `canal/value/row-scanner.ts`.
  * Source: https://dev.mysql.com/doc/dev/mysql-server/latest/classbinary__log_1_1Rows__event.html.
  */
-import { ROW_FLAG, type RowOp } from '../../model/rows.ts';
+import type { RowOp } from '../../model/rows.ts';
 import type { ByteReader } from './byte-reader.ts';
 import type { BinlogEvent, EventHeader } from './event.ts';
 
 /** MySQL allows 4096 columns in a table, MariaDB too. */
 export const MAX_COLUMNS = 4096;
 
-/**
- * The same bit means "check constraints are off" to MariaDB, and "foreign keys are seen to above the engine, cascaded
- * changes are in the log" to MySQL 9.6 and later, which sets it on every event by default (seen with 9.7).
- */
-const AMBIGUOUS_FLAG = ROW_FLAG.noCheckConstraintChecks;
-
 export interface RowsForm {
   readonly op: RowOp;
   readonly version: 1 | 2;
   readonly partialJson: boolean;
-  readonly mariadb: boolean;
   readonly tableIdBytes: 4 | 6;
   /** Undoes MariaDB's compression; null where the images stand plain. */
   readonly unpack: ((packed: Buffer) => Buffer) | null;
@@ -35,7 +28,7 @@ export interface RowsForm {
 
 export function decodeRows(reader: ByteReader, header: EventHeader, form: RowsForm): BinlogEvent {
   const tableId = reader.uint(form.tableIdBytes);
-  const flags = form.mariadb ? reader.u16() : reader.u16() & ~AMBIGUOUS_FLAG;
+  const flags = reader.u16();
   if (form.version === 2) {
     const extraLength = reader.u16();
     if (extraLength < 2) reader.fail(`extra data of ${extraLength} bytes`);

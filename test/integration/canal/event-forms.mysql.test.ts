@@ -5,6 +5,7 @@ import { readBinlogFile } from '../../../canal/event/file-reader.ts';
 import { writeValueText } from '../../../canal/value/value-text.ts';
 import { defined } from '../../../lib/assert.ts';
 import { ByteSink } from '../../../lib/byte-sink.ts';
+import { ROW_FLAG } from '../../../model/rows.ts';
 import { loggedEvents, loggedRows } from '../../support/binlog-rows.ts';
 import { columnSamples } from '../../support/column-samples.ts';
 import { DATABASE_FLAVOURS } from '../../support/database.ts';
@@ -56,6 +57,33 @@ for (const flavour of DATABASE_FLAVOURS)
         for await (const { bytes } of readBinlogFile(first)) flags.push(decoder.decode(bytes).header.flags);
         expect(defined(flags[0], 'flags') & 1).toBe(1);
         expect(flags.length).toBeGreaterThan(1);
+      });
+    });
+  });
+
+for (const flavour of ['mariadb', 'mysql'] as const)
+  describeWithOwn([flavour], `flags of rows in the log of ${flavour}`, () => {
+    it('say which checks the session had off, and whether cascades are in the log', async () => {
+      await withServer(flavour, {}, async (server) => {
+        const connection = await server.db.connect();
+        await connection.query('CREATE DATABASE s');
+        await connection.query('CREATE TABLE s.t (id INT PRIMARY KEY, CHECK (id > 0))');
+        const off = ['foreign_key_checks', 'unique_checks', 'check_constraint_checks'];
+        await connection.query('INSERT INTO s.t VALUES (1)');
+        for (const [i, name] of (flavour === 'mariadb' ? off : off.slice(0, 2)).entries()) {
+          await connection.query(`SET ${name} = 0`);
+          await connection.query(`INSERT INTO s.t VALUES (${i + 2})`);
+          await connection.query(`SET ${name} = 1`);
+        }
+        connection.destroy();
+        const flags = (await eventsOf(server)).flatMap((event) =>
+          event.kind === 'rows' ? [event.flags] : [],
+        );
+        const { noForeignKeyChecks, relaxedUniqueChecks, noCheckConstraintChecks } = ROW_FLAG;
+        const always = ROW_FLAG.endOfStatement | (flavour === 'mysql' ? ROW_FLAG.cascadesLogged : 0);
+        const expected = [0, noForeignKeyChecks, relaxedUniqueChecks, noCheckConstraintChecks];
+        expect(flags).toEqual(expected.slice(0, flags.length).map((flag) => flag | always));
+        expect(flags.length).toBe(flavour === 'mariadb' ? 4 : 3);
       });
     });
   });

