@@ -138,6 +138,12 @@ export class BinlogEngine implements CanalEngine {
     return this.#facts;
   }
 
+  /** Whether the source logs commit times to the µs; where it does not, more heartbeats make lag exact. */
+  get logsExactCommitTimes(): boolean {
+    const [major, minor, patch] = this.#facts.versionNumber;
+    return this.#facts.flavour === 'mysql' && (major > 8 || (major === 8 && (minor > 0 || patch >= 1)));
+  }
+
   get status(): EngineStatus {
     return {
       feeds: [...this.#feeds.keys()].map((feed) => ({

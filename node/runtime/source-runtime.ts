@@ -111,7 +111,11 @@ export class SourceRuntime {
       {
         source,
         wants: (schema, table) => filters.some((filter) => filter.matches(schema, table)),
-        limits: { ringBytes: node.memoryBytes / 8 },
+        limits: {
+          ringBytes: node.memoryBytes / 8,
+          // All pipelines read the same parts: none may get larger ones than it asks for.
+          partBytes: Math.min(...pipelines.map((one) => one.config.batch.partBytes)),
+        },
         onTrouble: (trouble) => {
           for (const desk of this.#desks) desk.trouble(trouble);
         },
@@ -129,7 +133,7 @@ export class SourceRuntime {
       site: source.site,
       node: node.name,
       idleMs: HEARTBEAT_MS,
-      isBusy: () => engine.source.flavour === 'mariadb' && this.#desks.some((desk) => desk.isBusy),
+      isBusy: () => !engine.logsExactCommitTimes && this.#desks.some((desk) => desk.isBusy),
       connect: async (signal) => {
         const connection = await ServerConnection.connect({ endpoint: source, purpose: 'heartbeat' }, signal);
         for (const sql of HEARTBEAT_SESSION_SQL) await connection.query(sql);
