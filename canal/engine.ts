@@ -1,13 +1,8 @@
 /**
- * The canal engine of one source: who reads where, and over which connection.
+ * The canal engine of one source: what it takes to read from this server, made once and given to the feeds.
  *
- *     readers ──┬──► shared feed: one dump connection, one ring        the normal case
- *               └──► feeds of their own: readers that start elsewhere or fell behind
- *                        │
- *                        └── level with the shared feed at a boundary between transactions ──► back into it
- *
- * The shared feed begins with the first reader. Whoever keeps the ring full while others have nothing to read gets a feed of its
- * own. A reader that comes back within a few seconds, as on a rewind, finds the shared feed still running.
+ *     openReader ─► FeedHub ─► SourceFeed ─► ReconnectingDump ─► check of identity and position, dump
+ *                                  └───────► SchemaBook ─► FactsCache ─► SchemaReader ─► one ordinary session
  */
 import { AbortError } from '../lib/abort.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
@@ -19,8 +14,8 @@ import type { BinlogCoordinates, Position, PositionText } from '../model/positio
 import { RunningPosition } from '../model/running-position.ts';
 import type { TransactionGtid } from '../model/source-item.ts';
 import type { CanalEngine, CanalReader, ReaderOptions, SourceIdentity } from './canal.ts';
-import { FeedReader } from './feed/feed-reader.ts';
-import { type FeedLimits, type FeedMember, SourceFeed } from './feed/source-feed.ts';
+import { FeedHub, type FeedRequest } from './feed/feed-hub.ts';
+import { type FeedLimits, SourceFeed } from './feed/source-feed.ts';
 import { ServerConnection } from './protocol/server-connection.ts';
 import { FactsCache } from './schema/facts-cache.ts';
 import { SchemaBook } from './schema/schema-book.ts';
@@ -73,38 +68,39 @@ export const DEFAULT_FEED_LIMITS: FeedLimits = {
   heldUpMs: 500,
 };
 
-/** Feeds beside the shared one use the server ids after the source's own; more than these there are not. */
-export const SIDE_FEEDS = 15;
-const SIDE_SHARE = 4;
+/** Dump connections to one source; each uses a server id of its own, from the source's `serverId` on upwards. */
+export const MAX_FEEDS = 16;
 
 export class BinlogEngine implements CanalEngine {
   readonly #options: EngineOptions;
-  readonly #limits: FeedLimits;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #state: RunningState;
   readonly #session: SourceSession;
   readonly #schemaReader: SchemaReader;
-  readonly #readers = new Set<FeedReader>();
-  /** By slot: 0 is the shared feed when it begins; a feed keeps its slot when its role changes. */
-  readonly #feeds = new Map<SourceFeed, number>();
-  #shared: SourceFeed | null = null;
+  readonly #hub: FeedHub;
   #facts: SourceFacts;
   #trouble: HoltError | null = null;
-  #linger: AbortController | null = null;
-  #opening: Promise<unknown> = Promise.resolve();
 
   private constructor(options: EngineOptions, facts: SourceFacts, namesAreCaseSensitive: boolean) {
     this.#options = options;
     this.#facts = facts;
     this.namesAreCaseSensitive = namesAreCaseSensitive;
-    this.#limits = { ...DEFAULT_FEED_LIMITS, ...options.limits };
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
     this.#state = new RunningState({ clock: this.#clock });
     this.#session = new SourceSession({ endpoint: options.source });
     this.#schemaReader = new SchemaReader({
       query: (sql) => this.#session.query(sql, this.#state.signal),
+    });
+    this.#hub = new FeedHub({
+      startFeed: (request) => this.#startFeed(request),
+      identity: () => this.#facts.identity,
+      limits: { ...DEFAULT_FEED_LIMITS, ...options.limits },
+      maxFeeds: MAX_FEEDS,
+      lingerMs: options.lingerMs ?? 10_000,
+      logger: this.#logger,
+      clock: this.#clock,
     });
   }
 
@@ -146,9 +142,9 @@ export class BinlogEngine implements CanalEngine {
 
   get status(): EngineStatus {
     return {
-      feeds: [...this.#feeds.keys()].map((feed) => ({
+      feeds: this.#hub.feeds.map((feed) => ({
         name: feed.name,
-        isShared: feed === this.#shared,
+        isShared: feed === this.#hub.shared,
         position: feed.position,
         transactions: feed.transactions,
         ringItems: feed.ring.putCursor - feed.ring.oldest,
@@ -175,34 +171,7 @@ export class BinlogEngine implements CanalEngine {
   }
 
   openReader(options: ReaderOptions): Promise<CanalReader> {
-    // One after another: which feed a reader joins depends on those before.
-    const opened = this.#opening.then(() => this.#openReader(options));
-    this.#opening = opened.catch(() => {});
-    return opened;
-  }
-
-  async #openReader(options: ReaderOptions): Promise<CanalReader> {
-    this.#state.signal.throwIfAborted();
-    const reader = new FeedReader({
-      reader: options,
-      onMayJoin: (one) => this.#joinIfLevel(one),
-      onClose: (one) => this.#closeReader(one),
-    });
-    this.#readers.add(reader);
-    for (const feed of this.#feeds.keys()) reader.admitTo(feed);
-    const at = this.#placeInShared(reader, options.start);
-    if (at !== null && this.#shared !== null) {
-      this.#cancelLinger();
-      reader.move(this.#shared, at, true);
-    } else if (this.#shared === null || this.#shared.isOver || this.#shared.ring.readers.length === 0) {
-      await this.#replaceShared(options.start, options.readFrom ?? null);
-      if (this.#shared !== null) reader.move(this.#shared, 0, true);
-    } else this.#moveAside(reader, options.start, options.readFrom ?? null);
-    this.#logger.info(
-      { reader: options.name, position: options.start.text, shared: reader.isShared },
-      'reader opened',
-    );
-    return reader;
+    return this.#hub.open(options);
   }
 
   resolveStart(start: StartConfig): Promise<Position> {
@@ -234,96 +203,29 @@ export class BinlogEngine implements CanalEngine {
     }
   }
 
-  /** Where in the shared ring a reader that begins at `start` can go on, or null. */
-  #placeInShared(reader: FeedReader, start: Position): number | null {
-    const shared = this.#shared;
-    if (shared === null || shared.isOver || start.at === null) return null;
-    const at = shared.findBoundary(start.at, reader.versionIn(shared));
-    // File and offset may mean another place on another server: the canonical text decides.
-    return at !== null && shared.positionBefore(at).text === start.text ? at : null;
-  }
-
-  /** A reader on a feed of its own: into the shared one as soon as that has the place where it stands. */
-  #joinIfLevel(reader: FeedReader): void {
-    const own = reader.feed;
-    const at = reader.position.at;
-    if (own === null || own === this.#shared || at === null) return;
-    if (this.#shared === null || this.#shared.isOver || this.#shared.ring.readers.length === 0) {
-      const idle = this.#shared;
-      this.#cancelLinger();
-      this.#shared = own;
-      reader.move(own, own.ring.cursorsOf(reader).get, true);
-      if (idle !== null) this.#discard(idle);
-      return;
-    }
-    const sequence = this.#shared.findBoundary(at, reader.versionIn(this.#shared));
-    if (sequence === null || this.#shared.positionBefore(sequence).text !== reader.position.text) return;
-    reader.move(this.#shared, sequence, true);
-    this.#logger.info({ reader: reader.name }, 'reader is level with the others again');
-    this.#discardIfEmpty(own);
-  }
-
-  #moveAside(reader: FeedReader, start: Position, readFrom: string | null): void {
-    const feed = this.#startFeed(reader.name, start, readFrom, {
-      ...this.#limits,
-      ringBytes: Math.max(Math.floor(this.#limits.ringBytes / SIDE_SHARE), 2 * this.#limits.partBytes),
-    });
-    reader.move(feed, 0, false);
-  }
-
-  async #replaceShared(start: Position, readFrom: string | null): Promise<void> {
-    const old = this.#shared;
-    this.#cancelLinger();
-    this.#shared = null;
-    if (old !== null) {
-      this.#feeds.delete(old);
-      // Its server id is used again.
-      await old.stop();
-    }
-    this.#shared = this.#startFeed('shared', start, readFrom, this.#limits);
-  }
-
-  #startFeed(name: string, start: Position, readFrom: string | null, limits: FeedLimits): SourceFeed {
-    const slot = this.#freeSlot();
-    const wants = (schema: string, table: string): boolean =>
-      [...this.#readers].some((one) => one.wants(schema, table));
+  #startFeed(request: FeedRequest): SourceFeed {
+    const { slot, start, readFrom, wants } = request;
     const facts = new FactsCache({ source: this.#schemaReader, logger: this.#logger });
     facts.lookAhead(wants);
-    const feed = new SourceFeed({
-      name,
+    return new SourceFeed({
+      name: request.name,
       start,
-      limits,
+      limits: request.limits,
       schema: new SchemaBook({ wants, facts }),
       openDump: (resume) => this.#dump(slot, start, readFrom, resume),
-      onHeldUp: (from, blocking) => this.#release(from, blocking),
-      logger: this.#logger.child({ feed: name }),
+      onHeldUp: request.onHeldUp,
+      logger: this.#logger.child({ feed: request.name }),
       clock: this.#clock,
     });
-    this.#feeds.set(feed, slot);
-    return feed;
   }
 
-  #freeSlot(): number {
-    const used = new Set(this.#feeds.values());
-    for (let slot = 0; slot <= SIDE_FEEDS; slot++) if (!used.has(slot)) return slot;
-    throw new HoltError(
-      'HOLT_SOURCE_TOO_MANY_READERS',
-      `${SIDE_FEEDS + 1} dump connections to ${this.#options.source.name} are in use`,
-      { disposition: 'retry' },
-    );
-  }
-
-  #dump(slot: number, start: Position, readFrom: string | null, resume: () => PositionText): EventFeed {
+  #dump(slot: number, start: Position, readFrom: string | null, resume: () => Position): EventFeed {
     return new ReconnectingDump({
-      resume,
+      resume: () => resume().text,
       open: (text, signal) => {
-        const isFirst = text === start.text;
-        return this.#openChecked(
-          slot,
-          isFirst ? start : { text, at: null, lastEvent: null },
-          readFrom,
-          signal,
-        );
+        // What this feed has read itself, it has read on the server that is known.
+        const from = text === start.text ? readFrom : this.#facts.identity;
+        return this.#openChecked(slot, text === start.text ? start : resume(), from, signal);
       },
       onTrouble: (trouble, attempt) => {
         this.#trouble = trouble;
@@ -369,78 +271,8 @@ export class BinlogEngine implements CanalEngine {
     );
   }
 
-  /** Readers that keep others waiting go on over a connection of their own. */
-  #release(feed: SourceFeed, blocking: readonly FeedMember[]): void {
-    for (const reader of this.#readers) {
-      if (!blocking.includes(reader) || reader.feed !== feed) continue;
-      this.#logger.info(
-        { reader: reader.name, position: reader.position.text },
-        'reader fell behind and goes on over a connection of its own',
-      );
-      try {
-        this.#moveAside(reader, reader.position, this.#facts.identity);
-      } catch (error) {
-        // No connection to be had: the others wait, and it is tried again.
-        this.#logger.warn({ reader: reader.name, reason: String(error) }, 'no connection for a slow reader');
-      }
-    }
-  }
-
-  async #closeReader(reader: FeedReader): Promise<void> {
-    this.#readers.delete(reader);
-    const feed = reader.detach();
-    if (feed === null) return;
-    if (feed !== this.#shared || feed.isOver) {
-      if (feed.ring.readers.length > 0) return;
-      if (feed === this.#shared) this.#shared = null;
-      this.#feeds.delete(feed);
-      await feed.stop();
-    } else if (feed.ring.readers.length === 0) this.#startLinger(feed);
-  }
-
-  #startLinger(feed: SourceFeed): void {
-    this.#cancelLinger();
-    const linger = new AbortController();
-    this.#linger = linger;
-    const either = AbortSignal.any([linger.signal, this.#state.signal]);
-    this.#clock.sleep(this.#options.lingerMs ?? 10_000, either).then(
-      () => {
-        if (this.#shared === feed && feed.ring.readers.length === 0) {
-          this.#shared = null;
-          this.#discard(feed);
-        }
-      },
-      () => {},
-    );
-  }
-
-  #cancelLinger(): void {
-    this.#linger?.abort();
-    this.#linger = null;
-  }
-
-  #discardIfEmpty(feed: SourceFeed): void {
-    if (feed.ring.readers.length === 0 && feed !== this.#shared) this.#discard(feed);
-  }
-
-  /** Ends a feed in the background; its slot is free once its connection is gone. */
-  #discard(feed: SourceFeed): void {
-    feed.stop().then(
-      () => this.#feeds.delete(feed),
-      (error) => {
-        this.#feeds.delete(feed);
-        this.#logger.warn({ feed: feed.name, reason: String(error) }, 'a feed did not end well');
-      },
-    );
-  }
-
   async #shutDown(): Promise<void> {
-    this.#cancelLinger();
-    await Promise.all([...this.#readers].map((reader) => reader.close()));
-    const feeds = [...this.#feeds.keys()];
-    this.#feeds.clear();
-    this.#shared = null;
-    await Promise.all(feeds.map((feed) => feed.stop()));
+    await this.#hub.close();
     await this.#session.close();
   }
 }

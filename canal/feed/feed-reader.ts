@@ -16,7 +16,7 @@ export interface FeedReaderOptions {
 }
 
 /** How many items a reader takes from a feed of its own between two looks at whether it is level. */
-const LOOK_EVERY = 64;
+const LOOK_EVERY = 16;
 
 /**
  * One consumer's way through feeds: usually the shared one; one of its own while it is behind. Moving between them, at
@@ -95,6 +95,11 @@ export class FeedReader implements CanalReader, FeedMember {
     this.#feed = feed;
     this.#isShared = isShared;
     this.#sinceLook = 0;
+  }
+
+  /** Its feed has become the shared one. */
+  share(): void {
+    this.#isShared = true;
   }
 
   get hasNext(): boolean {

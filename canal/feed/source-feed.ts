@@ -59,7 +59,7 @@ export interface SourceFeedOptions {
   /** Makes the shapes; the feed's own, since what a table map means depends on the place in the log. */
   readonly schema: SchemaBook;
   /** A dump that reconnects by itself, going on from what `resume` says. */
-  readonly openDump: (resume: () => PositionText) => EventFeed;
+  readonly openDump: (resume: () => Position) => EventFeed;
   readonly limits: FeedLimits;
   /** Readers that hold a full ring back while others have nothing to read. */
   readonly onHeldUp: (feed: SourceFeed, blocking: readonly FeedMember[]) => void;
@@ -121,7 +121,7 @@ export class SourceFeed {
       partBytes: options.limits.partBytes,
       emit: (item) => this.#assembled.push(item),
     });
-    this.#dump = options.openDump(() => this.#head.text);
+    this.#dump = options.openDump(() => this.#head.position);
     this.#done = this.#run();
   }
 
