@@ -8,8 +8,8 @@
  *     npx tsx bench/apply.ts [--transactions 50000] [--batch 1000] [--rows 20000] [--uniform] [--seed 1] [--server mariadb|mysql|mysql56]
  */
 import { readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { compileRowScanner } from '../canal/value/row-scanner.ts';
 import { literalSecret } from '../conf/secret.ts';
 import type { DataSourceConfig } from '../model/config.ts';
 import { dataSourceId, siteId } from '../model/ids.ts';
@@ -213,9 +213,10 @@ process.stdout.write(
 );
 
 {
-  const scanner = shapes.map(compileRowScanner);
   const applier = applierOf(paperSchema());
   for (const batch of batches.slice(0, 5)) await applier.prepare(batch, signal);
+  const loop = monitorEventLoopDelay({ resolution: 1 });
+  loop.enable();
   const start = performance.now();
   let statements = 0;
   let sqlBytes = 0;
@@ -228,7 +229,7 @@ process.stdout.write(
   }
   const ms = performance.now() - start;
   process.stdout.write(
-    `prepare: ${perSecond(changes, ms)} changes/s, ${perSecond(net, ms)} net rows/s; ${statements} statements, ${net} net rows, ${(sqlBytes / 1e6).toFixed(0)} MB (${scanner.length} tables)\n`,
+    `prepare: ${perSecond(changes, ms)} changes/s, ${perSecond(net, ms)} net rows/s; ${statements} statements, ${net} net rows, ${(sqlBytes / 1e6).toFixed(0)} MB; event loop p99 ${(loop.percentile(99) / 1e6).toFixed(0)} ms, most ${(loop.max / 1e6).toFixed(0)} ms\n`,
   );
 }
 

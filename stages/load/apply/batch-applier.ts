@@ -55,7 +55,7 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
 
   async prepare(batch: TransformedBatch, signal: AbortSignal): Promise<AppliedBatch> {
     const traits = await this.#options.schema.traits();
-    const payload = completeJson(batch.payload);
+    const payload = await completeJson(batch.payload, signal);
     const built = await batchStatements({
       payload,
       routes: batch.routes,

@@ -17,6 +17,7 @@ import { RunWriter } from './run-writer.ts';
 import { CHECKS_OFF, type Statement } from './statement.ts';
 import type { TablePlan } from './table-plan.ts';
 import type { TargetTraits } from './target-table.ts';
+import { movesUniqueValues } from './unique-moves.ts';
 
 export interface BatchStatementsOptions {
   readonly payload: Buffer;
@@ -103,7 +104,7 @@ export async function batchStatements(options: BatchStatementsOptions): Promise<
 
   for (const group of groups.values()) {
     group.order = group.fold.reason ?? foreignKeyReason(group, groups);
-    if (group.order === null && group.fold.movesUniqueValues())
+    if (group.order === null && (await movesUniqueValues(group.fold, breather, pause)))
       group.order = 'a value of a unique key goes from one row to another';
     if (breather.due()) await pause();
   }
@@ -205,11 +206,8 @@ async function writeFold(
     // Rows of several sources may go to one table: the rows of each source together.
     for (const plan of plans) {
       for (let entry = 0; entry < fold.size; entry++) {
-        if (fold.change(entry) !== kind) continue;
-        const own = fold.planOf(entry);
-        if (own !== plan) continue;
-        write(entry, plan);
         if ((entry & (SLICE_ROWS - 1)) === 0 && breather.due()) await pause();
+        if (fold.change(entry) === kind && fold.planOf(entry) === plan) write(entry, plan);
       }
     }
     writer.flush();

@@ -16,11 +16,11 @@
  *
  * No object a row: entries and images are numbers in typed arrays, images are offsets into the payload.
  */
-import { ABSENT_LENGTH, NULL_LENGTH } from '../../../canal/value/row-scanner.ts';
+import { ABSENT_LENGTH } from '../../../canal/value/row-scanner.ts';
 import { assert } from '../../../lib/assert.ts';
 import { bitmapHas, type ColumnBitmap, type RowOp } from '../../../model/rows.ts';
 import { doubled, KeyTable } from './key-table.ts';
-import { hasIdentity, isFullImage, type SecondaryKey, type TablePlan } from './table-plan.ts';
+import { hasIdentity, isFullImage, type TablePlan } from './table-plan.ts';
 
 /** Which columns an image has, and how it is read. */
 export interface ImageLayout {
@@ -93,6 +93,11 @@ export class TableFold {
     this.#nodeImages = new Int32Array(expectedKeys);
     this.#nodeLayouts = new Int32Array(expectedKeys);
     this.#nodeNexts = new Int32Array(expectedKeys);
+  }
+
+  /** Where the images' bytes are. */
+  get payload(): Buffer {
+    return this.#payload;
   }
 
   /** Why the changes must be written in order; null while folding is the same as one by one. */
@@ -197,67 +202,6 @@ export class TableFold {
     }
     const image = this.finalImage(entry);
     return head.plan.columns.every((column) => image.lengths[column.index] !== ABSENT_LENGTH);
-  }
-
-  /**
-   * True when a value of a secondary unique key goes from one row that stays to another: the order of the updates
-   * then matters. Inserted rows are written after, deleted ones before all updates, so only updates can be in each other's way.
-   */
-  movesUniqueValues(): boolean {
-    const plans = this.plans;
-    if (plans.every((plan) => plan.secondaryKeys.length === 0)) return false;
-    const released = new KeyTable();
-    const changed: number[] = [];
-    let blind = 0;
-    for (let entry = 0; entry < this.size; entry++) {
-      if (this.change(entry) !== 'update') continue;
-      const { secondaryKeys } = this.planOf(entry);
-      let marked = false;
-      for (let number = 0; number < secondaryKeys.length; number++) {
-        const after = this.#secondaryTuple(entry, secondaryKeys[number], number, 'after');
-        if (after === null) continue;
-        const copy = Buffer.from(after);
-        const before = this.#secondaryTuple(entry, secondaryKeys[number], number, 'before');
-        if (before === 'unknown' || after === 'unknown') blind += 1;
-        else if (before?.equals(copy)) continue;
-        if (before !== null && before !== 'unknown') released.add(before, 0, before.length);
-        marked = true;
-      }
-      if (marked) changed.push(entry);
-    }
-    if (changed.length < 2) return false;
-    if (blind > 0) return true;
-    for (const entry of changed) {
-      const { secondaryKeys } = this.planOf(entry);
-      for (let number = 0; number < secondaryKeys.length; number++) {
-        const after = this.#secondaryTuple(entry, secondaryKeys[number], number, 'after');
-        if (after !== null && after !== 'unknown' && released.has(after, 0, after.length)) return true;
-      }
-    }
-    return false;
-  }
-
-  /** Key number and column bytes; null when some part is NULL or nothing is assigned (it takes part in no collision), or its columns cannot be followed. */
-  #secondaryTuple(
-    entry: number,
-    key: SecondaryKey | undefined,
-    number: number,
-    which: 'before' | 'after',
-  ): Buffer | 'unknown' | null {
-    const indexes = key?.indexes ?? null;
-    if (indexes === null || indexes.length === 0) return null;
-    const image = which === 'before' ? this.keyImage(entry) : this.finalImage(entry);
-    let absent = 0;
-    for (const index of indexes) {
-      const length = image.lengths[index] ?? ABSENT_LENGTH;
-      if (length === NULL_LENGTH) return null;
-      if (length === ABSENT_LENGTH) absent += 1;
-    }
-    if (absent === indexes.length) return which === 'after' ? null : 'unknown';
-    if (absent > 0) return 'unknown';
-    this.#ensureScratch(1);
-    this.#scratch[0] = number & 0xff;
-    return this.#scratch.subarray(0, this.#tuple(image, indexes, 1));
   }
 
   #insert(after: number, at: number, end: number): number {
@@ -385,12 +329,6 @@ export class TableFold {
   #noKey(): number {
     this.giveUp('a key is NULL or not in the image');
     return -1;
-  }
-
-  #tuple(image: RowImage, indexes: readonly number[], start: number): number {
-    let end = start;
-    for (const index of indexes) end = this.#part(image, index, end);
-    return end;
   }
 
   /** Appends length and bytes of a value to the scratch; gives its new end. */

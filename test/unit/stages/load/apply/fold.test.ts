@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Breather } from '../../../../../lib/breather.ts';
 import { PayloadReader } from '../../../../../model/payload.ts';
 import { type RowImage, TableFold } from '../../../../../stages/load/apply/fold.ts';
 import type { TablePlan } from '../../../../../stages/load/apply/table-plan.ts';
+import { movesUniqueValues } from '../../../../../stages/load/apply/unique-moves.ts';
 import {
   type Change,
   insert,
@@ -251,10 +253,10 @@ function historyOf(choices: readonly (readonly [number, string, string, number])
 }
 
 /** The statements of a fold, in the order of `batch-statements.ts`; a string where the server refuses or a count is wrong. */
-function applyFold(own: TablePlan, changes: readonly Change[], model: Model): string | null {
+async function applyFold(own: TablePlan, changes: readonly Change[], model: Model): Promise<string | null> {
   const { fold, payload } = foldOf(own, changes);
   if (fold.reason !== null) return `not folded: ${fold.reason}`;
-  if (fold.movesUniqueValues()) return 'not folded: unique values move';
+  if (await movesUniqueValues(fold, new Breather(), async () => {})) return 'not folded: unique values move';
   const each = (kind: string, act: (row: Row) => string | null): string | null => {
     for (let entry = 0; entry < fold.size; entry++) {
       if (fold.change(entry) !== kind) continue;
@@ -300,34 +302,34 @@ describe('a folded batch', () => {
   ] as const)
     it(`leaves the table as one by one, where keys are equal as ${name}`, () => {
       const own = planOf(keyed);
-      fc.assert(
-        fc.property(startRows, history, (rows, choices) => {
+      return fc.assert(
+        fc.asyncProperty(startRows, history, async (rows, choices) => {
           const source = new Model(same, [0]);
           for (const row of rows) source.put(-1, row);
           const target = new Model(same, [0]);
           target.rows = [...source.rows];
           const log = historyOf(choices, source);
-          expect(applyFold(own, log, target)).toBeNull();
+          expect(await applyFold(own, log, target)).toBeNull();
           expect(target.sorted()).toEqual(source.sorted());
         }),
         { numRuns: 500 },
       );
     });
 
-  it('with a secondary unique key is the same too, or says that it is not to be folded', () => {
+  it('with a secondary unique key is the same too, or says that it is not to be folded', async () => {
     const own = planOf(keyed, {
       uniqueKeys: [unique('PRIMARY', ['k']), unique('u', ['u'], { nullable: true })],
     });
     let folded = 0;
-    fc.assert(
-      fc.property(startRows, fc.array(choice, { maxLength: 12 }), (rows, choices) => {
+    await fc.assert(
+      fc.asyncProperty(startRows, fc.array(choice, { maxLength: 12 }), async (rows, choices) => {
         const same = (a: Value, b: Value) => a === b;
         const source = new Model(same, [0, 1]);
         for (const row of rows) source.put(-1, row);
         const target = new Model(same, [0, 1]);
         target.rows = [...source.rows];
         const log = historyOf(choices, source);
-        const problem = applyFold(own, log, target);
+        const problem = await applyFold(own, log, target);
         if (problem?.startsWith('not folded') === true) return;
         folded += 1;
         expect(problem).toBeNull();
@@ -340,8 +342,8 @@ describe('a folded batch', () => {
 
   it('notices every row that the target has too many or too few', () => {
     const own = planOf(keyed);
-    fc.assert(
-      fc.property(startRows, history, keys, (rows, choices, key) => {
+    return fc.assert(
+      fc.asyncProperty(startRows, history, keys, async (rows, choices, key) => {
         const same = (a: Value, b: Value) => a === b;
         const source = new Model(same, [0]);
         for (const row of rows) source.put(-1, row);
@@ -352,7 +354,7 @@ describe('a folded batch', () => {
         const at = target.find(key);
         if (at < 0) target.put(-1, [key, 99]);
         else target.rows.splice(at, 1);
-        expect(applyFold(own, log, target) !== null).toBe(touched);
+        expect((await applyFold(own, log, target)) !== null).toBe(touched);
       }),
       { numRuns: 500 },
     );
