@@ -341,7 +341,7 @@ export class PipelineLead {
         version: 1,
         desired: 'paused',
         by: 'holt',
-        why: messageOf(error).slice(0, 4000),
+        why: whatAndHow(error).slice(0, 4000),
         code: error.code,
         sinceMs: Math.round(this.#options.clock.nowMs()),
       },
@@ -389,4 +389,12 @@ function endOf(error: unknown, over: AbortSignal): ReignEnd {
     default:
       return error.disposition satisfies never;
   }
+}
+
+/** What happened and what to do: status shows both. */
+function whatAndHow(error: HoltError): string {
+  const message = messageOf(error);
+  return error.remedy === undefined || message.includes(error.remedy)
+    ? message
+    : `${message}. ${error.remedy}`;
 }

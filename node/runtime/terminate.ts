@@ -20,7 +20,10 @@ export async function terminateWith({ tasks, claim, stage, error, clock }: Termi
   await tasks.terminate({
     kind: rewind ? 'rewind' : 'pause',
     code: error instanceof HoltError ? error.code : 'HOLT_INTERNAL',
-    why: messageOf(error).slice(0, 4000),
+    why: `${messageOf(error)}${error instanceof HoltError && error.remedy !== undefined ? `. ${error.remedy}` : ''}`.slice(
+      0,
+      4000,
+    ),
     stage,
     epoch: claim.header.epoch,
     tenure: claim.header.tenure,
