@@ -30,11 +30,14 @@ interface Entry {
   facts: TableFacts | null;
 }
 
+/** Under a flood of statements, tables are asked about one by one. */
+const MAX_LOOKS = 5;
+
 export class FactsCache {
   readonly #source: FactsSource;
   readonly #logger: Logger;
   readonly #entries = new Map<string, Entry>();
-  /** Counts statements that passed: what was asked before one and answered after it may be either. */
+  /** Counts statements that passed: what was asked before one and answered after it may be of either side of it. */
   #generation = 0;
   #looking: Promise<void> = Promise.resolve();
 
@@ -45,13 +48,16 @@ export class FactsCache {
 
   /** Looks at all tables that are wanted and not known yet, in the background; `get` waits for it. */
   lookAhead(wants: (schema: string, table: string) => boolean): void {
-    const generation = this.#generation;
     const look = async (): Promise<void> => {
-      const found = await this.#source.readAll(
-        (schema, table) => !this.#entries.has(keyOf(schema, table)) && wants(schema, table),
-      );
-      if (generation !== this.#generation) return;
-      for (const { schema, table, facts } of found) this.#keep(schema, table, facts);
+      for (let attempt = 0; attempt < MAX_LOOKS; attempt++) {
+        const generation = this.#generation;
+        const found = await this.#source.readAll(
+          (schema, table) => !this.#entries.has(keyOf(schema, table)) && wants(schema, table),
+        );
+        if (generation !== this.#generation) continue;
+        for (const { schema, table, facts } of found) this.#keep(schema, table, facts);
+        return;
+      }
     };
     this.#looking = this.#looking.then(look).catch((error: unknown) => {
       // Each table is then asked about when its first row comes.
@@ -87,8 +93,8 @@ export class FactsCache {
       this.#entries.delete(key);
       named.push(entry);
     }
-    if (named.length === 0) return named;
     this.#generation += 1;
+    if (named.length === 0) return named;
     const again = new Set(named.map((entry) => keyOf(entry.schema, entry.table)));
     this.lookAhead((schema, table) => again.has(keyOf(schema, table)));
     return named;

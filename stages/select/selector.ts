@@ -237,7 +237,6 @@ export class Selector implements Service {
 
   /** False when the item has to wait until the pending batch is cut. */
   #offer(reader: CanalReader, item: SourceItem): boolean {
-    if (this.#mustCut) return false;
     const hadPending = this.#former.hasPending;
     try {
       if (this.#former.take(item) === 'cut-first') {

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { CanalReader } from '../../../../canal/canal.ts';
 import type { FeedHub } from '../../../../canal/feed/feed-hub.ts';
 import { waitFor } from '../../../../lib/abort.ts';
+import type { PositionText } from '../../../../model/position.ts';
 import { at, hubOn, rowsIn, ScriptedLog } from './scripted-log.ts';
 
 let hub: FeedHub | null = null;
@@ -73,6 +74,19 @@ describe('FeedHub', () => {
     expect(await read(again, 1)).toEqual(['a 2']);
     expect(hub.shared).toBe(feed);
     expect(log.open.size).toBe(1);
+  });
+
+  it('the same file and offset with another canonical text is another place', async () => {
+    const log = new ScriptedLog();
+    hub = hubOn(log);
+    const one = await hub.open({ name: 'one', start: START, wants: all });
+    log.transaction(['a', 1]);
+    await read(one, 1);
+    const elsewhere = one.position.text.replace('srv', 'other') as PositionText;
+    const two = await hub.open({ name: 'two', start: { ...one.position, text: elsewhere }, wants: all });
+    log.transaction(['a', 2]);
+    expect(await read(two, 1)).toEqual(['a 2']);
+    expect(hub.feeds.length).toBe(2);
   });
 
   it('ends the shared feed some time after its last reader', async () => {

@@ -77,11 +77,10 @@ describe('FactsCache', () => {
       },
     };
     const cache = new FactsCache({ source: slow });
-    await cache.ask('shop', 't');
     cache.lookAhead(() => true);
+    await new Promise((resolve) => setImmediate(resolve));
     one.tables['shop.t'] = 'after';
     cache.passed(statementOf('ALTER TABLE t ADD c INT'));
-    await new Promise((resolve) => setImmediate(resolve));
     answer();
     expect(await columnOf(cache, 'shop', 't')).toBe('after');
   });
