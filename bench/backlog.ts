@@ -116,19 +116,24 @@ export class Backlog implements AsyncDisposable {
     const { flavour } = this.options;
     const target = await startDatabase(flavour, { settings: { ...benchSettings(flavour), ...settings } });
     try {
-      await target.stop();
-      await rm(target.dataDir, { recursive: true });
-      await copyFolder(this.#snapshot, target.dataDir);
-      await target.start();
-      for (const table of this.tables.slice(0, -1)) {
-        await target.db.query(`SELECT SUM(LENGTH(pad)) FROM ${SCHEMA}.${table} FORCE INDEX (PRIMARY)`);
-        const [, n] = /(\d+)$/.exec(table) ?? [];
-        await target.db.query(`SELECT COUNT(k) FROM ${SCHEMA}.${table} FORCE INDEX (k_${n}) WHERE k > 0`);
-      }
+      await this.reset(target);
       return target;
     } catch (error) {
       await target.dispose();
       throw error;
+    }
+  }
+
+  /** Makes a target what the source was before the backlog, on the same port. */
+  async reset(target: DatabaseServer): Promise<void> {
+    await target.stop();
+    await rm(target.dataDir, { recursive: true });
+    await copyFolder(this.#snapshot, target.dataDir);
+    await target.start();
+    for (const table of this.tables.slice(0, -1)) {
+      await target.db.query(`SELECT SUM(LENGTH(pad)) FROM ${SCHEMA}.${table} FORCE INDEX (PRIMARY)`);
+      const [, n] = /(\d+)$/.exec(table) ?? [];
+      await target.db.query(`SELECT COUNT(k) FROM ${SCHEMA}.${table} FORCE INDEX (k_${n}) WHERE k > 0`);
     }
   }
 

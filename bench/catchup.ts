@@ -8,7 +8,7 @@
  * The backlog of `backlog.ts`, then each in turn on a fresh copy of the data as it was before: the server's own replica, one
  * thread or worker and several, timed from the start of its SQL threads with the relay log fetched already; Holt with all four
  * stages over a real ZooKeeper, timed from `resume` of a paused pipeline whose nodes are up (raise, dump and all lie in the
- * time). Each ends when the backlog's last row can be read at the target, and counts only when all tables are equal.
+ * time), first by nodes just started and then by the same nodes once more on a target reset. Each ends when the backlog's last row can be read at the target, and counts only when all tables are equal.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -137,7 +137,8 @@ export async function catchup(args: readonly string[]): Promise<void> {
   };
   for (let round = 1; round <= options.repeat; round++) {
     if (options.peer) for (const threads of PEERS[server]) add(await ownReplica(backlog, threads));
-    for (const layout of options.layouts) add(await holt(backlog, layout, `${layout}-${round}`, options));
+    for (const layout of options.layouts)
+      for (const timing of await holt(backlog, layout, `${layout}-${round}`, options)) add(timing);
   }
 
   const medianOf = (name: string) =>
@@ -147,14 +148,15 @@ export async function catchup(args: readonly string[]): Promise<void> {
         .map((threads) => ({ name: peerName(server, threads), rows: medianOf(peerName(server, threads)) }))
         .reduce((best, one) => (one.rows > best.rows ? one : best))
     : { name: 'none', rows: 0 };
-  const results = options.layouts.map((layout): Measurement => {
-    const rows = medianOf(holtName(layout));
+  const modes = options.layouts.flatMap((layout) => WARMTHS.map((warmth) => ({ layout, warmth })));
+  const results = modes.map(({ layout, warmth }): Measurement => {
+    const rows = medianOf(holtName(layout, warmth));
     return {
       bench: 'catchup',
       workload: options.quick ? `${workload}-quick` : workload,
       server,
       layout,
-      mode: 'prefix',
+      mode: `prefix, ${warmth}`,
       rows_per_s: Math.round(rows),
       peer: peer.name,
       peer_rows_per_s: Math.round(peer.rows),
@@ -184,7 +186,11 @@ export async function catchup(args: readonly string[]): Promise<void> {
   for (const result of results) process.stdout.write(resultLine(result));
 }
 
-const holtName = (layout: Layout) => `holt ${layout}`;
+/** `started`: nodes whose code is still being compiled. `warm`: the same nodes after that backlog. */
+const WARMTHS = ['started', 'warm'] as const;
+type Warmth = (typeof WARMTHS)[number];
+
+const holtName = (layout: Layout, warmth: Warmth) => `holt ${layout}, ${warmth}`;
 
 async function holt(
   backlog: Backlog,
@@ -192,7 +198,7 @@ async function holt(
   /** Unlike every other of this run: the source remembers which pipelines have run. */
   pipeline: string,
   options: Options,
-): Promise<Timing> {
+): Promise<readonly Timing[]> {
   const { source } = backlog;
   await using target = await backlog.target();
   await using zookeeper = await startZookeeper();
@@ -227,38 +233,42 @@ async function holt(
       pollMs: 50,
       what: `the pipeline to be ${states.join(' or ')}`,
     });
-  await reaches('idle', 'running');
-  await node.api.setDesired(pipeline, { desired: 'paused', by: 'bench', why: 'before the measurement' });
-  await reaches('paused');
-  await node.api.setPosition(
-    pipeline,
-    `${backlog.options.flavour}:${backlog.start}`,
-    'the backlog begins here',
-  );
   const seq = `(SELECT seq FROM holt.checkpoint WHERE pipeline = '${pipeline}' AND lane = 0)`;
   const pids = [...installation.nodes.values()].map((one) => one.process.pid);
-  const timing = await timed({
-    name: holtName(layout),
-    backlog,
-    target,
-    pids,
-    seq,
-    go: () => node.api.setDesired(pipeline, { desired: 'running', by: 'bench', why: 'the measurement' }),
-    trouble: async () => {
-      const status = await installation.status(pipeline);
-      return status?.state === 'paused' && status.code !== null ? `${status.code}: ${status.reason}` : null;
-    },
-  });
+  const timings: Timing[] = [];
+  for (const warmth of WARMTHS) {
+    await reaches('idle', 'running');
+    await node.api.setDesired(pipeline, { desired: 'paused', by: 'bench', why: 'before the measurement' });
+    await reaches('paused');
+    if (warmth === 'warm') await backlog.reset(target);
+    await node.api.setPosition(pipeline, `${backlog.options.flavour}:${backlog.start}`, 'the backlog begins');
+    timings.push(
+      await timed({
+        name: holtName(layout, warmth),
+        backlog,
+        target,
+        pids,
+        seq,
+        go: () => node.api.setDesired(pipeline, { desired: 'running', by: 'bench', why: 'the measurement' }),
+        trouble: async () => {
+          const status = await installation.status(pipeline);
+          return status?.state === 'paused' && status.code !== null
+            ? `${status.code}: ${status.reason}`
+            : null;
+        },
+      }),
+    );
+    await mustBeEqual(backlog, target);
+    const ledger = await target.db.value('SELECT COUNT(*) FROM holt.ledger');
+    if (ledger !== '0') throw new Error(`${ledger} entries in the ledger`);
+  }
   await Promise.all([...installation.nodes.values()].map((one) => one.stop()));
   if (options.keepLogs !== null) {
     mkdirSync(options.keepLogs, { recursive: true });
     for (const one of installation.nodes.values())
       writeFileSync(join(options.keepLogs, `${pipeline}-${one.name}.log`), one.logText());
   }
-  await mustBeEqual(backlog, target);
-  const ledger = await target.db.value('SELECT COUNT(*) FROM holt.ledger');
-  if (ledger !== '0') throw new Error(`${ledger} entries in the ledger`);
-  return timing;
+  return timings;
 }
 
 /** Threads or workers of the server's own replica; the better one counts. */

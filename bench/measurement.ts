@@ -13,7 +13,7 @@ export const measurement = z.strictObject({
   workload: z.string(),
   server: z.string(),
   layout: z.string(),
-  /** How Load applies: `prefix` shows a transaction boundary of the source at every moment (G3). */
+  /** How Load applies: `prefix` shows a transaction boundary of the source at every moment (G3); and by which nodes. */
   mode: z.string(),
   /** Source row changes a second. */
   rows_per_s: z.number(),

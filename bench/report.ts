@@ -42,8 +42,8 @@ INSERT).
 
 - **Holt** goes through all four stages over a real ZooKeeper, in its default mode: the target shows a transaction boundary of the source at
   every moment. \`per-site\`: a node at each site; \`one-node\`: one process serves both. Timed from \`resume\` of a paused pipeline, so the raise,
-  the opening of the dump and everything read from it lie in the time. The nodes are freshly started: their code is not compiled yet
-  when the time begins.
+  the opening of the dump and everything read from it lie in the time. \`started\`: by nodes just started, whose code is still being
+  compiled; \`warm\`: by the same nodes, once more.
 - **The server's own replica** is timed from the start of its SQL threads, with the relay log fetched already, with one thread and with several
   (MariaDB: \`optimistic\`); the better setting counts.
 - The time ends when the last row of the backlog can be read at the target. A figure counts only when all tables are then equal, compared by
@@ -57,13 +57,14 @@ function ratios(files: readonly ResultFile[]): string {
       one.server,
       one.workload,
       one.layout,
+      one.mode,
       count(one.rows_per_s),
       count(one.peer_rows_per_s),
       one.peer,
       `${one.ratio.toFixed(2)} ×`,
     ]),
   );
-  return `${table(['server', 'workload', 'layout', 'Holt, rows/s', 'own replica, rows/s', 'its best setting', 'ratio'], rows)}\n`;
+  return `${table(['server', 'workload', 'layout', 'mode', 'Holt, rows/s', 'own replica, rows/s', 'its best setting', 'ratio'], rows)}\n`;
 }
 
 /** Says so where the machine had other work. */
