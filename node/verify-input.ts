@@ -164,11 +164,13 @@ function verifyTable(table: SourceTable, mapping: TableMapping): VerifyTable {
   });
   const key = table.key.map((name) => columns.findIndex((column) => column.source === name));
   const where = rule === null || rule.where === null ? null : parseRowExpression(rule.where);
-  const filterColumns = where === null ? [] : [...columnsOf(where)];
-  const kinds = filterColumns.map((name) => ({
+  const named = where === null ? [] : [...columnsOf(where)];
+  const filtered = named.map((name) => ({
     name,
-    kind: kindOf(table.columns.find((one) => one.name.toLowerCase() === name.toLowerCase())),
+    own: table.columns.find((one) => one.name.toLowerCase() === name.toLowerCase()),
   }));
+  const filterColumns = filtered.map(({ name, own }) => ({ name, dataType: own?.dataType ?? '' }));
+  const kinds = filtered.map(({ name, own }) => ({ name, kind: kindOf(own) }));
   const passes = where === null ? null : compilePredicate(where, kinds, `${table.schema}.${table.table}`);
   return {
     sourceSchema: table.schema,
@@ -194,6 +196,8 @@ const NUMERIC = new Set([
   'double',
   'year',
   'bit',
+  'enum',
+  'set',
 ]);
 
 function kindOf(column: SourceColumn | undefined): ComparisonKind {

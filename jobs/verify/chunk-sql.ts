@@ -51,6 +51,13 @@ export function selectExpression(name: string, dataType: string): string {
   return quoted;
 }
 
+/** As `selectExpression`, and ENUM and SET as the numbers by which row filters compare them. */
+function filterExpression(name: string, dataType: string): string {
+  return dataType === 'enum' || dataType === 'set'
+    ? `(${quoteName(name)} + 0)`
+    : selectExpression(name, dataType);
+}
+
 /** A key value as a literal that compares under the column's own collation. */
 export function keyLiteral(value: Buffer, dataType: string, charset: string | null): string {
   const text = value.toString('latin1');
@@ -98,7 +105,8 @@ function selectFrom(table: VerifyTable, side: 'source' | 'target'): string {
     if (side === 'target') return selectExpression(column.target, column.dataType);
     return column.source === null ? 'NULL' : selectExpression(column.source, column.dataType);
   });
-  if (side === 'source') list.push(...table.filterColumns.map((name) => quoteName(name)));
+  if (side === 'source')
+    list.push(...table.filterColumns.map((column) => filterExpression(column.name, column.dataType)));
   return `SELECT ${list.join(', ')} FROM ${place(table, side)}`;
 }
 

@@ -35,8 +35,8 @@ export interface VerifyTable {
   readonly key: readonly number[];
   /** Rows of the source that belong at the target; null takes all. Gets the columns' values in order of `columns`. */
   readonly passes: ((row: readonly (Buffer | null)[]) => boolean) | null;
-  /** Columns the filter needs beside those of `columns`, by source name; their values follow in `passes`' argument. */
-  readonly filterColumns: readonly string[];
+  /** Columns the filter looks at, by source name; their values follow in `passes`' argument. */
+  readonly filterColumns: readonly { readonly name: string; readonly dataType: string }[];
 }
 
 export interface Difference {
