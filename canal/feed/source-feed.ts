@@ -69,6 +69,9 @@ export interface SourceFeedOptions {
 
 type PayloadEvent = Extract<BinlogEvent, { kind: 'transaction-payload' }>;
 
+/** Bytes of log between two looks at whether the thread was held for long. */
+const LOOK_BYTES = 8 * 1024;
+
 const SCHEMA_RETRY_MS = { first: 100, most: 5_000 };
 
 export class SourceFeed {
@@ -215,6 +218,7 @@ export class SourceFeed {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
+    let sinceLook = 0;
     try {
       while (!signal.aborted) {
         for (let item = this.#dump.next(); item !== null; item = this.#dump.next()) {
@@ -228,7 +232,12 @@ export class SourceFeed {
             if (event.kind !== 'transaction-payload') this.#push(event, item, event.header);
           }
           if (this.#assembled.length > 0 && !this.#store()) await this.#storeWhenRoom();
-          if (this.#breather.due()) await this.#breather.breathe();
+          // Most events are smaller than a look at the clock is dear.
+          sinceLook += item.kind === 'interrupted' ? LOOK_BYTES : item.bytes.length;
+          if (sinceLook >= LOOK_BYTES) {
+            sinceLook = 0;
+            if (this.#breather.due()) await this.#breather.breathe();
+          }
           if (signal.aborted) return;
         }
         await this.#dump.fill(signal);

@@ -204,6 +204,8 @@ export class Selector implements Service {
 
   #cutIfDue(reader: CanalReader): boolean {
     if (!this.#former.hasPending || this.#isEmitting) return false;
+    // Asked before every item: a full window says no without a look at the clock.
+    if (!this.#options.window.hasRoom(this.#former.pendingBytes)) return false;
     const due = cutIsDue(this.#cutFacts(reader), this.#options.pipeline.batch);
     if (!due) return false;
     const formed = this.#former.cut();
