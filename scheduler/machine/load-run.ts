@@ -122,10 +122,16 @@ function endRun(state: Running, ...told: readonly LoadRunAction[]): LoadRunStep 
   return step<LoadRunState, LoadRunAction>(IDLE, { type: 'close' }, ...told, ...letGo(heldBy(state)));
 }
 
+const isHeld = (state: LoadRunState, item: Pick<LoadItem, 'seq' | 'part'>): boolean =>
+  heldBy(state).some((other) => other.seq === item.seq && other.part === item.part);
+
 /** A batch came in: of the reign at hand it waits; a newer reign takes over the run; an older one is given back. */
 function admit(state: Running, item: LoadItem): LoadRunStep {
-  if (item.epoch === state.reign.epoch && item.tenure === state.reign.tenure)
-    return proceed({ ...state, waiting: enqueue(state.waiting, item) });
+  if (item.epoch === state.reign.epoch && item.tenure === state.reign.tenure) {
+    // Lost and claimed again before the loss was told: it is in work already.
+    const isInWork = !state.waiting.some((other) => before(other, item) === 0) && isHeld(state, item);
+    return isInWork ? stay(state) : proceed({ ...state, waiting: enqueue(state.waiting, item) });
+  }
   if (item.epoch <= state.reign.epoch) return step<LoadRunState, LoadRunAction>(state, ...letGo([item]));
   const reign = { epoch: item.epoch, tenure: item.tenure };
   return step<LoadRunState, LoadRunAction>(
@@ -161,15 +167,17 @@ function proceed(state: Running): LoadRunStep {
 /** A claim that only waited is dropped; one that is in work, or whose part the open transaction has, ends the run. */
 function loseClaim(state: Running, lost: { readonly seq: bigint; readonly part: number }): LoadRunStep {
   const isLost = (item: LoadItem) => item.seq === lost.seq && item.part === lost.part;
-  if (!heldBy(state).some(isLost)) return stay(state);
+  if (!isHeld(state, lost)) return stay(state);
   if (state.waiting.some(isLost))
     return stay({ ...state, waiting: state.waiting.filter((item) => !isLost(item)) });
   const items = heldBy(state).filter((item) => !isLost(item));
   return step<LoadRunState, LoadRunAction>(IDLE, { type: 'close' }, ...letGo(items));
 }
 
+/** The receipt takes all parts of the batch away, those too that a repeat finds waiting. */
 function applied(state: Extract<LoadRunState, { readonly name: 'loading' }>): LoadRunStep {
-  const { reign, item, waiting } = state;
+  const { reign, item } = state;
+  const waiting = state.waiting.filter(({ seq }) => seq !== item.seq);
   return after({ type: 'finish', item }, proceed({ name: 'ready', reign, waiting, open: null }));
 }
 

@@ -15,6 +15,8 @@ export interface Scenario {
   readonly maxRaises?: number;
   readonly rules?: Partial<Rules>;
   readonly maxStates?: number;
+  /** Labels of the steps taken first, in order: where the walk begins. */
+  readonly prelude?: readonly string[];
 }
 
 export interface Exploration {
@@ -83,11 +85,12 @@ export function explore(scenario: Scenario): Exploration {
     finding: what === null ? null : { what, trace: traceTo(visited, at) },
   });
 
-  number(initialWorld(scenario), -1, 'the beginning');
+  number(begin(scenario, walk), -1, 'the beginning');
   for (let at = 0; at < visited.length && visited.length < maxStates; at++) {
     const { world } = visited[at] as Visited;
     if (world.violation !== null) return report(world.violation, at);
-    const isOver = world.hasStopped || (world.db.table.length === log.length && world.db.open === null);
+    const isDone = world.db.table.length === log.length && world.tree.tasks.length === 0;
+    const isOver = world.hasStopped || isDone;
     if (isOver || world.raises >= maxRaises) goals.push(at);
     if (world.hasStopped || world.raises > maxRaises) continue;
     for (const taken of stepsOf(world, walk)) {
@@ -99,6 +102,16 @@ export function explore(scenario: Scenario): Exploration {
   if (visited.length >= maxStates) return report(null, 0);
   const stuck = firstStuck(visited.length, before, goals);
   return stuck === null ? report(null, 0) : report('stuck: without further faults it never gets on', stuck);
+}
+
+function begin(scenario: Scenario, walk: Walk): World {
+  return (scenario.prelude ?? []).reduce((world, label) => {
+    const steps = [...stepsOf(world, walk)];
+    const taken = steps.find((step) => step.label === label);
+    if (taken === undefined)
+      throw new Error(`no step ${label}; there are ${steps.map((step) => step.label).join('; ')}`);
+    return taken.world;
+  }, initialWorld(scenario));
 }
 
 function* stepsOf(world: World, walk: Walk): Generator<StepTaken> {

@@ -14,22 +14,22 @@ function spend(world: World, kind: keyof Budget): World {
 }
 
 /** The target server executes what was sent, and notices clients that are gone. */
-function serverSteps(world: World, { log, rules }: Walk): readonly StepTaken[] {
+function serverSteps(world: World, walk: Walk): readonly StepTaken[] {
   const { open } = world.db;
   if (open === null) return [];
   const steps: StepTaken[] = [];
   if (open.isCommitSent) {
-    steps.push(stepped('the target commits', executeCommit(world, log, false)));
+    steps.push(stepped('the target commits', executeCommit(world, walk, false)));
     if (world.budget.loseReply > 0 && !open.isOrphan)
       steps.push(
         stepped(
           'the target commits, the reply is lost',
-          executeCommit(spend(world, 'loseReply'), log, true),
+          executeCommit(spend(world, 'loseReply'), walk, true),
           true,
         ),
       );
   }
-  if (rules.shortWaitTimeout && !open.isCommitSent && isFrozen(world, open.by))
+  if (walk.rules.shortWaitTimeout && !open.isCommitSent && isFrozen(world, open.by))
     steps.push(stepped('the target ends an idle session', killOpen(world)));
   if (open.isOrphan) steps.push(stepped('the target notices that the client is gone', killOpen(world)));
   return steps;
@@ -122,7 +122,7 @@ function greatFaults(world: World): readonly StepTaken[] {
         true,
       ),
     );
-  if (budget.failover > 0 && db.table.length > 0)
+  if (budget.failover > 0 && db.replica.row !== null)
     steps.push(
       stepped(
         'the target fails over to a replica that lacks the last transaction',

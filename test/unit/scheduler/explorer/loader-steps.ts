@@ -55,7 +55,7 @@ export function loaderSteps(world: World, index: number, walk: Walk): readonly S
       tasks: world.tree.tasks.map((other) => (other === task ? { ...task, claim: index } : other)),
     };
     const batches = [
-      ...node.batches.filter((other) => nameOf(other) !== nameOf(task)),
+      ...node.batches.filter((other) => !isItem(other, itemOf(task))),
       { ...task, claim: null },
     ];
     const claimed = withLoader({ ...world, tree }, index, { batches });
@@ -106,7 +106,7 @@ const isItem = (task: Task, item: LoadItem): boolean =>
 /** The task that the shipped picking would claim, for a node that holds fewer than two and works on at most one. */
 function pick(world: World, index: number, { rules }: Walk): Task | null {
   const { epoch } = world.tree;
-  const mine = world.tree.tasks.filter((task) => task.claim === index);
+  const mine = world.tree.tasks.filter((task) => task.claim === index && task.tenure === epoch?.tenure);
   if (epoch === null || mine.length >= 2 || world.tree.tasks.every((task) => task.claim !== null))
     return null;
   const ordered = [...world.tree.tasks].sort((a, b) => a.epoch - b.epoch || a.seq - b.seq || a.part - b.part);

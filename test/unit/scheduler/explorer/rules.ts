@@ -45,6 +45,8 @@ export interface Rules {
   readonly partsInOneTransaction: boolean;
   /** A row of a lower epoch, or of another server, is a rewind; off: the task is dropped as if superseded. */
   readonly lowerEpochRewinds: boolean;
+  /** What an older tenure commits after a raise counts as a violation; off: only what it does to the rows. */
+  readonly noZombie: boolean;
   /** Lowest sequence first, Load ahead only after the batch before (section 3). */
   readonly loadInOrder: boolean;
 }
@@ -71,5 +73,6 @@ export const PROTOCOL: Rules = {
   partsStayUntilCommit: true,
   partsInOneTransaction: true,
   lowerEpochRewinds: true,
+  noZombie: true,
   loadInOrder: true,
 };

@@ -136,7 +136,8 @@ function reignSteps(world: World, index: number, select: Select, walk: Walk): re
 function advanceSteps(world: World, index: number, select: Select): readonly StepTaken[] {
   if (select.part > 0 || select.seq > receivedSeq(world, index, select) || world.db.open !== null) return [];
   const { row, identity } = world.db;
-  if (row?.tenure === select.tenure && row.seq === select.seq && row.identity === identity) return [];
+  const { tenure, seq, at } = select;
+  if (row?.tenure === tenure && row.seq === seq && row.at === at && row.identity === identity) return [];
   const state = row && { ...row, seq: BigInt(row.seq), targetIdentity: row.identity };
   const decision = decideMismatch(state, {
     epoch: select.epoch,
@@ -318,7 +319,8 @@ function decide(
         identity: world.db.identity,
       };
       const raised = { epoch: raisedRow.epoch, tenure, seq: raisedRow.seq, at: raisedRow.at };
-      const db = { ...unlocked.db, row: raisedRow };
+      const { table } = unlocked.db;
+      const db = { ...unlocked.db, row: raisedRow, replica: { row, table } };
       const next = withSource(
         { ...unlocked, raises, db, violation: damageOf(log, db.table, raisedRow.at) },
         index,

@@ -1,4 +1,5 @@
 /** What happens to and in the target: one row's lock, one open transaction at a time, COMMITs on their way. */
+import type { Walk } from './source-steps.ts';
 import { isBoundary, type LoaderNode, type Open, type SourceLog, type World } from './world.ts';
 
 /** Loaders are numbered after the source nodes where a connection is meant. */
@@ -17,7 +18,7 @@ export function killOpen(world: World): World {
 }
 
 /** The server executes the COMMIT that was sent. */
-export function executeCommit(world: World, log: SourceLog, isReplyLost: boolean): World {
+export function executeCommit(world: World, { log, rules }: Walk, isReplyLost: boolean): World {
   const { open, row } = world.db;
   if (open === null || row === null) return world;
   const table = [...world.db.table, ...open.units];
@@ -31,7 +32,7 @@ export function executeCommit(world: World, log: SourceLog, isReplyLost: boolean
   const next: World = {
     ...world,
     db,
-    violation: damageOf(log, table, db.row.at) ?? zombieOf(open, row.tenure),
+    violation: damageOf(log, table, db.row.at) ?? (rules.noZombie ? zombieOf(open, row.tenure) : null),
   };
   if (open.isOrphan) return next;
   return withLoader(next, open.by - LOADER_BASE, { phase: isReplyLost ? 'unanswered' : 'answered' });
