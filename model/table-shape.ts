@@ -23,6 +23,8 @@ export interface ColumnShape {
   readonly carrier: ColumnCarrier;
   /** Declared type in lower case as INFORMATION_SCHEMA gives it (`tinyint(1)`, `uuid`, `json`…) where known; tells apart what type codes do not (MariaDB uuid, inet6, json). */
   readonly declared: string | null;
+  /** Made and kept by the server alone (MariaDB: period of a versioned table, hash of a long key): in the log, never written. */
+  readonly hidden?: true;
 }
 
 export interface TableShape {

@@ -17,6 +17,10 @@ import type { ColumnFacts, TableFacts } from './table-facts.ts';
 const INTEGER_TYPES = new Set([1, 2, 3, 8, 9]);
 const TEXT_TYPES = new Set([15, 252, 253, 254]);
 const BINARY_COLLATION = 63;
+const BIGINT = 8;
+const SYSTEM_VERSIONED = 'SYSTEM VERSIONED';
+/** Names that MariaDB gives the columns of a period that is not declared; of timestamps, or of transaction ids. */
+const PERIOD: readonly string[] = ['row_start', 'row_end'];
 
 export interface Completion {
   readonly shape: TableShape;
@@ -29,19 +33,59 @@ export function completeShape(map: TableMap, facts: TableFacts | null): Completi
   if (map.names !== null) return { shape: shapeByLog(map, map.names, facts), fault: null };
   // Rows of Holt's own tables are read by the places of their columns, which never change (model/holt-tables.ts).
   if (map.schema === HOLT_SCHEMA) return { shape: placeholder(map), fault: null };
-  const now = facts?.columns ?? [];
-  const fits =
-    facts !== null &&
-    now.length === map.columnCount &&
-    map.types.every((_, index) => columnFits(map, index, now[index]));
-  if (fits) return { shape: shapeByFacts(map, facts), fault: null };
+  if (facts !== null) {
+    const columns = withHidden(map, facts);
+    const fits =
+      columns.length === map.columnCount &&
+      map.types.every((_, index) => columnFits(map, index, columns[index]));
+    if (fits) return { shape: shapeByFacts(map, columns, facts), fault: null };
+  }
   return { shape: placeholder(map), fault: mismatch(map, facts) };
 }
 
-function shapeByFacts(map: TableMap, facts: TableFacts): TableShape {
+/**
+ * With the columns that MariaDB logs and does not show, at the end: the period of a system-versioned table whose columns are
+ * not declared, and a hash for each unique key that is too long for an index.
+ */
+function withHidden(map: TableMap, facts: TableFacts): readonly ColumnFacts[] {
+  const { columns } = facts;
+  const missing = map.columnCount - columns.length;
+  if (missing <= 0) return columns;
+  const hashes = facts.uniqueKeys.filter((key) => key.isHash === true).length;
+  const names = [
+    ...(facts.type === SYSTEM_VERSIONED ? PERIOD : []),
+    ...Array.from({ length: hashes }, (_, index) => `DB_ROW_HASH_${index + 1}`),
+  ];
+  // A declared period is shown, and is not among those missing.
+  const hidden = names.length === missing ? names : names.slice(PERIOD.length);
+  if (hidden.length !== missing) return columns;
+  return [
+    ...columns,
+    ...hidden.map((name, index): ColumnFacts => {
+      const isPeriod = PERIOD.includes(name);
+      const isNumber = map.types[columns.length + index] === BIGINT;
+      return {
+        name,
+        declared: !isPeriod ? 'bigint(20)' : isNumber ? 'bigint(20) unsigned' : 'timestamp(6)',
+        nullable: !isPeriod,
+        octetLength: null,
+        collation: 0,
+      };
+    }),
+  ];
+}
+
+/** True for a column that is in the log and not in the table as it shows itself, for one of the reasons above. */
+function isHidden(name: string, facts: TableFacts | null): boolean {
+  if (facts === null || facts.columns.some((column) => column.name === name)) return false;
+  return /^DB_ROW_HASH_\d+$/.test(name) || (facts.type === SYSTEM_VERSIONED && PERIOD.includes(name));
+}
+
+function shapeByFacts(map: TableMap, known: readonly ColumnFacts[], facts: TableFacts): TableShape {
   const columns = map.types.map((_, index): ColumnShape => {
-    const fact = facts.columns[index];
-    return columnOf(map, index, fact?.name ?? `@${index + 1}`, fact ?? null);
+    const fact = known[index];
+    const name = fact?.name ?? `@${index + 1}`;
+    return columnOf(map, index, name, fact ?? null, isHidden(name, facts));
   });
   const names = columns.map((column) => column.name);
   return { schema: map.schema, table: map.table, columns, ...keyOf(map, names, facts) };
@@ -53,12 +97,18 @@ function shapeByLog(map: TableMap, names: readonly string[], facts: TableFacts |
     const fact = byName.get(name);
     // A column of the same name that has become something else says nothing about what was logged.
     const fits = fact !== undefined && columnFits(map, index, fact);
-    return columnOf(map, index, name, fits ? fact : null);
+    return columnOf(map, index, name, fits ? fact : null, isHidden(name, facts));
   });
   return { schema: map.schema, table: map.table, columns, ...keyOf(map, names, facts) };
 }
 
-function columnOf(map: TableMap, index: number, name: string, fact: ColumnFacts | null): ColumnShape {
+function columnOf(
+  map: TableMap,
+  index: number,
+  name: string,
+  fact: ColumnFacts | null,
+  hidden: boolean,
+): ColumnShape {
   const type = map.types[index] ?? 0;
   const logged = map.collations?.[index] ?? 0;
   return {
@@ -70,6 +120,7 @@ function columnOf(map: TableMap, index: number, name: string, fact: ColumnFacts 
     collation: logged !== 0 ? logged : (fact?.collation ?? 0),
     carrier: 'binlog',
     declared: fact?.declared ?? null,
+    ...(hidden ? { hidden } : {}),
   };
 }
 
@@ -119,7 +170,7 @@ function placeholder(map: TableMap): TableShape {
   return {
     schema: map.schema,
     table: map.table,
-    columns: map.types.map((_, index) => columnOf(map, index, `@${index + 1}`, null)),
+    columns: map.types.map((_, index) => columnOf(map, index, `@${index + 1}`, null, false)),
     key: [],
     hasPrimaryKey: false,
   };

@@ -61,14 +61,23 @@ export class SchemaReader implements FactsSource {
     if (columns.size === 0) return [];
     const keys = groupByTable(
       await this.#query(
-        `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE
+        `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE, INDEX_TYPE
            FROM information_schema.STATISTICS WHERE ${where} AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
+      ),
+    );
+    const types = groupByTable(
+      await this.#query(
+        `SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE ${where}`,
       ),
     );
     return [...columns].map(([key, rows]) => ({
       schema: rows[0]?.[0] ?? '',
       table: rows[0]?.[1] ?? '',
-      facts: { columns: rows.map((row) => columnFacts(row, collations)), ...keyFacts(keys.get(key) ?? []) },
+      facts: {
+        columns: rows.map((row) => columnFacts(row, collations)),
+        ...keyFacts(keys.get(key) ?? []),
+        type: types.get(key)?.[0]?.[2] ?? '',
+      },
     }));
   }
 
@@ -129,9 +138,9 @@ function columnFacts(row: readonly (string | null)[], collations: ReadonlyMap<st
 function keyFacts(
   rows: readonly (readonly (string | null)[])[],
 ): Pick<TableFacts, 'primaryKey' | 'uniqueKeys'> {
-  const keys = new Map<string, { columns: string[]; partial: boolean }>();
-  for (const [, , index, column, subPart, nullable] of rows) {
-    const key = keys.get(index ?? '') ?? { columns: [], partial: false };
+  const keys = new Map<string, { columns: string[]; partial: boolean; isHash: boolean }>();
+  for (const [, , index, column, subPart, nullable, type] of rows) {
+    const key = keys.get(index ?? '') ?? { columns: [], partial: false, isHash: type === 'HASH' };
     keys.set(index ?? '', key);
     if (column === null || column === undefined) key.partial = true;
     else key.columns.push(column);

@@ -16,6 +16,8 @@ export interface UniqueKeyFacts {
   readonly columns: readonly string[];
   /** True if a column may be NULL, is there with a prefix only, or is an expression: such a key does not identify rows. */
   readonly partial: boolean;
+  /** INDEX_TYPE is HASH: MariaDB keeps a hash of the columns in a column that it does not show. */
+  readonly isHash?: boolean;
 }
 
 export interface TableFacts {
@@ -23,4 +25,6 @@ export interface TableFacts {
   /** Column names of the primary key in key order; empty if there is none. */
   readonly primaryKey: readonly string[];
   readonly uniqueKeys: readonly UniqueKeyFacts[];
+  /** TABLE_TYPE: MariaDB's SYSTEM VERSIONED tables may have two columns more than they show. */
+  readonly type?: string;
 }

@@ -29,15 +29,14 @@ export class TableMapping {
   /** Throws HOLT_MAPPING_COLUMN_MISSING when the rule names a column the table does not have. */
   route(shape: TableShape, table: number): TableRoute {
     const rule = this.ruleFor(shape.schema, shape.table);
-    if (rule === null)
-      return { table, schema: shape.schema, name: shape.table, columns: shape.columns.map(sameColumn) };
+    if (rule === null) return { table, schema: shape.schema, name: shape.table, columns: sameColumns(shape) };
     const { rename, drop, order, constant } = rule.columns;
     const known = new Set(shape.columns.map((column) => column.name));
     for (const name of [...Object.keys(rename), ...drop])
       if (!known.has(name)) throw missing(shape, rule, name, 'names the source column');
     const columns: RouteColumn[] = [];
     for (const [index, column] of shape.columns.entries()) {
-      if (drop.includes(column.name)) continue;
+      if (column.hidden === true || drop.includes(column.name)) continue;
       const name = rename[column.name] ?? column.name;
       // A constant stands in for the column of that name: the source's value is dropped.
       if (!(name in constant)) columns.push({ kind: 'column', name, index });
@@ -52,8 +51,11 @@ export class TableMapping {
   }
 }
 
-function sameColumn(column: TableShape['columns'][number], index: number): RouteColumn {
-  return { kind: 'column', name: column.name, index };
+/** Every column under its own name, but for those that only a server can make. */
+function sameColumns(shape: TableShape): RouteColumn[] {
+  return shape.columns.flatMap((column, index) =>
+    column.hidden === true ? [] : [{ kind: 'column' as const, name: column.name, index }],
+  );
 }
 
 /** The columns named in `order` first, in that order, then the others as they were. */

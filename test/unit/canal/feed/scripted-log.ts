@@ -18,6 +18,7 @@ export const INT_TABLE: TableFacts = {
   columns: [{ name: 'id', declared: 'int', nullable: true, octetLength: null, collation: 0 }],
   primaryKey: ['id'],
   uniqueKeys: [],
+  type: 'BASE TABLE',
 };
 
 /** A log without GTIDs, of tables with one INT column, that grows while feeds read it. */

@@ -25,6 +25,7 @@ const FACTS: TableFacts = {
   ],
   primaryKey: ['id'],
   uniqueKeys: [],
+  type: 'BASE TABLE',
 };
 
 describe('completeShape without names in the log', () => {
@@ -133,6 +134,49 @@ describe('the key', () => {
 
   it('keeps the order of a composite primary key', () => {
     expect(completeShape(MAP, { ...FACTS, primaryKey: ['name', 'id'] }).shape.key).toEqual([1, 0]);
+  });
+});
+
+describe('columns that MariaDB logs and does not show', () => {
+  const one = column('id', 'int', { nullable: false });
+  const logged = (types: number[], metas: number[], nullable: number): TableMap => ({
+    ...tableMap(1, 'shop', 't', types.length),
+    types,
+    metas,
+    nullable: Uint8Array.of(nullable),
+    names: null,
+    primaryKey: null,
+  });
+  const hidden = (map: TableMap, facts: Partial<TableFacts>) => {
+    const { shape, fault } = completeShape(map, {
+      columns: [one],
+      primaryKey: ['id'],
+      uniqueKeys: [],
+      ...facts,
+    });
+    return fault?.code ?? shape.columns.filter((found) => found.hidden).map((found) => found.name);
+  };
+  const hash = { name: 'u', columns: ['long'], partial: true, isHash: true };
+
+  it('are the period of a versioned table, of timestamps or of transactions', () => {
+    const type = 'SYSTEM VERSIONED';
+    expect(hidden(logged([3, 17, 17], [0, 6, 6], 0), { type })).toEqual(['row_start', 'row_end']);
+    expect(hidden(logged([3, 8, 8], [0, 0, 0], 0), { type })).toEqual(['row_start', 'row_end']);
+    expect(hidden(logged([3, 17, 17], [0, 6, 6], 0), {})).toBe('HOLT_SCHEMA_MISMATCH');
+  });
+
+  it('are a hash for each long unique key, also in a versioned table whose period is declared', () => {
+    expect(hidden(logged([3, 8], [0, 0], 2), { uniqueKeys: [hash] })).toEqual(['DB_ROW_HASH_1']);
+    expect(hidden(logged([3, 8], [0, 0], 2), { uniqueKeys: [hash], type: 'SYSTEM VERSIONED' })).toEqual([
+      'DB_ROW_HASH_1',
+    ]);
+    expect(hidden(logged([3, 8], [0, 0], 2), {})).toBe('HOLT_SCHEMA_MISMATCH');
+  });
+
+  it('are known by name where the log has names', () => {
+    const map = { ...logged([3, 8], [0, 0], 2), names: ['id', 'DB_ROW_HASH_1'], primaryKey: [0] };
+    expect(hidden(map, {})).toEqual(['DB_ROW_HASH_1']);
+    expect(hidden(map, { columns: [one, column('DB_ROW_HASH_1', 'bigint')] })).toEqual([]);
   });
 });
 

@@ -7,6 +7,7 @@ const facts = (name: string): TableFacts => ({
   columns: [{ name, declared: 'int', nullable: false, octetLength: null, collation: 0 }],
   primaryKey: [],
   uniqueKeys: [],
+  type: 'BASE TABLE',
 });
 
 /** A source whose tables have one column each, named by the test. */

@@ -4,7 +4,7 @@ import { SchemaBook } from '../../../../canal/schema/schema-book.ts';
 import type { TableFacts } from '../../../../canal/schema/table-facts.ts';
 import { tableMap } from '../assembler/event-script.ts';
 
-const FACTS: TableFacts = { columns: [], primaryKey: [], uniqueKeys: [] };
+const FACTS: TableFacts = { columns: [], primaryKey: [], uniqueKeys: [], type: 'BASE TABLE' };
 
 function book(options: { wanted?: (table: string) => boolean; facts?: () => TableFacts | null } = {}) {
   const asked: string[] = [];

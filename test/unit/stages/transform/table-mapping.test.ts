@@ -35,6 +35,21 @@ function rule(
 }
 
 describe('TableMapping', () => {
+  test('never writes what only a server can make', () => {
+    const hiding: TableShape = {
+      ...shape,
+      columns: shape.columns.map((column, index) =>
+        index === 2 ? { ...column, hidden: true as const } : column,
+      ),
+    };
+    for (const rules of [[], [rule({ rename: { id: 'key' } })]])
+      expect(
+        new TableMapping(rules)
+          .route(hiding, 0)
+          .columns.map((column) => column.kind === 'column' && column.index),
+      ).toEqual([0, 1]);
+  });
+
   test('leaves a table that no rule matches as it is', () => {
     expect(new TableMapping([rule({ drop: ['id'] }, undefined, 'other.*')]).route(shape, 3)).toEqual({
       table: 3,
