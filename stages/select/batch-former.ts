@@ -394,21 +394,21 @@ export class BatchFormer {
     statement: SourceStatement,
     code: ReturnType<typeof refusalOf> | 'HOLT_SOURCE_INCIDENT' | 'HOLT_XA_UNSUPPORTED',
   ): HoltError {
-    const behind = this.#running.clone();
-    behind.advance(item.gtid, item.end, item.lastEvent);
-    const text = statement.sql.toString('utf8');
-    const sql = text.length > 2000 ? `${text.slice(0, 2000)}…` : text;
-    return new HoltError(code, `${REFUSALS[code]} at ${item.start.file}:${item.start.offset}: ${sql}`, {
+    // In the midst of a transaction in parts its end is not known yet.
+    const behind = item.kind === 'rows' && !item.lastPart ? null : this.#running.clone();
+    behind?.advance(item.gtid, item.end, item.lastEvent);
+    const shown = shownStatement(statement);
+    const place = `${item.start.file}:${item.start.offset}`;
+    return new HoltError(code, `${REFUSALS[code]} at ${place}: ${shown}`, {
       disposition: 'pause',
-      remedy: `Bring the target to the same state, set the position to ${behind.text}, and resume.`,
+      remedy: `Bring the target to the same state, set the position ${behind === null ? 'behind this transaction' : `to ${behind.text}`}, and resume.`,
       facts: {
         position: this.#running.text,
-        behind: behind.text,
+        behind: behind?.text ?? null,
         file: item.start.file,
         offset: item.start.offset,
         schema: statement.schema,
-        // A change in statement form holds values of rows.
-        statement: statement.nature === 'ddl' ? sql : null,
+        statement: shown,
       },
     });
   }
@@ -440,4 +440,14 @@ function gtidText(item: RowsItem): string {
   const { gtid } = item;
   if (gtid === null) return `${item.start.file}:${item.start.offset}`;
   return gtid.flavour === 'mysql' ? formatMysqlGtid(gtid) : formatMariadbGtid(gtid);
+}
+
+const MAX_SHOWN = 2000;
+
+/** The statement, as far as it may be shown: changes in statement form hold values of rows, so of those only the first words. */
+function shownStatement(statement: SourceStatement): string {
+  const text = statement.sql.toString('utf8', 0, 4 * MAX_SHOWN).trim();
+  if (statement.nature === 'dml' || statement.nature === 'load-data')
+    return `${/^[\s\w`.]{1,120}/.exec(text)?.[0].trim() ?? ''} … (${statement.sql.length} bytes)`;
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }

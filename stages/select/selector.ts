@@ -305,11 +305,12 @@ export class Selector implements Service {
   }
 
   #emit(formed: FormedBatch): void {
-    const batch: SelectedBatch = { header: this.#headerOf(formed), payload: formed.payload };
     this.#isEmitting = true;
     this.#lastMoveMs = this.#clock.monotonicMs();
-    this.#emission = this.#options
-      .emit(batch)
+    if (formed.part === 0) this.#takeSeq();
+    // All parts of a transaction share the number that the first one took.
+    const seq = this.#nextSeq - 1n;
+    this.#emission = this.#publish(formed, seq)
       .catch((error: unknown) => this.#end(error))
       .finally(() => {
         this.#isEmitting = false;
@@ -317,18 +318,21 @@ export class Selector implements Service {
       });
   }
 
-  #headerOf(formed: FormedBatch): BatchHeader {
+  async #publish(formed: FormedBatch, seq: bigint): Promise<void> {
+    const sha256 = await digestOf(formed.payload);
+    if (!this.#state.shouldRun()) return;
+    await this.#options.emit({ header: this.#headerOf(formed, seq, sha256), payload: formed.payload });
+  }
+
+  #headerOf(formed: FormedBatch, seq: bigint, sha256: string): BatchHeader {
     const { pipeline, reign, configVersion, engine, place, hint } = this.#options;
-    const sha256 = createHash('sha256').update(formed.payload).digest('hex');
     const { end } = formed;
-    if (formed.part === 0) this.#takeSeq();
     return {
       version: 1,
       pipeline: pipeline.name,
       epoch: reign.epoch,
       tenure: reign.tenure,
-      // All parts of a transaction share the number that the first one took.
-      seq: String(this.#nextSeq - 1n),
+      seq: String(seq),
       part: formed.part,
       lastPart: formed.lastPart,
       configVersion,
@@ -382,4 +386,17 @@ export class Selector implements Service {
       changed.catch(() => {});
     }
   }
+}
+
+/** Hashing 16 MiB takes longer than the thread may be held. */
+const HASH_BYTES = 2 * 1024 * 1024;
+
+async function digestOf(payload: Buffer): Promise<string> {
+  const hash = createHash('sha256');
+  const breather = new Breather();
+  for (let at = 0; at < payload.length; at += HASH_BYTES) {
+    hash.update(payload.subarray(at, at + HASH_BYTES));
+    if (breather.due()) await breather.breathe();
+  }
+  return hash.digest('hex');
 }

@@ -306,6 +306,27 @@ describe('statements', () => {
     expect(one.position.text).toBe('mysql:');
   });
 
+  it('in statement form are named without the values they hold', () => {
+    const sql = "INSERT INTO `shop`.`t` (a, b) VALUES ('secret', 4711)";
+    expect(() => former().take(new ItemScript().statement(sql, 'dml'))).toThrow(
+      expect.objectContaining({
+        message: expect.not.stringMatching(/secret|4711/),
+        facts: expect.objectContaining({ statement: 'INSERT INTO `shop`.`t` … (53 bytes)' }),
+      }),
+    );
+  });
+
+  it('inside a transaction in parts do not name a place behind it', () => {
+    const item = new ItemScript().rows({
+      part: 0,
+      lastPart: false,
+      statements: [statementOf('CREATE TABLE t (a INT)')],
+    });
+    expect(() => former().take(item)).toThrow(
+      expect.objectContaining({ facts: expect.objectContaining({ behind: null, position: 'mysql:' }) }),
+    );
+  });
+
   it('inside a transaction are looked at too', () => {
     const script = new ItemScript();
     const rows = { statements: [statementOf('CREATE TABLE t (a INT)')] };
