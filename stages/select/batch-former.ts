@@ -448,6 +448,6 @@ const MAX_SHOWN = 2000;
 function shownStatement(statement: SourceStatement): string {
   const text = statement.sql.toString('utf8', 0, 4 * MAX_SHOWN).trim();
   if (statement.nature === 'dml' || statement.nature === 'load-data')
-    return `${/^[\s\w`.]{1,120}/.exec(text)?.[0].trim() ?? ''} … (${statement.sql.length} bytes)`;
+    return `${/^(?:[a-z_`][\w`.$]*\s*){1,6}/i.exec(text)?.[0].trim() ?? ''} … (${statement.sql.length} bytes)`;
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }
