@@ -150,8 +150,9 @@ export class NodePipe implements Pipe {
     );
     let unreachable: HoltError | null = null;
     for (const holder of holders) {
-      // A node that is not registered is most likely gone, and perhaps frozen: it gets one short chance.
-      const isThere = present().some((one) => one.node === holder.node);
+      // A node that is not registered at that address is most likely gone, and perhaps frozen: it gets one short chance.
+      // One that has started anew under its old name has taken another port, and what its former self held is gone.
+      const isThere = present().some((one) => one.node === holder.node && one.address === holder.address);
       const patience = isThere ? signal : AbortSignal.any([signal, AbortSignal.timeout(ABSENT_MS)]);
       try {
         return await client.bytes(
@@ -166,8 +167,7 @@ export class NodePipe implements Pipe {
         if (!(error instanceof HoltError)) throw error;
         if (error.code === 'HOLT_PAYLOAD_GONE') continue;
         // A node that is still registered may answer later; one that is gone has taken its memory with it.
-        if (error.code === 'HOLT_PIPE_UNREACHABLE' && !present().some((one) => one.node === holder.node))
-          continue;
+        if (error.code === 'HOLT_PIPE_UNREACHABLE' && !isThere) continue;
         unreachable = error;
       }
     }

@@ -16,11 +16,13 @@ interface Peer {
   readonly pipe: NodePipe;
   readonly server: ChannelServer;
   readonly name: string;
+  readonly url: string;
 }
 
 const peers: Peer[] = [];
 let allowed: boolean;
-let present: string[];
+/** Registered nodes; an address of null is that of the peer of this name. */
+let present: { readonly node: string; readonly address: string | null }[];
 
 async function peer(name: string, key = KEY): Promise<Peer> {
   const client = new ChannelClient({ node: name, key, tls: null, nowMs: Date.now, silenceMs: 2000 });
@@ -34,7 +36,12 @@ async function peer(name: string, key = KEY): Promise<Peer> {
     redis: null,
     maxBytes: 1 << 24,
     maxPayloadBytes: 1 << 22,
-    present: () => present.map((one) => ({ node: nodeId(one), site: siteId(one.slice(0, 4)), address: '' })),
+    present: () =>
+      present.map(({ node, address }) => ({
+        node: nodeId(node),
+        site: siteId(node.slice(0, 4)),
+        address: address ?? peers.find((one) => one.name === node)?.url ?? '',
+      })),
     log: silentLogger,
   });
   server = await ChannelServer.start({
@@ -46,7 +53,7 @@ async function peer(name: string, key = KEY): Promise<Peer> {
     log: silentLogger,
     routes: { [`GET ${PAYLOAD_ROUTE}`]: pipe.route },
   });
-  const made = { pipe, server, name };
+  const made = { pipe, server, name, url: server.urlFor('127.0.0.1') };
   peers.push(made);
   return made;
 }
@@ -83,7 +90,10 @@ function header(payload: BatchHeader['payload'], seq = '1'): BatchHeader {
 
 beforeEach(() => {
   allowed = true;
-  present = ['east-1', 'west-1'];
+  present = [
+    { node: 'east-1', address: null },
+    { node: 'west-1', address: null },
+  ];
 });
 
 afterEach(async () => {
@@ -132,7 +142,9 @@ describe('NodePipe', () => {
       code: 'HOLT_PIPE_UNREACHABLE',
       disposition: 'retry',
     });
-    present = ['west-1'];
+    present = [{ node: 'east-1', address: 'http://127.0.0.1:1' }];
+    await expect(west.pipe.get(header(place), never)).rejects.toMatchObject({ code: 'HOLT_PAYLOAD_GONE' });
+    present = [];
     await expect(west.pipe.get(header(place), never)).rejects.toMatchObject({ code: 'HOLT_PAYLOAD_GONE' });
   });
 
