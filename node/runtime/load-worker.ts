@@ -1,20 +1,32 @@
 /**
- * The shell around Load: holds the run of consecutive batches, fetches and prepares ahead, applies strictly in order.
+ * The shell around Load: fetches and prepares ahead, applies strictly in order. What it does next is decided by the state machine
+ * `scheduler/machine/load-run.ts`, the one that the explorer walks through; here its actions are done.
  *
  * While the target executes batch n, batch n+1 is folded and written as SQL and n+2 is fetched. Finishing the task
  * (a quorum write) overlaps with the next batch too: the checkpoint in the target has decided already.
  */
+
+import { AbortError } from '../../lib/abort.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { type Deferred, deferred } from '../../lib/deferred.ts';
-import { HoltError, isAbort } from '../../lib/errors.ts';
+import { HoltError, isAbort, messageOf } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { RunningState, type Service } from '../../lib/service.ts';
 import { TaskGroup } from '../../lib/task-group.ts';
-import type { BatchHeader } from '../../model/batch.ts';
+import type { BatchHeader, LoadReceipt } from '../../model/batch.ts';
 import type { PipelineConfig } from '../../model/config.ts';
 import type { Claim, PipelineTasks, TaskBoard } from '../../scheduler/contract.ts';
+import {
+  initialLoadRun,
+  type LoadItem,
+  type LoadRunAction,
+  type LoadRunEvent,
+  type LoadRunState,
+  loadRunTransition,
+  type RunReign,
+} from '../../scheduler/machine/load-run.ts';
 import type { BatchApplier, LoadRun, PreparedBatch } from '../../stages/load/load.ts';
 import type { Pipe } from '../../stages/pipe/pipe.ts';
 import type { LoadOutcome, LoadStats } from '../../stages/stage.ts';
@@ -54,12 +66,16 @@ export interface LoadDone {
   readonly appliedMs: number;
 }
 
-/** How long a batch that is not the next waits before the row is looked at again. */
-const ARRIVAL_MS = 200;
+/** How long nothing is taken up again after an error that may pass. */
+const RETRY_MS = 500;
 
+/** A claimed batch, until it is finished, given back or lost. */
 interface Entry {
   readonly claim: Claim;
-  readonly prepared: Promise<PreparedBatch | null>;
+  /** Null once it is executed in the open transaction: its bytes are free. */
+  prepared: Promise<PreparedBatch | null> | null;
+  receipt: LoadReceipt | null;
+  readonly forget: () => void;
 }
 
 export class LoadWorker implements Service {
@@ -67,11 +83,17 @@ export class LoadWorker implements Service {
   readonly #board: TaskBoard;
   readonly #state: RunningState;
   readonly #group: TaskGroup;
-  /** Claimed batches, lowest first. */
-  readonly #entries: Entry[] = [];
+  readonly #entries = new Map<string, Entry>();
+  readonly #todo: LoadRunAction[] = [];
+  #life: LoadRunState = initialLoadRun;
   #arrival: Deferred<void> = deferred();
+  /** Ends what is being done for the run at hand. */
+  #interrupt = new AbortController();
+  /** Why a rewind or a pause is asked for. */
+  #reason: unknown = null;
   #kit: { readonly version: number; readonly kit: Promise<LoadKit> } | null = null;
-  #run: { readonly tenure: string; readonly run: LoadRun } | null = null;
+  #run: LoadRun | null = null;
+  #notBeforeMs = 0;
   /** Claims whose COMMIT is done and whose task is being taken away. */
   #finishing: Promise<void> = Promise.resolve();
   #over: Promise<void> = Promise.resolve();
@@ -89,11 +111,11 @@ export class LoadWorker implements Service {
   }
 
   get held(): number {
-    return this.#entries.length;
+    return this.#entries.size;
   }
 
   async run(): Promise<void> {
-    this.#over = Promise.all([this.#claimLoop(), this.#applyLoop()]).then(() => {});
+    this.#over = Promise.all([this.#claimLoop(), this.#actLoop()]).then(() => {});
     await this.#over;
   }
 
@@ -102,7 +124,6 @@ export class LoadWorker implements Service {
     this.#state.requestStop();
     this.#arrival.resolve();
     await this.#over;
-    await this.#releaseAll();
     await this.#finishing;
     await this.#group.idle();
     await this.#closeRun();
@@ -131,17 +152,34 @@ export class LoadWorker implements Service {
   }
 
   #admits(header: BatchHeader): boolean {
-    if (this.#entries.length > this.#options.ahead) return false;
-    const held = this.#entries.reduce((sum, one) => sum + one.claim.header.payload.bytes, 0);
+    const waiting = [...this.#entries.values()].filter(({ prepared }) => prepared !== null);
+    if (waiting.length > this.#options.ahead) return false;
+    const held = waiting.reduce((sum, one) => sum + one.claim.header.payload.bytes, 0);
     return held + header.payload.bytes <= this.#options.maxBytes;
   }
 
   #add(claim: Claim): void {
+    if (claim.lost.aborted) return;
+    const item = itemOf(claim);
+    const key = keyOf(item);
+    this.#entries.get(key)?.forget();
     const prepared = this.#prepare(claim);
     prepared.catch(() => {});
-    const at = this.#entries.findIndex((one) => before(claim, one.claim));
-    this.#entries.splice(at === -1 ? this.#entries.length : at, 0, { claim, prepared });
-    this.#arrival.resolve();
+    const onLost = () => {
+      this.#remove(key);
+      this.#tell({ type: 'claim-lost', seq: item.seq, part: item.part });
+    };
+    claim.lost.addEventListener('abort', onLost, { once: true });
+    const forget = () => claim.lost.removeEventListener('abort', onLost);
+    this.#entries.set(key, { claim, prepared, receipt: null, forget });
+    this.#tell({ type: 'claimed', item });
+  }
+
+  #remove(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    entry?.forget();
+    this.#entries.delete(key);
+    return entry;
   }
 
   /** Null when the batch belongs to a reign that is over. */
@@ -171,64 +209,135 @@ export class LoadWorker implements Service {
     }
   }
 
-  async #applyLoop(): Promise<void> {
-    while (this.#state.shouldRun()) {
-      const entry = this.#entries[0];
-      if (entry === undefined) {
+  // ── the machine, and what it asks for ────────────────────────────────────────────────────────────────────────────
+
+  /** One event. What it asks for is done in order by `#actLoop`; only a `close` does not wait for what is under way. */
+  #tell(event: LoadRunEvent): void {
+    const { state, actions } = loadRunTransition(this.#life, event);
+    this.#life = state;
+    if (actions.some(({ type }) => type === 'close')) {
+      this.#interrupt.abort(new AbortError('the run of Load has ended'));
+      this.#interrupt = new AbortController();
+      const kept = this.#todo.filter(({ type }) => type !== 'take' && type !== 'load');
+      this.#todo.splice(0, this.#todo.length, ...kept);
+    }
+    this.#todo.push(...actions);
+    this.#arrival.resolve();
+  }
+
+  /** Ends when the worker stops and everything is given back. */
+  async #actLoop(): Promise<void> {
+    for (;;) {
+      const action = this.#todo.shift();
+      if (action !== undefined) await this.#act(action);
+      else if (this.#state.shouldRun()) {
         this.#arrival = deferred();
-        await this.#arrival.promise;
-        continue;
-      }
-      try {
-        if (await this.#applyOne(entry)) this.#drop(entry);
-        this.#options.onTrouble?.(null);
-      } catch (error) {
-        await this.#failed(entry, error);
-        this.#drop(entry);
-      }
-      this.#board.poke();
+        if (this.#todo.length === 0 && this.#state.shouldRun()) await this.#arrival.promise;
+      } else if (this.#life.name === 'idle') return;
+      else this.#tell({ type: 'leave' });
     }
   }
 
-  #drop(entry: Entry): void {
-    const at = this.#entries.indexOf(entry);
-    if (at !== -1) this.#entries.splice(at, 1);
+  async #act(action: LoadRunAction): Promise<void> {
+    switch (action.type) {
+      case 'take':
+        return this.#job(() => this.#take(action.reign));
+      case 'load':
+        return this.#job(() => this.#load(action.item));
+      case 'close':
+        return this.#closeRun();
+      case 'finish':
+        return this.#finish(action.item);
+      case 'part-progress':
+        return this.#tellPart(action.item);
+      case 'let-go':
+        await Promise.all(action.items.map((item) => this.#remove(keyOf(item))?.claim.release()));
+        return this.#board.poke();
+      case 'request-rewind':
+        return this.#ask(
+          action.item,
+          this.#reason ?? new HoltError('HOLT_LOAD_REWIND', action.why, { disposition: 'rewind' }),
+        );
+      case 'request-pause':
+        return this.#ask(action.item, this.#reason);
+      default:
+        return action satisfies never;
+    }
   }
 
-  /** False when the batch stays at the head, to be tried again. */
-  async #applyOne(entry: Entry): Promise<boolean> {
-    const { claim } = entry;
-    const { log } = this.#options;
-    const { header } = claim;
+  /** Something that takes its time; a `close` interrupts it, and then nobody waits for its answer. */
+  async #job(work: () => Promise<LoadRunEvent>): Promise<void> {
+    if (!this.#state.shouldRun()) return this.#tell({ type: 'leave' });
+    const { signal } = this.#interrupt;
+    try {
+      const pauseMs = this.#notBeforeMs - this.#options.clock.monotonicMs();
+      if (pauseMs > 0)
+        await this.#options.clock.sleep(pauseMs, AbortSignal.any([signal, this.#state.signal]));
+      const event = await work();
+      if (signal.aborted) return;
+      this.#tell(event);
+      this.#options.onTrouble?.(null);
+    } catch (error) {
+      if (!signal.aborted) this.#tell(this.#eventOf(error));
+    }
+    this.#board.poke();
+  }
+
+  #eventOf(error: unknown): LoadRunEvent {
+    if (isAbort(error)) return { type: 'lost-run' };
+    const { log, clock } = this.#options;
+    log.error({ event: 'load:batch:failed', err: error }, 'a batch failed at Load');
+    const disposition = error instanceof HoltError ? error.disposition : 'pause';
+    if (disposition === 'retry') {
+      this.#options.onTrouble?.(error);
+      this.#notBeforeMs = clock.monotonicMs() + RETRY_MS;
+      return { type: 'lost-run' };
+    }
+    this.#reason = error;
+    if (disposition === 'rewind') return { type: 'rewind', why: messageOf(error) };
+    const code = error instanceof HoltError ? error.code : 'HOLT_INTERNAL';
+    return { type: 'stop', code, why: messageOf(error) };
+  }
+
+  async #take(reign: RunReign): Promise<LoadRunEvent> {
+    const { signal } = this.#interrupt;
+    const entry = [...this.#entries.values()].find(({ claim }) => claim.header.tenure === reign.tenure);
+    if (entry === undefined) return { type: 'lost-run' };
+    const { configVersion } = entry.claim.header;
+    const config = await this.#options.configs.at(configVersion, signal);
+    if (config === null) return { type: 'superseded' };
+    const run = (await this.#kitFor(configVersion, config)).newRun();
+    this.#run = run;
+    const outcome = await run.take(reign.tenure, reign.epoch, signal);
+    return outcome === null ? { type: 'took' } : this.#answer(entry, outcome, 0);
+  }
+
+  async #load(item: LoadItem): Promise<LoadRunEvent> {
+    const { signal } = this.#interrupt;
+    const { clock, log } = this.#options;
+    const entry = this.#entries.get(keyOf(item));
+    const run = this.#run;
+    if (entry?.prepared == null || run === null) return { type: 'lost-run' };
+    const { header } = entry.claim;
     const prepared = await entry.prepared;
-    if (prepared === null) {
-      await claim.release();
-      return true;
+    if (prepared === null) return { type: 'superseded' };
+    if (item.seq > run.nextSeq) {
+      // An empty advance may have moved the row; if it did not, the guard decides.
+      const outcome = await run.take(header.tenure, header.epoch, signal);
+      if (outcome !== null) return this.#answer(entry, outcome, 0);
     }
-    const run = await this.#runFor(claim);
-    if (run === null) return true;
-    if (claim.seq > run.nextSeq) {
-      // An empty advance may have moved the row; else the batch before is on its way to us, and comes first.
-      const outcome = await run.take(header.tenure, header.epoch, claim.lost);
-      if (outcome !== null) return this.#settle(entry, outcome, 0);
-      if (claim.seq > run.nextSeq) {
-        await this.#nextArrival(ARRIVAL_MS);
-        return claim.lost.aborted;
-      }
-    }
-    const startedMs = this.#options.clock.monotonicMs();
+    const startedMs = clock.monotonicMs();
     await failpoint('load:before');
-    const whole = header.part === 0 && header.lastPart;
-    const outcome = whole ? await run.load(prepared, claim.lost) : await run.loadPart(prepared, claim.lost);
+    const isWhole = header.part === 0 && header.lastPart;
+    const outcome = isWhole ? await run.load(prepared, signal) : await run.loadPart(prepared, signal);
     if (outcome === null) {
       log.debug(
         { event: 'load:part:done', batch: header.seq, part: header.part },
         'a part is in the open transaction',
       );
+      entry.prepared = null;
       this.#options.onPart?.(header);
-      await claim.partDone();
-      this.#options.pipe.partReceived(header.pipeline, header.tenure, claim.seq, header.part);
-      return true;
+      return { type: 'part-done' };
     }
     log.debug(
       {
@@ -236,121 +345,94 @@ export class LoadWorker implements Service {
         batch: header.seq,
         outcome: outcome.kind,
         rows: header.rows,
-        duration_ms: Math.round(this.#options.clock.monotonicMs() - startedMs),
+        duration_ms: Math.round(clock.monotonicMs() - startedMs),
         ...(outcome.kind === 'applied' ? { stats: outcome.stats } : {}),
       },
       'Load answered',
     );
-    return this.#settle(entry, outcome, this.#options.clock.monotonicMs() - startedMs);
+    return this.#answer(entry, outcome, clock.monotonicMs() - startedMs);
   }
 
-  /** Until another claim comes, at most `ms`. */
-  async #nextArrival(ms: number): Promise<void> {
-    const arrival = deferred<void>();
-    this.#arrival = arrival;
-    const timer = setTimeout(() => arrival.resolve(), ms);
-    await arrival.promise;
-    clearTimeout(timer);
-  }
-
-  async #settle(entry: Entry, outcome: LoadOutcome, durationMs: number): Promise<boolean> {
-    const { claim } = entry;
-    const { log } = this.#options;
+  async #answer(entry: Entry, outcome: LoadOutcome, durationMs: number): Promise<LoadRunEvent> {
+    const { header } = entry.claim;
     switch (outcome.kind) {
       case 'applied':
       case 'repeat': {
         await failpoint('load:before-receipt');
         const { receipt } = outcome;
+        entry.receipt = receipt;
         if (outcome.kind === 'applied')
           this.#options.onLoaded?.({
-            header: claim.header,
+            header,
             stats: outcome.stats,
             durationMs,
             appliedMs: receipt.appliedMs,
           });
-        this.#finishing = this.#finishing.then(() => this.#finish(claim, receipt));
-        return true;
+        return { type: 'applied' };
       }
       case 'lost-run':
-        log.info({ event: 'load:run:lost', batch: claim.header.seq }, 'another node has taken Load');
-        await this.#closeRun();
-        await this.#releaseAll();
-        return true;
+        this.#options.log.info({ event: 'load:run:lost', batch: header.seq }, 'another node has taken Load');
+        return { type: 'lost-run' };
       case 'superseded':
-        await this.#closeRun();
-        await claim.release();
-        return true;
+        // The raise is under way: the claim goes when it is proclaimed, and until then trying again is of no use.
+        this.#notBeforeMs = this.#options.clock.monotonicMs() + RETRY_MS;
+        return { type: 'superseded' };
       case 'rewind':
-        await this.#closeRun();
-        await this.#terminate(
-          claim,
-          new HoltError('HOLT_LOAD_REWIND', outcome.why, { disposition: 'rewind' }),
-        );
-        return true;
+        this.#reason = null;
+        return { type: 'rewind', why: outcome.why };
       case 'stop':
-        await this.#closeRun();
-        await this.#terminate(claim, outcome.error);
-        return true;
+        this.#reason = outcome.error;
+        return { type: 'stop', code: outcome.error.code, why: outcome.error.message };
       default:
         return outcome satisfies never;
     }
   }
 
-  async #finish(claim: Claim, receipt: Parameters<Claim['finish']>[0]): Promise<void> {
-    try {
-      await claim.finish(receipt);
-    } catch (error) {
-      // Committed all the same: whoever claims the task next finds it a repeat, and gives the receipt.
-      this.#options.log.warn(
-        { event: 'load:finish:failed', batch: receipt.seq, err: error },
-        'the task of a committed batch could not be taken away',
-      );
-    }
+  /** The quorum write overlaps with the next batch: the checkpoint in the target has decided already. */
+  #finish(item: LoadItem): void {
+    const { epoch, seq } = item;
+    const entry = this.#remove(keyOf(item));
+    // Its other parts go in the same write.
+    for (const [key, { claim }] of this.#entries)
+      if (claim.header.epoch === epoch && claim.seq === seq) this.#remove(key);
+    const receipt = entry?.receipt ?? null;
+    if (entry === undefined || receipt === null) return;
+    this.#finishing = this.#finishing.then(async () => {
+      try {
+        await entry.claim.finish(receipt);
+      } catch (error) {
+        // Committed all the same: whoever claims the task next finds it a repeat, and gives the receipt.
+        this.#options.log.warn(
+          { event: 'load:finish:failed', batch: receipt.seq, err: error },
+          'the task of a committed batch could not be taken away',
+        );
+      }
+    });
   }
 
-  async #failed(entry: Entry, error: unknown): Promise<void> {
-    const { claim } = entry;
-    const { log, clock } = this.#options;
-    if (claim.lost.aborted || isAbort(error)) {
-      // Whatever transaction was open goes with its connection.
-      await this.#closeRun();
-      await claim.release();
-      return;
-    }
-    log.error({ event: 'load:batch:failed', batch: claim.header.seq, err: error }, 'a batch failed at Load');
-    await this.#closeRun();
-    if (error instanceof HoltError && error.disposition === 'retry') {
-      this.#options.onTrouble?.(error);
-      await claim.release();
-      await clock.sleep(500, this.#state.signal).catch(() => {});
-      return;
-    }
-    await this.#terminate(claim, error);
+  #tellPart(item: LoadItem): void {
+    const entry = this.#entries.get(keyOf(item));
+    if (entry === undefined) return;
+    const { header } = entry.claim;
+    this.#finishing = this.#finishing.then(async () => {
+      try {
+        await entry.claim.partDone();
+        this.#options.pipe.partReceived(header.pipeline, header.tenure, item.seq, item.part);
+      } catch (error) {
+        this.#options.log.debug(
+          { event: 'load:progress:failed', batch: header.seq, part: header.part, err: error },
+          'the progress of a part could not be told',
+        );
+      }
+    });
   }
 
-  async #terminate(claim: Claim, error: unknown): Promise<void> {
+  async #ask(item: LoadItem, error: unknown): Promise<void> {
+    this.#reason = null;
+    const claim = this.#entries.get(keyOf(item))?.claim;
+    if (claim === undefined) return;
     const { tasks, clock } = this.#options;
     await terminateWith({ tasks, claim, stage: 'load', error, clock });
-    await this.#releaseAll();
-  }
-
-  /** The run of the claim's tenure, taken if need be; null when the claim was settled instead. */
-  async #runFor(claim: Claim): Promise<LoadRun | null> {
-    const { tenure, epoch, configVersion } = claim.header;
-    if (this.#run !== null && this.#run.tenure === tenure) return this.#run.run;
-    await this.#closeRun();
-    const config = await this.#options.configs.at(configVersion, claim.lost);
-    if (config === null) {
-      await claim.release();
-      return null;
-    }
-    const run = (await this.#kitFor(configVersion, config)).newRun();
-    this.#run = { tenure, run };
-    const outcome = await run.take(tenure, epoch, claim.lost);
-    if (outcome === null) return run;
-    const entry = this.#entries.find((one) => one.claim === claim);
-    if (entry !== undefined) await this.#settle(entry, outcome, 0);
-    return null;
   }
 
   #kitFor(version: number, config: PipelineConfig): Promise<LoadKit> {
@@ -366,15 +448,10 @@ export class LoadWorker implements Service {
     return this.#kit.kit;
   }
 
-  async #releaseAll(): Promise<void> {
-    const entries = this.#entries.splice(0);
-    await Promise.all(entries.map((entry) => entry.claim.release()));
-  }
-
   async #closeRun(): Promise<void> {
     const run = this.#run;
     this.#run = null;
-    await run?.run.close().catch((error: unknown) => {
+    await run?.close().catch((error: unknown) => {
       this.#options.log.debug({ event: 'load:close:failed', err: error }, 'closing the run failed');
     });
   }
@@ -391,8 +468,9 @@ export class LoadWorker implements Service {
   }
 }
 
-function before(a: Claim, b: Claim): boolean {
-  if (a.header.epoch !== b.header.epoch) return a.header.epoch < b.header.epoch;
-  if (a.seq !== b.seq) return a.seq < b.seq;
-  return a.header.part < b.header.part;
+function itemOf({ header, seq }: Claim): LoadItem {
+  const { epoch, tenure, part, lastPart } = header;
+  return { epoch, tenure, seq, part, lastPart };
 }
+
+const keyOf = ({ tenure, seq, part }: LoadItem): string => `${tenure}/${seq}.${part}`;
