@@ -148,7 +148,7 @@ function proceed(state: Running): LoadRunStep {
   const [item, ...waiting] = state.waiting;
   if (item === undefined) return stay(state);
   const { open } = state;
-  const nextPart = open === null ? 0 : open.parts.length;
+  const nextPart = 1 + (open?.parts.at(-1)?.part ?? -1);
   if (open !== null && (item.seq !== open.seq || item.part !== nextPart)) {
     if (item.seq > open.seq || (item.seq === open.seq && item.part > nextPart)) return stay(state);
     return endRun(state, {
