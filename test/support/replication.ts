@@ -108,7 +108,7 @@ export class Replication implements AsyncDisposable {
   }
 
   /** Until something more has been applied than now. */
-  async flows(timeoutMs = 60_000): Promise<void> {
+  async flows(timeoutMs = 120_000): Promise<void> {
     const before = await this.appliedSeq();
     await waitFor(async () => (await this.appliedSeq()) > before + 1n, {
       timeoutMs,
