@@ -71,7 +71,9 @@ export const dataSourceSpec = z.strictObject({
     .min(1)
     .max(4294967295)
     .optional()
-    .describe('server_id under which Holt follows the binlog; derived from cluster and name if absent.'),
+    .describe(
+      'server_id under which Holt follows the binlog; it and the 15 after it must be free. Derived from cluster and name if absent.',
+    ),
   connectTimeout: duration.prefault('10s').describe('How long a connection attempt may take.'),
 });
 
