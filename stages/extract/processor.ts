@@ -12,14 +12,8 @@
  * touched leaves the path of raw bytes (G8): its tables travel in carrier `text`.
  */
 import { pathToFileURL } from 'node:url';
-import { TYPE } from '../../canal/value/column-type.ts';
-import {
-  ABSENT_LENGTH,
-  compileRowScanner,
-  NULL_LENGTH,
-  type RowScanner,
-} from '../../canal/value/row-scanner.ts';
-import { writeValueText } from '../../canal/value/value-text.ts';
+import { type DecodedValue, decodeValue } from '../../canal/value/decode.ts';
+import { ABSENT_LENGTH, compileRowScanner, type RowScanner } from '../../canal/value/row-scanner.ts';
 import { ByteSink } from '../../lib/byte-sink.ts';
 import { HoltError, messageOf } from '../../lib/errors.ts';
 import type { PayloadReader, PayloadWriter } from '../../model/payload.ts';
@@ -92,8 +86,7 @@ export class RowProcessor implements RowsRewriter {
   readonly #result: TableShape;
   readonly #process: ProcessorFunction;
   readonly #scanner: RowScanner;
-  readonly #kinds: readonly ValueKind[];
-  readonly #scratch = new ByteSink(256);
+  readonly #encodings: readonly Encoding[];
   readonly #data = new ByteSink(4096);
 
   constructor(shape: TableShape, path: string, process: ProcessorFunction) {
@@ -102,7 +95,7 @@ export class RowProcessor implements RowsRewriter {
     this.#process = process;
     this.#result = { ...shape, columns: shape.columns.map((column) => ({ ...column, carrier: 'text' })) };
     this.#scanner = compileRowScanner(shape);
-    this.#kinds = shape.columns.map(valueKind);
+    this.#encodings = shape.columns.map(encodingOf);
   }
 
   rewrite(reader: PayloadReader, writer: PayloadWriter): void {
@@ -148,14 +141,8 @@ export class RowProcessor implements RowsRewriter {
     const image: Record<string, ProcessorValue> = {};
     for (const [index, column] of this.#shape.columns.entries()) {
       const length = this.#scanner.lengths[index] ?? ABSENT_LENGTH;
-      if (length === ABSENT_LENGTH) continue;
-      if (length === NULL_LENGTH) {
-        image[column.name] = null;
-        continue;
-      }
-      this.#scratch.reset();
-      writeValueText(this.#scratch, column, bytes, this.#scanner.offsets[index] ?? 0, length);
-      image[column.name] = decodeValue(this.#scratch.view(), this.#kinds[index] ?? 'bytes');
+      const value = decodeValue(column, bytes, this.#scanner.offsets[index] ?? 0, length);
+      if (value !== undefined) image[column.name] = processorValue(value, this.#encodings[index] ?? 'bytes');
     }
     return image;
   }
@@ -198,7 +185,7 @@ export class RowProcessor implements RowsRewriter {
           throw failed(this.#path, `it returned ${value} for ${this.#columnName(index)}`);
         return Buffer.from(Object.is(value, -0) ? '-0' : String(value));
       case 'string': {
-        if (this.#kinds[index] !== 'latin1') return Buffer.from(value, 'utf8');
+        if (this.#encodings[index] !== 'latin1') return Buffer.from(value, 'utf8');
         const bytes = Buffer.from(value, 'latin1');
         if (bytes.toString('latin1') !== value)
           throw failed(
@@ -223,67 +210,24 @@ export class RowProcessor implements RowsRewriter {
   }
 }
 
-type ValueKind = 'integer' | 'float' | 'utf8' | 'latin1' | 'bytes';
+/** How a character column's bytes become a string; bytes where none could carry them to and fro. */
+type Encoding = 'utf8' | 'latin1' | 'bytes';
 
-function valueKind(column: ColumnShape): ValueKind {
-  switch (column.type) {
-    case TYPE.tiny:
-    case TYPE.short:
-    case TYPE.int24:
-    case TYPE.long:
-    case TYPE.longlong:
-    case TYPE.year:
-    case TYPE.bit:
-    case TYPE.enum:
-    case TYPE.set:
-      return 'integer';
-    case TYPE.float:
-    case TYPE.double:
-      return 'float';
-    case TYPE.newDecimal:
-    case TYPE.date:
-    case TYPE.newDate:
-    case TYPE.time:
-    case TYPE.time2:
-    case TYPE.datetime:
-    case TYPE.datetime2:
-    case TYPE.timestamp:
-    case TYPE.timestamp2:
-    case TYPE.json:
-      return 'utf8';
-    default:
-      return textKind(column);
-  }
-}
-
-/** Bytes where the character set is none that a string can carry to and fro. */
-function textKind(column: ColumnShape): ValueKind {
+function encodingOf(column: ColumnShape): Encoding {
   try {
     const kind = comparisonKind(column, '');
-    return kind === 'number' ? 'integer' : kind;
+    return kind === 'number' ? 'bytes' : kind;
   } catch {
     return 'bytes';
   }
 }
 
-function decodeValue(text: Buffer, kind: ValueKind): ProcessorValue {
-  switch (kind) {
-    case 'integer':
-      return BigInt(text.toString('latin1'));
-    case 'float':
-      return Number(text.toString('latin1'));
-    case 'latin1':
-      return text.toString('latin1');
-    case 'utf8': {
-      const string = text.toString('utf8');
-      // Bytes that are no UTF-8 would not come back as they were.
-      return string.includes('\ufffd') ? Buffer.from(text) : string;
-    }
-    case 'bytes':
-      return Buffer.from(text);
-    default:
-      return kind satisfies never;
-  }
+function processorValue(value: DecodedValue, encoding: Encoding): ProcessorValue {
+  if (!Buffer.isBuffer(value)) return value;
+  if (encoding === 'latin1') return value.toString('latin1');
+  const string = encoding === 'utf8' ? value.toString('utf8') : null;
+  // Bytes that are no UTF-8 would not come back as they were.
+  return string === null || string.includes('\ufffd') ? Buffer.from(value) : string;
 }
 
 function failed(path: string, what: string, cause?: unknown): HoltError {
