@@ -247,6 +247,24 @@ describeDatabase(['mariadb', 'mysql'], 'a raise beside a process that is frozen'
     await run.close();
   });
 
+  // Found by the explorer (rule lockWaitLooks): the run went elsewhere and froze there; who had it before must not wait for its lock.
+  it('tells a loader at once that the run was taken from it by a process that froze with the row locked', async () => {
+    const pipeline = await Pipeline.on(context);
+    const reign = await pipeline.reign();
+    const { run } = await pipeline.taken(reign);
+    await using frozen = await FrozenProcess.at('load:before-commit', pipeline, { what: 'load', reign });
+    const started = performance.now();
+    expect(kindOf(await run.load(pipeline.batch(reign, 1), noSignal))).toBe('lost-run');
+    expect(performance.now() - started).toBeLessThan(3_000);
+    await run.close();
+    const again = await pipeline.taken(reign);
+    expect(kindOf(await again.run.load(pipeline.batch(reign, 1), noSignal))).toBe('applied');
+    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(await frozen.wake()).toBe('lost-run');
+    expect(await pipeline.values()).toEqual([1, 0]);
+    await again.run.close();
+  });
+
   it('finds the batch of a loader frozen after its COMMIT in the position', async () => {
     const pipeline = await Pipeline.on(context);
     const old = await pipeline.reign();
