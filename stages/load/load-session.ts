@@ -259,6 +259,12 @@ export class LoadSession {
     const abort = () => session.destroy();
     signal.addEventListener('abort', abort, { once: true });
     try {
+      // Whoever took the run may hold the row's lock, and may be frozen: that it was taken shows without waiting for that.
+      const taken = taking ? null : await this.#takenFromUs(session, reign);
+      if (taken !== null) {
+        await session.close();
+        return taken;
+      }
       const former = this.#former;
       const isFormer = (other: WriterRow) => other.registration === former;
       // A server takes a while to notice that a client is gone: our own former session may still hold the row.
@@ -285,6 +291,14 @@ export class LoadSession {
     } finally {
       signal.removeEventListener('abort', abort);
     }
+  }
+
+  /** Null while the committed row names this run. Ids never come back, so another one's is the end of it. */
+  async #takenFromUs(session: TargetSession, reign: LoadReign): Promise<LoadOutcome | null> {
+    const row = await readCheckpointRow(session, this.#options.pipeline, LANE.stream, false);
+    const refusal = decideTake(row, { ...reign, targetIdentity: session.server.identity });
+    if (refusal !== null) return this.outcomeOf(refusal, row);
+    return row?.loader === reign.loader ? null : { kind: 'lost-run' };
   }
 
   async #register(
