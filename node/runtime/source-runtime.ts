@@ -10,9 +10,10 @@ import type { Logger } from '../../lib/logger.ts';
 import { TaskGroup } from '../../lib/task-group.ts';
 import type { DataSourceConfig, NodeConfig, PipelineConfig } from '../../model/config.ts';
 import type { NodeId } from '../../model/ids.ts';
-import type { PipelineStore } from '../../scheduler/contract.ts';
+import type { PipelineStore, Reign } from '../../scheduler/contract.ts';
 import { TreeSourceOwnership } from '../../scheduler/source-ownership.ts';
 import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
+import { readCheckpoint } from '../../stages/load/checkpoint.ts';
 import { EmptyAdvance } from '../../stages/load/empty-advance.ts';
 import type { Pipe } from '../../stages/pipe/pipe.ts';
 import { Selector } from '../../stages/select/selector.ts';
@@ -23,8 +24,9 @@ import { RateMeter } from '../status/rate.ts';
 import type { PipelineConfigs } from './pipeline-configs.ts';
 import { type LeadState, PipelineLead, type SelectRun, type SelectRunOptions } from './pipeline-lead.ts';
 import type { PipelineRuntime } from './pipeline-runtime.ts';
+import { RowWatch, type SeenRow } from './row-watch.ts';
 import { leadSource } from './source-lead.ts';
-import { ensureSchema, targetHalf } from './target-half.ts';
+import { ensureSchema, targetHalf, withSession } from './target-half.ts';
 
 const HEARTBEAT_MS = 1_000;
 
@@ -292,11 +294,19 @@ class PipelineDesk {
       clock,
     });
     this.#selector = selector;
+    const rowWatch = new RowWatch({
+      reign,
+      window,
+      read: (wait) => seenRow(target, reign, wait),
+      clock,
+      log,
+    });
     return {
-      run: () => selector.run(),
+      run: () => Promise.race([selector.run(), rowWatch.run()]),
       poke: () => selector.poke(),
       stop: async () => {
         unwatch();
+        await rowWatch.stop();
         await selector.stop();
         await advances.close();
       },
@@ -337,4 +347,12 @@ class PipelineDesk {
       problem: this.#trouble ?? problem,
     };
   }
+}
+
+/** Over a connection of its own each time: an old one might still lead to a server that is the target no more. */
+function seenRow(target: DataSourceConfig, { pipeline }: Reign, signal: AbortSignal): Promise<SeenRow> {
+  return withSession(target, signal, async (session) => ({
+    row: await readCheckpoint(session, pipeline),
+    server: session.server.identity,
+  }));
 }

@@ -213,7 +213,7 @@ const HOLES: readonly Hole[] = [
     finds: STUCK,
   },
   {
-    without: ['idleAdvance'],
+    without: ['idleLook'],
     in: SCENARIOS['the target fails over to a replica without the last raise'],
     finds: STUCK,
   },

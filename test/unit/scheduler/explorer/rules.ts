@@ -29,8 +29,8 @@ export interface Rules {
   readonly takeKills: boolean;
   /** The server ends the idle session of a process that is frozen: sessions keep `wait_timeout` short. */
   readonly shortWaitTimeout: boolean;
-  /** While nothing is in flight the mainstem's empty advance meets the row, and finds one that fell behind. */
-  readonly idleAdvance: boolean;
+  /** While nothing is in flight the mainstem looks at the row, and finds one that fell behind. */
+  readonly idleLook: boolean;
   /** A guard that waits for another's lock looks at the committed row before it waits again. */
   readonly lockWaitLooks: boolean;
   /** Proclaiming checks that the mainstem lock is the own one. */
@@ -65,7 +65,7 @@ export const PROTOCOL: Rules = {
   raiseKills: true,
   takeKills: true,
   shortWaitTimeout: true,
-  idleAdvance: true,
+  idleLook: true,
   lockWaitLooks: true,
   proclaimChecksLock: true,
   clearTasks: true,

@@ -122,7 +122,7 @@ function reignSteps(world: World, index: number, select: Select, walk: Walk): re
       ),
     );
   if (at(world, index).isExpired) return steps;
-  if (rules.idleAdvance) steps.push(...advanceSteps(world, index, select));
+  if (rules.idleLook) steps.push(...idleLookSteps(world, index, select));
   for (const [label, task, next] of batches(world, index, select, walk)) {
     const tree = { ...world.tree, tasks: [...world.tree.tasks, task] };
     steps.push(
@@ -132,8 +132,8 @@ function reignSteps(world: World, index: number, select: Select, walk: Walk): re
   return steps;
 }
 
-/** An empty advance is a guard of the mainstem's own: where it does not match, the table of section 4 decides. */
-function advanceSteps(world: World, index: number, select: Select): readonly StepTaken[] {
+/** With nothing in flight the mainstem looks at the row, and its empty advance meets it: the table of section 4 decides. */
+function idleLookSteps(world: World, index: number, select: Select): readonly StepTaken[] {
   if (select.part > 0 || select.seq > receivedSeq(world, index, select) || world.db.open !== null) return [];
   const { row, identity } = world.db;
   const { tenure, seq, at } = select;
@@ -147,7 +147,7 @@ function advanceSteps(world: World, index: number, select: Select): readonly Ste
     targetIdentity: identity,
     beforeInFlight: false,
   });
-  const label = `source ${index}: the empty advance does not match, ${decision.kind}`;
+  const label = `source ${index}: looks at the row while idle: ${decision.kind}`;
   switch (decision.kind) {
     case 'rewind':
       return [stepped(label, drive(world, index, { type: 'raise' }))];
