@@ -14,6 +14,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/contract/**/*.unit.test.ts'],
+          exclude: [LONG],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
