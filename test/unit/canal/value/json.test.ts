@@ -47,7 +47,9 @@ describe('binary JSON', () => {
   it('has the text of its value, small documents and large ones', () => {
     fc.assert(
       fc.property(fc.oneof({ weight: 9, arbitrary: values }, { weight: 1, arbitrary: big }), (value) => {
-        expect(JSON.parse(textOf(jsonBytes(value)))).toEqual(JSON.parse(JSON.stringify(value)));
+        // Once more through JSON.stringify, which knows no sign of zero: the text has it, JavaScript's own JSON has not.
+        const read: unknown = JSON.parse(textOf(jsonBytes(value)));
+        expect(JSON.parse(JSON.stringify(read))).toEqual(JSON.parse(JSON.stringify(value)));
       }),
     );
   });
