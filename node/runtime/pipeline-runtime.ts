@@ -128,12 +128,7 @@ export class PipelineRuntime {
               target,
               node: node.name,
               beforeInFlight: (seq) => this.#standsBefore(seq),
-              onState: (state) => {
-                share.wait(waitingText(state));
-                // It stands until the batch is through, also while it is tried again.
-                if (state.kind === 'blocked') share.blocked(state.error);
-                else if (state.kind === 'idle') share.blocked(null);
-              },
+              onState: (state) => share.wait(waitingText(state)),
               clock,
               log: common.log,
             }),
@@ -188,7 +183,7 @@ function waitingText(state: Parameters<Parameters<typeof loadKit>[0]['onState']>
     case 'conflict':
       return state.attempt > 2 ? 'waiting for a lock at the target' : null;
     case 'blocked':
-      return 'blocked: tried again';
+      return `blocked: ${state.error.message}`;
     default:
       return state satisfies never;
   }
