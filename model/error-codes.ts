@@ -67,7 +67,7 @@ export const ERROR_CODES = {
   HOLT_SOURCE_TLS: {
     what: 'TLS with the source was asked for and could not be had as configured.',
     remedy:
-      "Look at the server's certificate and TLS settings, and at tls.mode and tls.ca of the data source.",
+      "Look at the server's certificate and TLS settings, and at tls.mode and tls.ca of the data source. Holt tries again by itself.",
   },
   HOLT_SOURCE_ACCESS_DENIED: {
     what: 'The source refused user or password.',
@@ -75,7 +75,8 @@ export const ERROR_CODES = {
   },
   HOLT_SOURCE_AUTH_METHOD: {
     what: 'The source asks for a way to log in that Holt does not speak, or that is not safe on this link.',
-    remedy: 'Use TLS, or an account with caching_sha2_password, mysql_native_password or (MariaDB) ed25519.',
+    remedy:
+      'Use TLS, or an account with caching_sha2_password, mysql_native_password or (MariaDB) ed25519. Holt tries again by itself.',
   },
   HOLT_SOURCE_SQL: {
     what: 'The source answered a query of Holt with an error.',
@@ -97,7 +98,8 @@ export const ERROR_CODES = {
   },
   HOLT_SOURCE_GRANT: {
     what: 'The account on the source lacks privileges.',
-    remedy: 'Grant what the message names; `holt grants print` gives the statements.',
+    remedy:
+      'Grant what the message names; `holt grants print` gives the statements. Holt tries again by itself.',
   },
   HOLT_SOURCE_SERVER_ID: {
     what: 'The server_id under which Holt follows the source is used by the source itself or by another replica.',
@@ -677,6 +679,17 @@ export const ERROR_CODES = {
 } as const satisfies Record<string, ErrorCode>;
 
 export type ErrorCodeName = keyof typeof ERROR_CODES;
+
+/** What has happened and what to do, as one text for people. */
+export function whatAndHow(error: {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string | undefined;
+}): string {
+  const remedy = remedyOf(error);
+  if (remedy === null || error.message.includes(remedy)) return error.message;
+  return `${error.message}${/[.!?…]$/.test(error.message) ? '' : '.'} ${remedy}`;
+}
 
 /** What to do about an error: its own remedy, which knows the case at hand, else that of its code. */
 export function remedyOf(error: {

@@ -43,7 +43,10 @@ export function decodeErr(payload: Buffer): ServerError {
   return { errno, sqlState, message: reader.rest().toString('utf8') };
 }
 
-/** Errors that are not just the failure of the statement at hand, by number. */
+/**
+ * Errors that are not just the failure of the statement at hand, by number. Accounts, grants and TLS are mended at the server or in
+ * a file, without a word to us: they are tried again, and lose nothing meanwhile.
+ */
 const MEANING: ReadonlyMap<number, readonly [ErrorCodeName, Disposition]> = new Map([
   // Too many connections (of all, of this user), host blocked, server shutting down, connection killed, timeouts.
   [1040, ['HOLT_SOURCE_UNREACHABLE', 'retry']],
@@ -55,25 +58,25 @@ const MEANING: ReadonlyMap<number, readonly [ErrorCodeName, Disposition]> = new 
   [1927, ['HOLT_SOURCE_LINK_LOST', 'retry']],
   [4031, ['HOLT_SOURCE_LINK_LOST', 'retry']],
   // Host not allowed, database or user refused, wrong password, expired password, locked account.
-  [1130, ['HOLT_SOURCE_ACCESS_DENIED', 'pause']],
-  [1044, ['HOLT_SOURCE_ACCESS_DENIED', 'pause']],
-  [1045, ['HOLT_SOURCE_ACCESS_DENIED', 'pause']],
-  [1698, ['HOLT_SOURCE_ACCESS_DENIED', 'pause']],
-  [1820, ['HOLT_SOURCE_ACCESS_DENIED', 'pause']],
-  [1862, ['HOLT_SOURCE_ACCESS_DENIED', 'pause']],
-  [3118, ['HOLT_SOURCE_ACCESS_DENIED', 'pause']],
-  [4151, ['HOLT_SOURCE_ACCESS_DENIED', 'pause']],
+  [1130, ['HOLT_SOURCE_ACCESS_DENIED', 'retry']],
+  [1044, ['HOLT_SOURCE_ACCESS_DENIED', 'retry']],
+  [1045, ['HOLT_SOURCE_ACCESS_DENIED', 'retry']],
+  [1698, ['HOLT_SOURCE_ACCESS_DENIED', 'retry']],
+  [1820, ['HOLT_SOURCE_ACCESS_DENIED', 'retry']],
+  [1862, ['HOLT_SOURCE_ACCESS_DENIED', 'retry']],
+  [3118, ['HOLT_SOURCE_ACCESS_DENIED', 'retry']],
+  [4151, ['HOLT_SOURCE_ACCESS_DENIED', 'retry']],
   // Client too old, plugin not loaded or not known, insecure transport.
-  [1251, ['HOLT_SOURCE_AUTH_METHOD', 'pause']],
-  [1275, ['HOLT_SOURCE_AUTH_METHOD', 'pause']],
-  [1524, ['HOLT_SOURCE_AUTH_METHOD', 'pause']],
-  [2059, ['HOLT_SOURCE_AUTH_METHOD', 'pause']],
-  [3159, ['HOLT_SOURCE_TLS', 'pause']],
-  [4178, ['HOLT_SOURCE_TLS', 'pause']],
+  [1251, ['HOLT_SOURCE_AUTH_METHOD', 'retry']],
+  [1275, ['HOLT_SOURCE_AUTH_METHOD', 'retry']],
+  [1524, ['HOLT_SOURCE_AUTH_METHOD', 'retry']],
+  [2059, ['HOLT_SOURCE_AUTH_METHOD', 'retry']],
+  [3159, ['HOLT_SOURCE_TLS', 'retry']],
+  [4178, ['HOLT_SOURCE_TLS', 'retry']],
   // Table, column or global privilege missing.
-  [1142, ['HOLT_SOURCE_GRANT', 'pause']],
-  [1143, ['HOLT_SOURCE_GRANT', 'pause']],
-  [1227, ['HOLT_SOURCE_GRANT', 'pause']],
+  [1142, ['HOLT_SOURCE_GRANT', 'retry']],
+  [1143, ['HOLT_SOURCE_GRANT', 'retry']],
+  [1227, ['HOLT_SOURCE_GRANT', 'retry']],
 ]);
 
 /** The server's refusal as an error of ours: number and state are among its facts. */

@@ -106,6 +106,9 @@ export class ServerConnection {
       channel?.destroy();
       if (signal?.aborted) throw signal.reason;
       if (deadline.aborted) throw unreachable(peer, `no login within ${endpoint.connectTimeoutMs} ms`, error);
+      // Whoever hangs up before the login is done was not reached: nothing was lost.
+      if (error instanceof HoltError && error.code === 'HOLT_SOURCE_LINK_LOST')
+        throw unreachable(peer, error.message, error);
       throw error;
     }
   }
@@ -280,7 +283,7 @@ async function login(
           'HOLT_SOURCE_AUTH_METHOD',
           `${doing}: the server asks for the login of MySQL 4.0`,
           {
-            disposition: 'pause',
+            disposition: 'retry',
           },
         );
       plugin = reader.nullTerminated().toString('latin1');
@@ -330,7 +333,5 @@ function unreachable(peer: string, how: string, cause: unknown): HoltError {
 }
 
 function tlsError(message: string, cause?: unknown): HoltError {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : '';
-  const passes = code === 'ECONNRESET' || code === 'EPIPE' || code === 'ETIMEDOUT';
-  return new HoltError('HOLT_SOURCE_TLS', message, { disposition: passes ? 'retry' : 'pause', cause });
+  return new HoltError('HOLT_SOURCE_TLS', message, { disposition: 'retry', cause });
 }

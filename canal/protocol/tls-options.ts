@@ -38,6 +38,6 @@ function pem(pathOrText: string, key: string): string {
   try {
     return readFileSync(pathOrText, 'utf8');
   } catch (cause) {
-    throw new HoltError('HOLT_SOURCE_TLS', `${key}: ${messageOf(cause)}`, { disposition: 'pause', cause });
+    throw new HoltError('HOLT_SOURCE_TLS', `${key}: ${messageOf(cause)}`, { disposition: 'retry', cause });
   }
 }

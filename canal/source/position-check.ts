@@ -24,6 +24,7 @@ import {
 import type { ServerConnection, ServerEndpoint } from '../protocol/server-connection.ts';
 import { FIRST_OFFSET } from './dump-session.ts';
 import type { RawEvent } from './dump-stream.ts';
+import { OUTSIDE_CAUSES } from './outside-causes.ts';
 import { scanLog } from './scan-log.ts';
 import { type BinlogFile, listBinlogFiles, type SourceFacts } from './source-facts.ts';
 
@@ -227,17 +228,10 @@ async function eventEndingAt(
     return null;
   } catch (error) {
     // In the middle of an event, whatever its bytes look like: an error of the server, a checksum, a length.
-    if (error instanceof HoltError && !UNREACHABLE.has(error.code) && !signal?.aborted) return null;
+    if (error instanceof HoltError && !OUTSIDE_CAUSES.has(error.code) && !signal?.aborted) return null;
     throw error;
   }
 }
-
-const UNREACHABLE: ReadonlySet<string> = new Set([
-  'HOLT_SOURCE_UNREACHABLE',
-  'HOLT_SOURCE_LINK_LOST',
-  'HOLT_SOURCE_ACCESS_DENIED',
-  'HOLT_SOURCE_TLS',
-]);
 
 function lastEventOf(event: RawEvent): LastEvent {
   return { timestamp: event.header.timestamp, crc32: event.header.crc32, length: event.header.eventLength };

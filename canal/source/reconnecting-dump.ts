@@ -5,6 +5,7 @@ import { type Logger, silentLogger } from '../../lib/logger.ts';
 import type { PositionText } from '../../model/position.ts';
 import type { DumpStream, EventFeed, FeedItem } from './dump-stream.ts';
 import { isPreamble } from './open-dump.ts';
+import { OUTSIDE_CAUSES } from './outside-causes.ts';
 
 export interface ReconnectingDumpOptions {
   /** Connects, checks that it is still the same source and history, and starts the dump: `openDump` behind the checks wanted. */
@@ -20,14 +21,6 @@ export interface ReconnectingDumpOptions {
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
-
-/** Failures that time and another connection heal, however long it takes. */
-const LINK_CODES: ReadonlySet<string> = new Set([
-  'HOLT_SOURCE_UNREACHABLE',
-  'HOLT_SOURCE_LINK_LOST',
-  'HOLT_SOURCE_SILENT',
-  'HOLT_SOURCE_TLS',
-]);
 
 /** After being thrown out by another replica of our id: time for a person, or for the node that took over, to settle it. */
 const KICK_DELAY_MS = 5_000;
@@ -153,7 +146,7 @@ export class ReconnectingDump implements EventFeed {
 
   /** Links fail as often as they like. Other failures count while no transaction gets through; being thrown out counts also then. */
   #countRepeats(error: HoltError): void {
-    if (LINK_CODES.has(error.code)) return;
+    if (OUTSIDE_CAUSES.has(error.code)) return;
     const now = this.#clock.monotonicMs();
     const at = this.#options.resume();
     const isRepeat =

@@ -43,7 +43,14 @@ export function sourceProblems(findings: SourceFindings): readonly HoltError[] {
     message: string,
     remedy: string,
     about: Record<string, string | number>,
-  ) => problems.push(new HoltError(code, message, { disposition: 'pause', remedy, facts: about }));
+  ) =>
+    problems.push(
+      new HoltError(code, message, {
+        disposition: code === 'HOLT_SOURCE_GRANT' ? 'retry' : 'pause',
+        remedy,
+        facts: about,
+      }),
+    );
 
   const oldest = OLDEST[facts.flavour];
   if (isOlder(facts.versionNumber, oldest))

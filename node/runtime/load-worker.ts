@@ -197,13 +197,16 @@ export class LoadWorker implements Service {
           { header, payload },
           header.transformedMs ?? clock.nowMs(),
         );
-        return await kit.applier.prepare(batch, claim.lost);
+        const prepared = await kit.applier.prepare(batch, claim.lost);
+        if (backoff.attempt > 0) this.#options.onTrouble?.(null);
+        return prepared;
       } catch (error) {
         if (claim.lost.aborted || !(error instanceof HoltError) || error.disposition !== 'retry') throw error;
         this.#options.log.warn(
           { event: 'load:prepare:failed', batch: header.seq, err: error },
           'a batch cannot be prepared; trying again',
         );
+        this.#options.onTrouble?.(error);
         await clock.sleep(backoff.nextMs(), claim.lost);
       }
     }

@@ -9,10 +9,11 @@
 import { Backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { deferred } from '../../lib/deferred.ts';
-import { HoltError, isAbort, messageOf } from '../../lib/errors.ts';
+import { HoltError, isAbort } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { BatchHeader } from '../../model/batch.ts';
+import { whatAndHow } from '../../model/error-codes.ts';
 import type { PipelineId } from '../../model/ids.ts';
 import type {
   Claim,
@@ -389,12 +390,4 @@ function endOf(error: unknown, over: AbortSignal): ReignEnd {
     default:
       return error.disposition satisfies never;
   }
-}
-
-/** What happened and what to do: status shows both. */
-function whatAndHow(error: HoltError): string {
-  const message = messageOf(error);
-  return error.remedy === undefined || message.includes(error.remedy)
-    ? message
-    : `${message}. ${error.remedy}`;
 }

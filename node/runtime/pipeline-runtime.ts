@@ -128,7 +128,12 @@ export class PipelineRuntime {
               target,
               node: node.name,
               beforeInFlight: (seq) => this.#standsBefore(seq),
-              onState: (state) => share.wait(waitingText(state)),
+              onState: (state) => {
+                share.wait(waitingText(state));
+                // It stands until the batch is through, also while it is tried again.
+                if (state.kind === 'blocked') share.blocked(state.error);
+                else if (state.kind === 'idle') share.blocked(null);
+              },
               clock,
               log: common.log,
             }),
@@ -183,7 +188,7 @@ function waitingText(state: Parameters<Parameters<typeof loadKit>[0]['onState']>
     case 'conflict':
       return state.attempt > 2 ? 'waiting for a lock at the target' : null;
     case 'blocked':
-      return `blocked: ${state.error.message}`;
+      return 'blocked: tried again';
     default:
       return state satisfies never;
   }

@@ -2,6 +2,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '../../lib/clock.ts';
 import { HoltError, messageOf } from '../../lib/errors.ts';
+import { whatAndHow } from '../../model/error-codes.ts';
 import type { TaskStage } from '../../model/stage.ts';
 import type { NodePresence } from '../../scheduler/records.ts';
 import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
@@ -21,6 +22,7 @@ export class StageMeter {
   #batches = 0;
   #lastDurationMs: number | null = null;
   #problem: Problem | null = null;
+  #blocked: Problem | null = null;
   #active: () => number = () => 0;
   #waiting: string | null = null;
 
@@ -45,6 +47,11 @@ export class StageMeter {
     this.#waiting = what;
   }
 
+  /** What keeps the work at hand from going on; null when it goes on, or there is none. */
+  blocked(error: unknown): void {
+    this.#blocked = error === null ? null : problemOf(error, this.#clock.nowMs(), this.#blocked);
+  }
+
   /** What is being tried again; null when nothing is. */
   trouble(error: unknown): void {
     this.#problem = error === null ? null : problemOf(error, this.#clock.nowMs(), this.#problem);
@@ -57,16 +64,17 @@ export class StageMeter {
       batches: this.#batches,
       lastDurationMs: this.#lastDurationMs,
       waiting: this.#waiting,
-      problem: this.#problem,
+      problem: this.#blocked ?? this.#problem,
     };
   }
 }
 
 export function problemOf(error: unknown, nowMs: number, before: Problem | null): Problem {
-  const code = error instanceof HoltError ? error.code : 'HOLT_INTERNAL';
+  const holt = error instanceof HoltError ? error : null;
+  const code = holt?.code ?? 'HOLT_INTERNAL';
   return {
     code,
-    message: messageOf(error).slice(0, 2000),
+    message: (holt === null ? messageOf(error) : whatAndHow(holt)).slice(0, 2000),
     sinceMs: before?.code === code ? before.sinceMs : Math.round(nowMs),
   };
 }

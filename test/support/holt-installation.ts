@@ -26,6 +26,8 @@ export interface InstallationOptions {
   readonly nodes: Readonly<Record<string, string>>;
   /** Pipeline → its spec, as in the configuration; `source` and `target` are `<site>-db`. */
   readonly pipelines: Readonly<Record<string, object>>;
+  /** Further channels, as in the configuration. */
+  readonly channels?: Readonly<Record<string, object>>;
   /** Winner of the channel, for two-way. */
   readonly winner?: string;
   /** Redis URL by site. */
@@ -195,6 +197,7 @@ export class HoltInstallation implements AsyncDisposable {
             pipelines: options.pipelines,
             ...(options.winner === undefined ? {} : { winner: options.winner }),
           },
+          ...options.channels,
         },
         nodes,
       },

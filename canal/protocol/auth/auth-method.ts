@@ -26,5 +26,5 @@ export interface AuthMethod {
 }
 
 export function authMethodError(message: string): HoltError {
-  return new HoltError('HOLT_SOURCE_AUTH_METHOD', message, { disposition: 'pause' });
+  return new HoltError('HOLT_SOURCE_AUTH_METHOD', message, { disposition: 'retry' });
 }

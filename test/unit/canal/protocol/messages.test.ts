@@ -91,11 +91,11 @@ describe('replies', () => {
   });
 
   it.each([
-    [1045, 'HOLT_SOURCE_ACCESS_DENIED', 'pause'],
+    [1045, 'HOLT_SOURCE_ACCESS_DENIED', 'retry'],
     [1040, 'HOLT_SOURCE_UNREACHABLE', 'retry'],
     [1053, 'HOLT_SOURCE_LINK_LOST', 'retry'],
-    [1227, 'HOLT_SOURCE_GRANT', 'pause'],
-    [1251, 'HOLT_SOURCE_AUTH_METHOD', 'pause'],
+    [1227, 'HOLT_SOURCE_GRANT', 'retry'],
+    [1251, 'HOLT_SOURCE_AUTH_METHOD', 'retry'],
     [1064, 'HOLT_SOURCE_SQL', 'pause'],
   ])('error %i is %s: %s', (errno, code, disposition) => {
     const error = serverError({ errno, sqlState: 'HY000', message: 'm' }, 'doing');

@@ -72,10 +72,10 @@ describe('connecting', () => {
     });
   });
 
-  it('one that hangs up is a lost link', async () => {
+  it('one that hangs up before the login is done was not reached', async () => {
     const port = await serve((socket) => socket.end());
     await expect(connect(endpoint(port))).rejects.toMatchObject({
-      code: 'HOLT_SOURCE_LINK_LOST',
+      code: 'HOLT_SOURCE_UNREACHABLE',
       disposition: 'retry',
     });
   });
@@ -113,7 +113,7 @@ describe('connecting', () => {
       socket.once('data', () => socket.write(writePackets(refusal, 2).bytes));
     });
     const error: unknown = await connect(endpoint(port)).catch((failure: unknown) => failure);
-    expect(error).toMatchObject({ code: 'HOLT_SOURCE_ACCESS_DENIED', disposition: 'pause' });
+    expect(error).toMatchObject({ code: 'HOLT_SOURCE_ACCESS_DENIED', disposition: 'retry' });
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('the-password');
   });
 
@@ -128,7 +128,7 @@ describe('connecting', () => {
     });
     await expect(connect(endpoint(port, { tls }))).rejects.toMatchObject({
       code: 'HOLT_SOURCE_TLS',
-      disposition: 'pause',
+      disposition: 'retry',
     });
     expect(received.length).toBe(0);
   });

@@ -75,7 +75,7 @@ const CASES: readonly (readonly [errno: number, message: string, code: string, d
     1227,
     'Access denied; you need (at least one of) the REPLICATION SLAVE privilege(s)',
     'HOLT_SOURCE_GRANT',
-    'pause',
+    'retry',
   ],
   [1053, 'Server shutdown in progress', 'HOLT_SOURCE_LINK_LOST', 'retry'],
 ];

@@ -77,7 +77,9 @@ describe('sourceProblems', () => {
   ];
   it.each(cases)('%s: code, variable, value and remedy', (_name, over, code, variable, value) => {
     const problems = sourceProblems(findings(over));
-    expect(problems).toEqual([expect.objectContaining({ code, disposition: 'pause' })]);
+    expect(problems).toEqual([
+      expect.objectContaining({ code, disposition: code === 'HOLT_SOURCE_GRANT' ? 'retry' : 'pause' }),
+    ]);
     expect(problems[0]?.facts).toEqual({ variable, value });
     expect(problems[0]?.message).toContain(String(value));
     expect(problems[0]?.remedy).toMatch(/./);
