@@ -55,6 +55,9 @@ export function firstChoice(stage: TaskStage, header: BatchHeader): NodeId | nul
 type Order = 'next' | 'unknown' | 'not-yet';
 
 export function pickTask(view: PickView): Picked {
+  // Of an epoch that we have not heard of yet, or that nobody ever had: a stranger's task is known by its header.
+  const early = view.tasks.find((task) => task.key.epoch > view.ruling.epoch && task.header === null);
+  if (early !== undefined) return { kind: 'read-header', name: early.name };
   const standing = view.tasks.filter((task) => task.key.epoch === view.ruling.epoch);
   let untilMs: number | null = null;
   let previous: PickTask | null = null;

@@ -31,7 +31,7 @@ export function jsonRecord<T>(schema: z.ZodType<T>): RecordCodec<T> {
 
 export function foreignZnode(path: string, what: string, cause?: unknown): HoltError {
   return new HoltError('HOLT_ZNODE_FOREIGN', `${path} does not hold what Holt writes there: ${what}`, {
-    disposition: 'pause',
+    disposition: 'retry',
     remedy: `Look at ${path}; restore or remove it.`,
     facts: { path },
     ...(cause === undefined ? {} : { cause }),

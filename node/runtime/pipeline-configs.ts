@@ -100,7 +100,7 @@ export function parseStored(stored: StoredConfig, path: string): PipelineConfig 
 
 function foreign(path: string, why: string, cause: unknown): HoltError {
   return new HoltError('HOLT_ZNODE_FOREIGN', `${path} does not hold a pipeline configuration: ${why}`, {
-    disposition: 'pause',
+    disposition: 'retry',
     remedy: 'Find out who wrote there; then start a node with the right configuration.',
     facts: { path },
     cause,

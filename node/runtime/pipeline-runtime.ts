@@ -8,7 +8,8 @@ import type { Logger } from '../../lib/logger.ts';
 import { TaskGroup } from '../../lib/task-group.ts';
 import type { DataSourceConfig, NodeConfig, PipelineConfig } from '../../model/config.ts';
 import { STAGE_SIDE, TASK_STAGES, type TaskStage } from '../../model/stage.ts';
-import type { Claim, NodeRegistry, PipelineStore, Unwatch } from '../../scheduler/contract.ts';
+import type { Claim, NodeRegistry, PipelineStore, RecordNode, Unwatch } from '../../scheduler/contract.ts';
+import { stagePath } from '../../scheduler/paths.ts';
 import { TreePipelineTasks } from '../../scheduler/pipeline-tasks.ts';
 import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
 import { Extractor } from '../../stages/extract/extract.ts';
@@ -81,20 +82,29 @@ export class PipelineRuntime {
   start(): void {
     const { store, pipe, config } = this.#options;
     this.#unwatch = [
-      store.receipt.watch((reading) => {
-        if (reading.kind === 'value')
-          pipe.received(config.name, reading.value.tenure, BigInt(reading.value.seq));
-      }),
-      store.progress.watch((reading) => {
-        if (reading.kind === 'value')
-          pipe.partReceived(config.name, reading.value.tenure, BigInt(reading.value.seq), reading.value.part);
-      }),
-      store.epoch.watch((reading) => {
-        if (reading.kind === 'value') pipe.ruling(config.name, reading.value.tenure);
-      }),
+      this.#watch(store.receipt, ({ tenure, seq }) => pipe.received(config.name, tenure, BigInt(seq))),
+      this.#watch(store.progress, ({ tenure, seq, part }) =>
+        pipe.partReceived(config.name, tenure, BigInt(seq), part),
+      ),
+      this.#watch(store.epoch, ({ tenure }) => pipe.ruling(config.name, tenure)),
+      // Read by others; what is foreign there is told here.
+      this.#watch(store.config, () => {}),
+      this.#watch(store.desired, () => {}),
+      this.#watch(store.termination, () => {}),
     ];
     this.#background.spawn(() => this.tasks.run());
     for (const worker of this.#workers.values()) this.#background.spawn(() => worker.run());
+  }
+
+  #watch<T>(record: RecordNode<T>, onValue: (value: T) => void): Unwatch {
+    return record.watch((reading) => {
+      if (reading.kind === 'value') onValue(reading.value);
+      if (reading.kind === 'foreign')
+        this.#options.log.error(
+          { event: 'znode:foreign', path: record.path, err: reading.error },
+          'foreign data in a znode',
+        );
+    });
   }
 
   /** A claim goes to the worker of its stage; one of a stage not served here goes back. */
@@ -115,6 +125,11 @@ export class PipelineRuntime {
   #worker(stage: TaskStage): StageWorker | LoadWorker {
     const { configs, pipe, clock, log, meter, node, target } = this.#options;
     const share = meter.stages[stage];
+    const here = `${stagePath(this.#options.config.name, stage)}/`;
+    const foreign = () => {
+      const found = this.tasks.foreign;
+      return found !== null && String(found.facts.path).startsWith(here) ? found : null;
+    };
     const common = { tasks: this.tasks, configs, pipe, clock, log: log.child({ stage }) };
     if (stage === 'load') {
       const worker = new LoadWorker({
@@ -145,6 +160,7 @@ export class PipelineRuntime {
         },
         onTrouble: (error) => share.trouble(error),
       });
+      share.foreignFrom(foreign);
       share.activeFrom(() => worker.held);
       return worker;
     }
@@ -161,6 +177,7 @@ export class PipelineRuntime {
       onDone: ({ header, durationMs }) => share.done(header.rows, durationMs),
       onTrouble: (error) => share.trouble(error),
     });
+    share.foreignFrom(foreign);
     share.activeFrom(() => worker.active);
     return worker;
   }

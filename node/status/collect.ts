@@ -3,6 +3,7 @@ import { withDeadline } from '../../lib/abort.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { batchHeader, parseTaskName } from '../../model/batch.ts';
+import { whatAndHow } from '../../model/error-codes.ts';
 import type { PipelineId } from '../../model/ids.ts';
 import { TASK_STAGES, type TaskStage } from '../../model/stage.ts';
 import type { NodeRegistry, PipelineStore } from '../../scheduler/contract.ts';
@@ -108,25 +109,31 @@ export class StatusCollector {
   async #facts(pipeline: PipelineId, heard: ReadonlyMap<string, Heard>): Promise<PipelineFacts> {
     const { store, clock } = this.#options;
     const records = store(pipeline);
-    const [desired, epoch, receipt, mainstem, extract, transform, load] = await Promise.all([
-      records.desired.read(),
-      records.epoch.read(),
-      records.receipt.read(),
-      this.#holder(mainLockPath(pipeline)),
-      ...TASK_STAGES.map((stage) => this.#stage(pipeline, stage)),
-    ]);
+    const [config, desired, epoch, receipt, termination, mainstem, extract, transform, load] =
+      await Promise.all([
+        records.config.read(),
+        records.desired.read(),
+        records.epoch.read(),
+        records.receipt.read(),
+        records.termination.read(),
+        this.#holder(mainLockPath(pipeline)),
+        ...TASK_STAGES.map((stage) => this.#stage(pipeline, stage)),
+      ]);
     const shares = [...heard].flatMap(([node, { report }]) =>
       (report?.pipelines ?? []).filter((one) => one.pipeline === pipeline).map((share) => ({ node, share })),
     );
     const reports = (stage: TaskStage) =>
       shares.flatMap(({ node, share }) => (share[stage] === null ? [] : [{ node, report: share[stage] }]));
     const none: StageTasks = { tasks: 0, oldestCommitMs: null, holder: null };
+    const foreign = [config, desired, epoch, receipt, termination].find((one) => one.kind === 'foreign');
     const received = receipt.kind === 'value' ? receipt.value : null;
     return {
       pipeline,
       nowMs: clock.nowMs(),
       desired:
         desired.kind === 'value' ? desired.value : { desired: 'running', by: 'holt', why: '', code: null },
+      foreign:
+        foreign?.kind === 'foreign' ? { code: foreign.error.code, message: whatAndHow(foreign.error) } : null,
       epoch: epoch.kind === 'value' ? epoch.value.epoch : null,
       mainstem,
       stages: { extract: extract ?? none, transform: transform ?? none, load: load ?? none },

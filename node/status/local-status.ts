@@ -24,6 +24,7 @@ export class StageMeter {
   #problem: Problem | null = null;
   #blocked: Problem | null = null;
   #active: () => number = () => 0;
+  #foreign: () => HoltError | null = () => null;
   #waiting: string | null = null;
 
   constructor(clock: Clock) {
@@ -34,6 +35,11 @@ export class StageMeter {
   /** How many batches are being worked on, asked at report time. */
   activeFrom(active: () => number): void {
     this.#active = active;
+  }
+
+  /** What stands among the stage's tasks and is none, asked at report time. */
+  foreignFrom(foreign: () => HoltError | null): void {
+    this.#foreign = foreign;
   }
 
   done(rows: number, durationMs: number): void {
@@ -58,13 +64,17 @@ export class StageMeter {
   }
 
   report(): StageReport {
+    const foreign = this.#foreign();
     return {
       active: this.#active(),
       rows: this.rows.report(),
       batches: this.#batches,
       lastDurationMs: this.#lastDurationMs,
       waiting: this.#waiting,
-      problem: this.#blocked ?? this.#problem,
+      problem:
+        this.#blocked ??
+        this.#problem ??
+        (foreign === null ? null : problemOf(foreign, this.#clock.nowMs(), null)),
     };
   }
 }

@@ -26,6 +26,8 @@ export interface PipelineFacts {
     readonly why: string;
     readonly code: string | null;
   };
+  /** A record of the pipeline in the tree that does not hold what Holt writes there; null when all do. */
+  readonly foreign: { readonly code: string; readonly message: string } | null;
   readonly epoch: number | null;
   /** Node in the mainstem's lock; null when free. */
   readonly mainstem: string | null;
@@ -160,6 +162,8 @@ function stateOf(
     return desired.code === null
       ? { state: 'paused', reason: `by ${desired.by}: ${desired.why}`, code: null }
       : { state: 'failed', reason: desired.why, code: desired.code };
+  if (facts.foreign !== null)
+    return { state: 'degraded', reason: facts.foreign.message, code: facts.foreign.code };
   if (facts.mainstem === null) return { state: 'degraded', reason: 'no node holds the mainstem', code: null };
   if (facts.select === null) {
     const age =

@@ -46,6 +46,16 @@ const claimed = (picked: ReturnType<typeof pickTask>) =>
   picked.kind === 'claim' ? picked.name : picked.kind;
 
 describe('pickTask', () => {
+  it('reads the header of a task above the reign once, and lets it be', () => {
+    const above = task(1n, { header: { epoch: 9 } });
+    expect(pickTask(view([task(4n), { ...above, header: null }]))).toEqual({
+      kind: 'read-header',
+      name: above.name,
+    });
+    expect(claimed(pickTask(view([task(4n), above])))).toBe('2-4.0');
+    expect(claimed(pickTask(view([task(4n), { ...above, header: 'foreign' }])))).toBe('2-4.0');
+  });
+
   it('takes the lowest free task of the reign that rules', () => {
     const tasks = [
       task(9n, { header: { epoch: 1 } }),

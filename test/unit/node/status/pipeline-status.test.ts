@@ -39,6 +39,7 @@ function facts(overrides: Partial<PipelineFacts> = {}): PipelineFacts {
     pipeline: 'p',
     nowMs: NOW,
     desired: { desired: 'running', by: 'someone', why: '', code: null },
+    foreign: null,
     epoch: 3,
     mainstem: 'east-1',
     stages: { extract: none, transform: none, load: none },
@@ -80,6 +81,17 @@ describe('pipelineStatus()', () => {
     const status = pipelineStatus(facts({ select: null, selectAnsweredMs: NOW - 30_000 }));
     expect(status).toMatchObject({ state: 'unknown', lagMs: null });
     expect(status.reason).toContain('last heard 30 s ago');
+  });
+
+  test("a znode that is not ours is named, whatever else is so; a person's pause is shown before it", () => {
+    const foreign = { code: 'HOLT_ZNODE_FOREIGN', message: '/seda/x does not hold what Holt writes there' };
+    expect(pipelineStatus(facts({ foreign, mainstem: null }))).toMatchObject({
+      state: 'degraded',
+      code: 'HOLT_ZNODE_FOREIGN',
+      reason: foreign.message,
+    });
+    const desired = { desired: 'paused', by: 'ann', why: 'upgrade', code: null } as const;
+    expect(pipelineStatus(facts({ foreign, desired })).state).toBe('paused');
   });
 
   test('a stop by a person is paused, one by Holt is failed with its code', () => {
