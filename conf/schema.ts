@@ -200,6 +200,7 @@ export const nodeSpec = z.strictObject({
         .describe('Address that other nodes call. Port 0 takes a free one.'),
       advertise: z
         .string()
+        .regex(/^(\[[0-9a-fA-F:]+\]|[^:/\s]+):[0-9]+$/, 'host:port')
         .optional()
         .describe('host:port under which other nodes reach this one; the listen address if absent.'),
       tls: z

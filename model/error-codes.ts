@@ -547,6 +547,10 @@ export const ERROR_CODES = {
     what: 'The configuration of a pipeline was changed: what was in flight under the old one is dropped and read again.',
     remedy: 'Nothing: the pipeline goes on under the new configuration by itself.',
   },
+  HOLT_FILE_UNREADABLE: {
+    what: 'A certificate or key that the configuration names cannot be read.',
+    remedy: 'Correct the path, or make the file readable for the user Holt runs as.',
+  },
   HOLT_SECRET_MISSING: {
     what: 'A secret that the configuration refers to cannot be read.',
     remedy: 'Set the environment variable, or make the file readable for the user Holt runs as.',
@@ -639,6 +643,10 @@ export const ERROR_CODES = {
   HOLT_INTERNAL: {
     what: 'Something happened that the code holds impossible: a defect of Holt.',
     remedy: 'Keep the log with the stack and report it; the pipeline stays at its position.',
+  },
+  HOLT_API_LISTEN: {
+    what: 'The API cannot listen on its address.',
+    remedy: 'Choose another listen for the node, or end what uses the port.',
   },
   HOLT_API_NOT_LOOPBACK: {
     what: 'The API is configured on an address that other machines can reach, and there is no login yet.',

@@ -1,13 +1,13 @@
 /** The coordination tree that a configuration names. */
-import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
+import { readNamedFile } from '../lib/named-file.ts';
 import type { CoordinationConfig, TlsConfig } from '../model/config.ts';
 import { EmbeddedServer } from '../scheduler/tree/embedded/embedded-server.ts';
 import { embeddedTree } from '../scheduler/tree/embedded/embedded-tree.ts';
 import type { CoordinationTree } from '../scheduler/tree/tree.ts';
 import { zookeeperTree } from '../scheduler/tree/zookeeper/zookeeper-tree.ts';
 
-/** It connects when it is run. @throws HOLT_SECRET_MISSING when its credentials cannot be read */
+/** It connects when it is run. @throws HOLT_SECRET_MISSING, HOLT_FILE_UNREADABLE when credentials or certificates cannot be read */
 export function openTree(coordination: CoordinationConfig): CoordinationTree {
   if (coordination.kind === 'embedded') return embeddedTree({ server: new EmbeddedServer() });
   const auth = coordination.auth?.resolve();
@@ -20,11 +20,10 @@ export function openTree(coordination: CoordinationConfig): CoordinationTree {
 }
 
 function tlsOptions(tls: TlsConfig): ConnectionOptions {
-  const file = (path: string | null) => (path === null ? undefined : readFileSync(path));
   return {
-    ...(tls.ca === null ? {} : { ca: file(tls.ca) }),
-    ...(tls.cert === null ? {} : { cert: file(tls.cert) }),
-    ...(tls.key === null ? {} : { key: file(tls.key) }),
+    ...(tls.ca === null ? {} : { ca: readNamedFile(tls.ca, 'coordination.tls.ca') }),
+    ...(tls.cert === null ? {} : { cert: readNamedFile(tls.cert, 'coordination.tls.cert') }),
+    ...(tls.key === null ? {} : { key: readNamedFile(tls.key, 'coordination.tls.key') }),
     minVersion: 'TLSv1.2',
     rejectUnauthorized: tls.mode !== 'required',
     ...(tls.mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),

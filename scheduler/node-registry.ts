@@ -20,6 +20,9 @@ export interface TreeNodeRegistryOptions {
   readonly log?: Logger;
 }
 
+/** A tree that is away must not hold a stopping node up: the session takes the presence with it. */
+const FAREWELL_MS = 1_000;
+
 /**
  * Presence over the tree. The own znode is ephemeral and is made again in every session: an older session's one of
  * this very process is removed at once, another process's is waited for.
@@ -190,9 +193,10 @@ export class TreeNodeRegistry implements NodeRegistry {
 
   async #deregister(path: string): Promise<void> {
     try {
-      const found = await this.#tree.get(path);
+      const options = { deadlineMs: FAREWELL_MS };
+      const found = await this.#tree.get(path, options);
       if (found !== null && found.stat.ephemeralOwner === this.#tree.sessionId)
-        await this.#tree.remove(path, found.stat.version);
+        await this.#tree.remove(path, found.stat.version, options);
     } catch (error) {
       this.#log.info({ reason: messageOf(error) }, 'presence is left to the end of the session');
     }

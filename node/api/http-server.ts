@@ -3,7 +3,7 @@
  */
 import fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { HoltError } from '../../lib/errors.ts';
+import { HoltError, messageOf } from '../../lib/errors.ts';
 import { isLoopback } from '../../lib/loopback.ts';
 import { desiredChange, type Operations } from '../operations.ts';
 import { problemDetails } from './problem-details.ts';
@@ -57,13 +57,27 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   server.addHook('onRequest', async (request) => {
     const { host, origin } = request.headers;
     const name = (host ?? '').replace(/:\d+$/, '');
-    if (!isLoopback(name) || (origin !== undefined && new URL(origin).host !== host))
+    if (
+      !isLoopback(name) ||
+      (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host))
+    )
       throw new HoltError('HOLT_REQUEST_INVALID', 'requests come from this machine only');
   });
   health(server, options);
   routes(server, options.operations);
-  const url = await server.listen({ host: options.host, port: options.port });
+  const url = await listen(server, options);
   return { url, close: () => server.close() };
+}
+
+async function listen(server: FastifyInstance, { host, port }: HttpServerOptions): Promise<string> {
+  try {
+    return await server.listen({ host, port });
+  } catch (error) {
+    throw new HoltError('HOLT_API_LISTEN', `the API cannot listen on ${host}:${port}: ${messageOf(error)}`, {
+      disposition: 'fatal',
+      cause: error,
+    });
+  }
 }
 
 function messageOfRequest(error: Error): string {

@@ -76,6 +76,7 @@ export const EXIT = {
 const EXIT_BY_CODE: Readonly<Partial<Record<ErrorCodeName, number>>> = {
   HOLT_API_NOT_LOOPBACK: EXIT.config,
   HOLT_CLUSTER_KEY_WEAK: EXIT.config,
+  HOLT_FILE_UNREADABLE: EXIT.config,
   HOLT_CONFIG_INVALID: EXIT.config,
   HOLT_CONFIG_MISSING: EXIT.config,
   HOLT_SECRET_MISSING: EXIT.config,

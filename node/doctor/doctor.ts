@@ -18,6 +18,7 @@ import { type ClockReading, clockFindings } from './clock-checks.ts';
 import { checkCoordination } from './coordination-check.ts';
 import { declaredShape } from './declared-shape.ts';
 import { type Finding, failure, ok, problem, warning } from './finding.ts';
+import { checkNodes } from './node-checks.ts';
 import { checkRedis } from './redis-check.ts';
 import {
   packetFindings,
@@ -30,11 +31,14 @@ import { readServerFacts, type ServerFacts } from './server-facts.ts';
 import { filterFindings, tableFindings } from './table-checks.ts';
 import { lacksOfTarget } from './target-grants.ts';
 
-/** All findings, in the order: this machine, coordination, jobs, servers, pipelines, clocks. */
+/** All findings, in the order: keys, nodes, coordination, jobs, servers, pipelines, clocks. */
 export async function runDoctor(loaded: LoadedConfig): Promise<readonly Finding[]> {
   const { config } = loaded;
   const findings: Finding[] = [...clusterKeyFindings(loaded)];
   const clocks: ClockReading[] = [];
+  const nodes = await checkNodes(loaded);
+  findings.push(...nodes.findings);
+  clocks.push(...nodes.clocks);
   const coordination = await checkCoordination(config.coordination);
   findings.push(...coordination.findings);
   if (coordination.clock !== null) clocks.push(coordination.clock);

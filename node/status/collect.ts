@@ -23,6 +23,8 @@ import {
 export const STATUS_ROUTE = '/status/v1/node';
 /** A node that is slower than this is shown as not answering. */
 const ANSWER_MS = 1_500;
+/** How long the tree may be away before that is the answer; well below the CLI's own patience. */
+const TREE_MS = 3_000;
 
 export interface StatusCollectorOptions {
   readonly tree: CoordinationTree;
@@ -48,7 +50,9 @@ export class StatusCollector {
     this.#options = options;
   }
 
+  /** @throws TreeError (retry) when the tree cannot be asked: whoever waits for us learns why before he gives up. */
   async pipelines(names: readonly PipelineId[]): Promise<readonly PipelineStatus[]> {
+    await this.#options.tree.whenConnected({ deadlineMs: TREE_MS });
     const heard = await this.#hearAll();
     return Promise.all(names.map(async (name) => pipelineStatus(await this.#facts(name, heard))));
   }

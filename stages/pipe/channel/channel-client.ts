@@ -1,9 +1,9 @@
 /** The calling side of the channel between nodes: signed requests, streamed answers, every wait with a deadline. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
 import { HoltError, messageOf } from '../../../lib/errors.ts';
+import { readNamedFile } from '../../../lib/named-file.ts';
 import type { ChannelTls } from './channel-server.ts';
 import { decompressor, isCodec } from './compression.ts';
 import { answerIsGenuine, signRequest } from './signature.ts';
@@ -40,9 +40,9 @@ export class ChannelClient {
         : new TlsAgent({
             keepAlive: true,
             maxSockets: 32,
-            cert: readFileSync(options.tls.cert),
-            key: readFileSync(options.tls.key),
-            ca: readFileSync(options.tls.ca),
+            cert: readNamedFile(options.tls.cert, 'pipe.tls.cert'),
+            key: readNamedFile(options.tls.key, 'pipe.tls.key'),
+            ca: readNamedFile(options.tls.ca, 'pipe.tls.ca'),
             minVersion: 'TLSv1.2',
           });
   }

@@ -2,7 +2,6 @@
  * The server side of the channel between nodes: every request signed, over TLS with both sides' certificates where
  * they are given. Refused requests get a signed reason and nothing else.
  */
-import { readFileSync } from 'node:fs';
 import {
   createServer,
   type IncomingMessage,
@@ -15,6 +14,7 @@ import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { HoltError, messageOf } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { readNamedFile } from '../../../lib/named-file.ts';
 import { chooseCodec, compressor } from './compression.ts';
 import { RequestVerifier, signAnswer } from './signature.ts';
 
@@ -73,9 +73,9 @@ export class ChannelServer {
         ? createServer(listener)
         : createTlsServer(
             {
-              cert: readFileSync(options.tls.cert),
-              key: readFileSync(options.tls.key),
-              ca: readFileSync(options.tls.ca),
+              cert: readNamedFile(options.tls.cert, 'pipe.tls.cert'),
+              key: readNamedFile(options.tls.key, 'pipe.tls.key'),
+              ca: readNamedFile(options.tls.ca, 'pipe.tls.ca'),
               requestCert: true,
               rejectUnauthorized: true,
               minVersion: 'TLSv1.2',
@@ -87,8 +87,20 @@ export class ChannelServer {
     this.#server.keepAliveTimeout = 30_000;
   }
 
+  static #make(options: ChannelServerOptions): ChannelServer {
+    try {
+      return new ChannelServer(options);
+    } catch (error) {
+      if (error instanceof HoltError) throw error;
+      throw new HoltError('HOLT_FILE_UNREADABLE', `pipe.tls: ${messageOf(error)}`, {
+        disposition: 'fatal',
+        cause: error,
+      });
+    }
+  }
+
   static async start(options: ChannelServerOptions): Promise<ChannelServer> {
-    const channel = new ChannelServer(options);
+    const channel = ChannelServer.#make(options);
     await new Promise<void>((resolve, reject) => {
       channel.#server.once('error', (error) =>
         reject(

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor, withDeadline } from '../../../lib/abort.ts';
 import { freePort } from '../../support/free-port.ts';
 import { repositoryRoot } from '../../support/inventory.ts';
 
@@ -172,6 +174,119 @@ describe('the command line', () => {
       code: 2,
       err: expect.stringContaining('"nonsense" is no address of a node'),
     });
+  });
+
+  describe('a node that cannot start', () => {
+    /** A configuration of one node and no server: it needs none to find out. */
+    function configuration(node: object, spec: object = {}): string {
+      const path = join(folder, `${randomBytes(4).toString('hex')}.yaml`);
+      const document = {
+        apiVersion: 'holt/v1',
+        kind: 'Holt',
+        metadata: { name: 'x' },
+        spec: {
+          coordination: { kind: 'embedded' },
+          sites: { east: {} },
+          nodes: { n1: { site: 'east', listen: '127.0.0.1:0', pipe: { listen: '127.0.0.1:0' }, ...node } },
+          ...spec,
+        },
+      };
+      writeFileSync(path, JSON.stringify(document));
+      return path;
+    }
+
+    it.each<[string, object, object, number, Readonly<Record<string, string>>]>([
+      ['HOLT_API_NOT_LOOPBACK', { listen: '0.0.0.0:0' }, {}, 3, {}],
+      ['HOLT_SECRET_MISSING', { clusterKey: '${env:NOT_SET}' }, {}, 3, {}],
+      ['HOLT_CLUSTER_KEY_WEAK', { clusterKey: '${env:WEAK}' }, {}, 3, { WEAK: 'short' }],
+      [
+        'HOLT_FILE_UNREADABLE',
+        { pipe: { listen: '127.0.0.1:0', tls: { cert: 'a.pem', key: 'b.pem', ca: 'c.pem' } } },
+        {},
+        3,
+        {},
+      ],
+      [
+        'HOLT_FILE_UNREADABLE',
+        {},
+        { coordination: { kind: 'zookeeper', tls: { mode: 'verify-ca', ca: 'nowhere.pem' } } },
+        3,
+        {},
+      ],
+    ])('%s', async (code, node, spec, exitCode, env) => {
+      const ended = await holt(['node', '-c', configuration(node, spec)], env);
+      expect(ended.err).toContain(`[${code}]`);
+      expect(ended.code).toBe(exitCode);
+      expect(ended.err).not.toContain('    at ');
+    });
+
+    it('a port that is taken', async () => {
+      const other = createServer();
+      await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+      const taken = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+      try {
+        for (const [node, code] of [
+          [{ listen: taken }, 'HOLT_API_LISTEN'],
+          [{ pipe: { listen: taken } }, 'HOLT_PIPE_LISTEN'],
+        ] as const) {
+          const ended = await holt(['node', '-c', configuration(node)]);
+          expect(ended.err).toContain(`[${code}]`);
+          expect(ended.err).toContain(taken);
+          expect(ended.code).toBe(1);
+        }
+      } finally {
+        other.close();
+      }
+    });
+
+    it('a name that the configuration does not have', async () => {
+      const ended = await holt(['node', '--name', 'n2', '-c', configuration({})]);
+      expect(ended).toMatchObject({ code: 4, err: expect.stringContaining('[HOLT_NODE_UNKNOWN]') });
+      expect(ended.err).toContain('n1');
+    });
+  });
+
+  it('a node that never reaches ZooKeeper says so, and leaves when asked', async () => {
+    const path = join(folder, 'alone.yaml');
+    const api = await freePort();
+    writeFileSync(
+      path,
+      JSON.stringify({
+        apiVersion: 'holt/v1',
+        kind: 'Holt',
+        metadata: { name: 'x' },
+        spec: {
+          coordination: { kind: 'zookeeper', servers: `127.0.0.1:${await freePort()}` },
+          dataSources: {
+            a: { site: 'east', host: '127.0.0.1', port: 1, user: 'holt' },
+            b: { site: 'west', host: '127.0.0.1', port: 1, user: 'holt' },
+          },
+          channels: {
+            c: { pipelines: { p: { source: 'a', target: 'b', start: 'now', tables: ['shop.*'] } } },
+          },
+          nodes: { n1: { site: 'east', listen: `127.0.0.1:${api}`, pipe: { listen: '127.0.0.1:0' } } },
+        },
+      }),
+    );
+    const child = spawn(process.execPath, [HOLT, 'node', '-c', path], { stdio: 'ignore' });
+    const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+    try {
+      const ready = await waitFor(
+        async () => {
+          const answer = await fetch(`http://127.0.0.1:${api}/readyz`).catch(() => null);
+          return answer === null ? null : { status: answer.status, body: (await answer.json()) as unknown };
+        },
+        { timeoutMs: 30_000, what: 'the node to answer' },
+      );
+      expect(ready).toEqual({ status: 503, body: { ok: false, reason: expect.stringContaining('session') } });
+      const status = await holt(['status', '--server', `http://127.0.0.1:${api}`]);
+      expect(status).toMatchObject({ code: 7, err: expect.stringContaining('[HOLT_TREE_') });
+      child.kill('SIGTERM');
+      // Nothing is held: it need not wait for what does not answer.
+      expect(await withDeadline(ended, 5_000, 'the node to leave')).toBe(0);
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   it('a reader that has seen enough ends the output without a word', async () => {
