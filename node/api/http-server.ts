@@ -36,7 +36,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
         remedy: 'Set listen to 127.0.0.1 or [::1]; reach it from elsewhere through ssh.',
       },
     );
-  const server = fastify({ logger: false, bodyLimit: 64 * 1024, forceCloseConnections: true });
+  const server = fastify({ logger: false, bodyLimit: 2 * 1024 * 1024, forceCloseConnections: true });
   server.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
     const problem =
       error instanceof z.ZodError || (error.statusCode !== undefined && error.statusCode < 500)

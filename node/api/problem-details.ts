@@ -1,6 +1,6 @@
 /** Errors as RFC 9457 problem details with Holt's stable codes. */
 import { HoltError } from '../../lib/errors.ts';
-import { type ErrorCodeName, remedyOf } from '../../model/error-codes.ts';
+import { ERROR_CODES, type ErrorCodeName, remedyOf } from '../../model/error-codes.ts';
 
 export interface ProblemDetails {
   readonly type: string;
@@ -43,5 +43,6 @@ export function problemDetails(error: unknown): ProblemDetails {
     status: 500,
     code: 'HOLT_INTERNAL',
     detail: error instanceof Error ? error.message : String(error),
+    remedy: ERROR_CODES.HOLT_INTERNAL.remedy,
   };
 }

@@ -1,6 +1,6 @@
 /** Tables for people, JSON for programs; errors as one line, a hint and a code. */
 import { HoltError, messageOf } from '../../lib/errors.ts';
-import { type ErrorCodeName, remedyOf } from '../../model/error-codes.ts';
+import { ERROR_CODES, type ErrorCodeName, remedyOf } from '../../model/error-codes.ts';
 
 export type OutputFormat = 'table' | 'json';
 
@@ -104,6 +104,7 @@ export function exitCodeOf(error: unknown): number {
 
 export function formatError(error: unknown, format: OutputFormat): string {
   const holt = error instanceof HoltError ? error : null;
+  const remedy = holt === null ? ERROR_CODES.HOLT_INTERNAL.remedy : remedyOf(holt);
   if (format === 'json')
     return JSON.stringify({
       error: {
@@ -113,7 +114,6 @@ export function formatError(error: unknown, format: OutputFormat): string {
       },
     });
   const lines = [`holt: ${messageOf(error)} [${holt?.code ?? 'HOLT_INTERNAL'}]`];
-  const remedy = holt === null ? null : remedyOf(holt);
   if (remedy !== null) lines.push(`  ${remedy}`);
   return lines.join('\n');
 }
