@@ -1,4 +1,7 @@
+import { open } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { EventDecoder } from '../../canal/event/decoder.ts';
+import { readBinlogFile } from '../../canal/event/file-reader.ts';
 import { waitFor } from '../../lib/abort.ts';
 import type { PipelineId } from '../../model/ids.ts';
 import { openTree } from '../../node/open-tree.ts';
@@ -200,6 +203,25 @@ const TARGET_TABLES = [
   'CREATE TABLE bad.short (id INT PRIMARY KEY, name VARCHAR(2) NOT NULL)',
 ];
 
+/** Where the last rows event of a binlog file begins. */
+async function lastRowsOf(file: string): Promise<number> {
+  const decoder = new EventDecoder();
+  let last = 0;
+  for await (const { offset, bytes } of readBinlogFile(file))
+    if (decoder.decode(bytes).kind === 'rows') last = offset;
+  return last;
+}
+
+async function flipBit(path: string, at: number): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at);
+    await file.write(Buffer.from([(buffer[0] ?? 0) ^ 1]), 0, 1, at);
+  } finally {
+    await file.close();
+  }
+}
+
 describeWithOwn(['mariadb', 'zookeeper'], 'bad input', () => {
   let bench: Bench;
   beforeAll(async () => {
@@ -354,6 +376,40 @@ describeWithOwn(['mariadb', 'zookeeper'], 'bad input', () => {
       expect(state).toBe('failed');
       await api.setPosition('bad', position ?? '', 'the mistake is undone');
       await bench.resume();
+      await bench.heals();
+    });
+  });
+
+  describe('links and bytes', () => {
+    it('streams that are cut in the middle, again and again, at both ends', async () => {
+      for (let i = 0; i < 20; i++) {
+        await bench.write();
+        bench.sourceLink.cut();
+        if (i % 3 === 0) bench.targetLink.cut();
+        await bench.write();
+      }
+      await bench.heals();
+    });
+
+    it('an event that is damaged in the log stops those who read it, and they go on when it is whole', async () => {
+      const node = bench.holt.node('n1');
+      await node.stop();
+      await bench.write();
+      const file = (await bench.source.binlogFiles()).at(-1) ?? '';
+      const offset = await lastRowsOf(file);
+      await flipBit(file, offset + 25);
+      try {
+        await bench.holt.start();
+        for (const name of ['good', 'bad'])
+          await waitFor(async () => (await bench.holt.status(name))?.code === 'HOLT_EVENT_CHECKSUM', {
+            timeoutMs: 60_000,
+            what: `pipeline ${name} to stop at the damage`,
+          });
+      } finally {
+        await flipBit(file, offset + 25);
+      }
+      for (const name of ['good', 'bad'])
+        await node.api.setDesired(name, { desired: 'running', by: 'test', why: 'the file is whole again' });
       await bench.heals();
     });
   });

@@ -70,7 +70,7 @@ export function tasksSuite(here: () => Bench): void {
       await Promise.all(work);
     });
 
-    it('are claimed again, lowest first, when their holder dies', async () => {
+    it('are all claimed again when their holder dies', async () => {
       const bench = here();
       const { pipeline, east, reign } = await bench.reigning();
       const [one, two] = [await bench.harness.open(), await bench.harness.open()];
@@ -86,9 +86,10 @@ export function tasksSuite(here: () => Bench): void {
       expect(await nextWithin(second, 'extract', 300)).toBeNull();
       const again = next(second, 'extract');
       one.cutOff();
-      expect((await again).header.seq).toBe('1');
-      expect((await next(second, 'extract')).header.seq).toBe('2');
-      expect((await next(second, 'extract')).header.seq).toBe('3');
+      const claims = [await again, await next(second, 'extract'), await next(second, 'extract')];
+      // Which of the locks is heard to be gone first is up to the server; of those known to be free the lowest is
+      // claimed, which `test/unit/scheduler/picking.test.ts` shows.
+      expect(claims.map(({ header }) => header.seq).sort()).toEqual(['1', '2', '3']);
       for (const claim of held) {
         expect(claim.isHeld()).toBe(false);
         expect(claim.lost.aborted).toBe(true);

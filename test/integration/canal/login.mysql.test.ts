@@ -30,8 +30,8 @@ async function cipherOf(server: DatabaseServer, account: Account): Promise<strin
   return rows[0]?.[1]?.toString() ?? '';
 }
 
-const DENIED = expect.objectContaining({ code: 'HOLT_SOURCE_ACCESS_DENIED', disposition: 'pause' });
-const BAD_TLS = expect.objectContaining({ code: 'HOLT_SOURCE_TLS', disposition: 'pause' });
+const DENIED = expect.objectContaining({ code: 'HOLT_SOURCE_ACCESS_DENIED', disposition: 'retry' });
+const BAD_TLS = expect.objectContaining({ code: 'HOLT_SOURCE_TLS', disposition: 'retry' });
 
 for (const flavour of ['mariadb', 'mysql', 'mysql56'] as const satisfies readonly DatabaseFlavour[]) {
   describeWithOwn([flavour], `login at ${flavour}`, () => {
