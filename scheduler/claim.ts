@@ -21,7 +21,7 @@ import { jsonRecord } from './record.ts';
 import { claimLost, epochSuperseded } from './refusals.ts';
 import type { CoordinationTree, MultiOp } from './tree/tree.ts';
 import { isTreeError } from './tree/tree-error.ts';
-import { isOutcomeUnknown } from './unknown-outcome.ts';
+import { isOutcomeUnknown, isUnsent } from './unknown-outcome.ts';
 
 export const headerCodec = jsonRecord(batchHeader);
 
@@ -216,16 +216,40 @@ export class TreeClaim implements Claim {
   async release(): Promise<void> {
     const actions = this.#dispatch({ type: 'release' });
     if (!actions.some((action) => action.type === 'remove-lock')) return;
-    try {
-      await this.#ground.tree.remove(lockOf(this.path), 0, { epoch: this.sessionEpoch });
-    } catch (error) {
-      if (!isTreeError(error, 'no-node', 'session-lost'))
-        this.#ground.log.info(
-          { path: this.path, reason: messageOf(error) },
-          'a claim is left to the end of the session',
-        );
-    }
+    await this.#removeLock();
     this.#dispatch({ type: 'released' });
+  }
+
+  /** Until the lock is surely gone, or the session is: a lock left standing in a living session would hold the task up for good. */
+  async #removeLock(): Promise<void> {
+    const { tree, clock, log } = this.#ground;
+    const session = { epoch: this.sessionEpoch };
+    const lock = lockOf(this.path);
+    const backoff = new Backoff({ initialMs: 50, maxMs: 1000 });
+    let wasUnknown = false;
+    while (this.#state.name === 'releasing') {
+      try {
+        if (wasUnknown) {
+          // The first removal may have happened, and the lock that stands now be another's.
+          await tree.barrier(session);
+          const stat = await tree.exists(lock, session);
+          if (stat?.ephemeralOwner !== tree.sessionId) return;
+        }
+        await tree.remove(lock, 0, session);
+        return;
+      } catch (error) {
+        wasUnknown ||= isOutcomeUnknown(error);
+        if (!isOutcomeUnknown(error) && !isUnsent(error)) {
+          if (!isTreeError(error, 'no-node', 'session-lost'))
+            log.info(
+              { path: this.path, reason: messageOf(error) },
+              'a claim is left to the end of the session',
+            );
+          return;
+        }
+        await clock.sleep(backoff.nextMs());
+      }
+    }
   }
 
   /** Check of the reign, then claim and task away. */

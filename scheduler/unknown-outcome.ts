@@ -1,8 +1,9 @@
 import { isTreeError } from './tree/tree-error.ts';
 
 /**
- * A write was sent and its answer is missing. Requests of a session are executed in order, and a connection that was given up is
- * dead to the servers once the session has moved: what a later read of the same session does not show did not happen.
+ * A write was sent and its answer is missing. Once the session is connected again and a `barrier` has passed, a read tells: requests
+ * on a former connection were either ordered before the session moved, or are refused. A read without the barrier tells
+ * nothing, since the server may be behind the one that took the write.
  */
 export function isOutcomeUnknown(error: unknown): boolean {
   return isTreeError(error) && error.outcomeUnknown;

@@ -234,6 +234,34 @@ export function tasksSuite(here: () => Bench): void {
       expect((await again).header.seq).toBe('1');
     });
 
+    it('are given back over a link that breaks, to whoever waits, and taken from nobody', async () => {
+      const bench = here();
+      const { pipeline, east, reign } = await bench.reigning();
+      const [one, two] = [await bench.harness.open(), await bench.harness.open()];
+      const source = bench.tasksOn(east, pipeline, ['extract']);
+      const first = bench.tasksOn(one, pipeline, ['extract'], { othersDelayMs: 60_000 });
+      const place = placeAt(one.node);
+      const breakLink = [() => one.loseNextReply(), () => one.cutOff()];
+      for (const [index, breaks] of breakLink.entries()) {
+        await source.publish(reign, batchHeaderOf(reign, BigInt(index + 1), { payload: place }), {
+          claim: false,
+        });
+        const held = await next(first, 'extract');
+        const session = one.tree.sessionId;
+        breaks();
+        const released = held.release();
+        one.resume();
+        const second = bench.tasksOn(two, pipeline, ['extract']);
+        const again = await next(second, 'extract');
+        await released;
+        expect(held.isHeld()).toBe(false);
+        expect(again.isHeld()).toBe(true);
+        expect(one.tree.sessionId).toBe(session);
+        expect(await again.handOver(again.header, { claimNext: false })).toBeNull();
+        await second.stop();
+      }
+    });
+
     it('survive a lost answer to the hand-over: it happens once', async () => {
       const bench = here();
       const { pipeline, east, reign } = await bench.reigning();
