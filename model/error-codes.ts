@@ -357,6 +357,11 @@ export const ERROR_CODES = {
     what: 'A single row makes a statement too large to be sent.',
     remedy: 'Leave the table out, or drop the column, until the row is smaller.',
   },
+  HOLT_HELD_BROKEN: {
+    what: 'A change that waits in holt.held at the target lacks a piece: someone deleted from that table.',
+    remedy:
+      'Restore holt.held from a backup of the same moment as holt.checkpoint; or bring the rows to the same state by hand, set the position behind the transaction that the message is about, and resume.',
+  },
   HOLT_LOAD_DEFECT: {
     what: 'Load failed in a way that no answer of the target explains.',
     remedy: 'Report it with the log; the position is kept, nothing is lost.',
