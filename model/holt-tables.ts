@@ -26,4 +26,11 @@ export const CHECKPOINT_COLUMN = { pipeline: 0, lane: 1, seq: 2, origin: 3 } as 
 export const HEARTBEAT_COLUMN = { cluster: 0, site: 1, beat: 2, atUs: 3 } as const;
 
 /** Lanes of a pipeline's checkpoint: 0 is the stream, 1…k its parallel lanes; other writers have one each. */
-export const LANE = { stream: 0, snapshot: 1_000_000, repair: 1_000_001, replay: 1_000_002 } as const;
+export const LANE = {
+  stream: 0,
+  snapshot: 1_000_000,
+  repair: 1_000_001,
+  replay: 1_000_002,
+  /** Held changes of parked tables, applied after repair. */
+  drain: 1_000_003,
+} as const;

@@ -40,7 +40,7 @@ export type RaiseDecision =
 export type RaiseStop = 'HOLT_CHECKPOINT_MISSING' | 'HOLT_CHECKPOINT_FOREIGN' | 'HOLT_DDL_UNSETTLED';
 
 /** Lanes that every pipeline has. */
-export const STANDING_LANES: readonly number[] = [LANE.stream, LANE.replay];
+export const STANDING_LANES: readonly number[] = [LANE.stream, LANE.replay, LANE.drain];
 
 export function decideRaise(facts: RaiseFacts): RaiseDecision {
   const { rows } = facts;

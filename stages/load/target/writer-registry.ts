@@ -22,7 +22,7 @@ import {
   type TargetSession,
 } from './target-connection.ts';
 
-export type WriterRole = 'raise' | 'load' | 'advance' | 'replay' | 'delete';
+export type WriterRole = 'raise' | 'load' | 'advance' | 'replay' | 'drain' | 'delete';
 
 export interface WriterRow {
   /** 32 hex digits. */

@@ -240,6 +240,7 @@ describeDatabase(DATABASE_FLAVOURS, 'the ledger', (context) => {
     expect(lanes).toEqual([
       { lane: 0, seq: 1 },
       { lane: 1_000_002, seq: 1 },
+      { lane: 1_000_003, seq: 0 },
     ]);
   });
 

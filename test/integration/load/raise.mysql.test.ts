@@ -30,6 +30,7 @@ describeDatabase(DATABASE_FLAVOURS, 'a raise', (context) => {
     expect(rows).toEqual([
       { lane: 0, ...raised },
       { lane: 1_000_002, ...raised },
+      { lane: 1_000_003, ...raised },
     ]);
     expect(await context.db.query('SELECT * FROM holt.writer WHERE pipeline = ?', [pipeline.name])).toEqual(
       [],

@@ -81,8 +81,8 @@ const DDL = `CREATE TABLE IF NOT EXISTS holt.ddl (
   KEY state (pipeline, state)
 ) ${TABLE_END}`;
 
-/** A parked table: the row that Load and draining lock. */
-const PARKED = `CREATE TABLE IF NOT EXISTS holt.parked (
+/** As version 1 had them; nothing used them. */
+const PARKED_1 = `CREATE TABLE IF NOT EXISTS holt.parked (
   pipeline VARBINARY(64) NOT NULL,
   table_schema VARBINARY(256) NOT NULL,
   table_name VARBINARY(256) NOT NULL,
@@ -92,8 +92,7 @@ const PARKED = `CREATE TABLE IF NOT EXISTS holt.parked (
   PRIMARY KEY (pipeline, table_schema, table_name)
 ) ${TABLE_END}`;
 
-/** Changes of parked tables, and XA bodies between prepare and commit, in the form of `model/payload.ts`, in pieces. */
-const HELD = `CREATE TABLE IF NOT EXISTS holt.held (
+const HELD_1 = `CREATE TABLE IF NOT EXISTS holt.held (
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   pipeline VARBINARY(64) NOT NULL,
   kind VARBINARY(16) NOT NULL,
@@ -167,10 +166,80 @@ const PIPELINE = `CREATE TABLE IF NOT EXISTS holt.pipeline (
   PRIMARY KEY (cluster, pipeline)
 ) ${TABLE_END}`;
 
+/**
+ * A parked table, by its name at the source: its changes are held back instead of applied. Tables that must be drained together,
+ * because foreign keys join them, have the same root. state: parked, then draining. `definitions`: what its columns were, given by
+ * an operator for rows that could not be decoded, as JSON. Load and unparking lock the row.
+ */
+const PARKED = `CREATE TABLE IF NOT EXISTS holt.parked (
+  pipeline VARBINARY(64) NOT NULL,
+  table_schema VARBINARY(256) NOT NULL,
+  table_name VARBINARY(256) NOT NULL,
+  target_schema VARBINARY(256) NOT NULL,
+  target_table VARBINARY(256) NOT NULL,
+  root_schema VARBINARY(256) NOT NULL,
+  root_table VARBINARY(256) NOT NULL,
+  state VARBINARY(16) NOT NULL,
+  code VARBINARY(64) NOT NULL,
+  why LONGBLOB NOT NULL,
+  parked_by VARBINARY(256) NOT NULL,
+  definitions LONGBLOB NULL,
+  parked_at DATETIME(6) NOT NULL,
+  changed_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (pipeline, table_schema, table_name)
+) ${TABLE_END}`;
+
+/**
+ * Changes of parked tables (kind `table`, subject the quoted name of the root) and XA bodies between prepare and commit (kind `xa`),
+ * in the form of `model/payload.ts`, in pieces. `changes` and `bytes` are of the whole entry, and stand in its last piece.
+ */
+const HELD = `CREATE TABLE IF NOT EXISTS holt.held (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  pipeline VARBINARY(64) NOT NULL,
+  kind VARBINARY(16) NOT NULL,
+  subject VARBINARY(520) NOT NULL,
+  seq BIGINT UNSIGNED NOT NULL,
+  origin VARBINARY(64) NOT NULL,
+  piece INT UNSIGNED NOT NULL,
+  last_piece TINYINT UNSIGNED NOT NULL,
+  changes BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  bytes BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  source_committed_us BIGINT UNSIGNED NOT NULL,
+  payload LONGBLOB NOT NULL,
+  held_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (id),
+  KEY subject (pipeline, kind, subject, id)
+) ${TABLE_END}`;
+
+/**
+ * What the columns of the source's tables are at the checkpoint, so that a backlog older than today's tables can be decoded: written in the
+ * transactions that move the checkpoint, so that it is never older nor newer. A null definition: altered, and nobody can say to what.
+ */
+const TABLE_SHAPE = `CREATE TABLE IF NOT EXISTS holt.table_shape (
+  pipeline VARBINARY(64) NOT NULL,
+  table_schema VARBINARY(256) NOT NULL,
+  table_name VARBINARY(256) NOT NULL,
+  seq BIGINT UNSIGNED NOT NULL,
+  definition LONGBLOB NULL,
+  recorded_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (pipeline, table_schema, table_name)
+) ${TABLE_END}`;
+
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
     what: 'checkpoint, writers, journal, held changes, ledger, heartbeat',
-    statements: [CHECKPOINT, WRITER, DDL, PARKED, HELD, LEDGER, LEDGER_PIECE, HEARTBEAT, PIPELINE],
+    statements: [CHECKPOINT, WRITER, DDL, PARKED_1, HELD_1, LEDGER, LEDGER_PIECE, HEARTBEAT, PIPELINE],
+  },
+  {
+    version: 2,
+    what: 'parked tables with their groups, held changes with their sizes, definitions of the source tables',
+    statements: [
+      'DROP TABLE IF EXISTS holt.parked',
+      'DROP TABLE IF EXISTS holt.held',
+      PARKED,
+      HELD,
+      TABLE_SHAPE,
+    ],
   },
 ];

@@ -15,9 +15,10 @@ const row = (change: Partial<RaiseRow> = {}): RaiseRow => ({
   ...change,
 });
 const replay = row({ lane: 1_000_002 });
+const drain = row({ lane: 1_000_003 });
 const takeOver: RaiseFacts = {
   cluster: 'c',
-  rows: [row(), replay],
+  rows: [row(), replay, drain],
   takeOver: true,
   seenEpoch: 5,
   ownTenures: [],
@@ -34,7 +35,7 @@ describe('decideRaise()', () => {
     ['a first start makes all rows', first, { kind: 'raise', epoch: 1, newLanes: STANDING_LANES }],
     ['a take-over of what was seen', takeOver, { kind: 'raise', epoch: 6, newLanes: [] }],
     ['the tree is ahead', { ...takeOver, treeEpoch: 9 }, { kind: 'raise', epoch: 10 }],
-    ['a lane is missing', { ...takeOver, rows: [row()] }, { kind: 'raise', newLanes: [1_000_002] }],
+    ['a lane is missing', { ...takeOver, rows: [row()] }, { kind: 'raise', newLanes: [1_000_002, 1_000_003] }],
     [
       'a lane is ahead',
       { ...takeOver, rows: [row(), row({ lane: 3, epoch: 8 }), replay] },
