@@ -25,6 +25,8 @@ export interface HeldPayload {
   readonly origin: string;
   /** µs since 1970. */
   readonly sourceCommittedUs: number;
+  /** Row changes in it, for display. */
+  readonly changes?: number;
   readonly payload: Buffer;
 }
 
@@ -48,7 +50,7 @@ export async function appendHeld(
     const slice = payload.subarray(from, from + HELD_PIECE_BYTES);
     const isLast = from + HELD_PIECE_BYTES >= payload.length;
     await connection.execute(
-      'INSERT INTO holt.held (pipeline, kind, subject, seq, origin, piece, last_piece, source_committed_us, payload, held_at) VALUES (' +
+      'INSERT INTO holt.held (pipeline, kind, subject, seq, origin, piece, last_piece, changes, bytes, source_committed_us, payload, held_at) VALUES (' +
         [
           bytesLiteral(of.pipeline),
           bytesLiteral(of.kind),
@@ -57,6 +59,8 @@ export async function appendHeld(
           bytesLiteral(held.origin),
           integerLiteral(piece),
           isLast ? '1' : '0',
+          integerLiteral(isLast ? (held.changes ?? 0) : 0),
+          integerLiteral(isLast ? payload.length : 0),
           integerLiteral(held.sourceCommittedUs),
           bytesLiteral(slice),
           'UTC_TIMESTAMP(6)',

@@ -35,7 +35,11 @@ describe('decideRaise()', () => {
     ['a first start makes all rows', first, { kind: 'raise', epoch: 1, newLanes: STANDING_LANES }],
     ['a take-over of what was seen', takeOver, { kind: 'raise', epoch: 6, newLanes: [] }],
     ['the tree is ahead', { ...takeOver, treeEpoch: 9 }, { kind: 'raise', epoch: 10 }],
-    ['a lane is missing', { ...takeOver, rows: [row()] }, { kind: 'raise', newLanes: [1_000_002, 1_000_003] }],
+    [
+      'a lane is missing',
+      { ...takeOver, rows: [row()] },
+      { kind: 'raise', newLanes: [1_000_002, 1_000_003] },
+    ],
     [
       'a lane is ahead',
       { ...takeOver, rows: [row(), row({ lane: 3, epoch: 8 }), replay] },
