@@ -18,6 +18,7 @@ import type {
   TableRuleConfig,
   TlsConfig,
 } from '../model/config.ts';
+import { DDL_POLICY_KINDS, type DdlAction, type DdlPolicy, type DdlPolicyKind } from '../model/ddl.ts';
 import {
   channelId,
   type DataSourceId,
@@ -453,7 +454,21 @@ function pipelineConfig(
       winner: channelSpec.winner === undefined ? sourceSite : siteId(channelSpec.winner),
     },
     pipe: { kind: spec.pipe },
+    ddl: ddlPolicyOf(spec.ddl),
   };
+}
+
+/** Whoever asks for schema changes does not ask for the loss of a whole schema, which may hold what is not replicated. */
+function ddlPolicyOf(spec: PipelineSpec['ddl']): DdlPolicy {
+  if (typeof spec === 'string')
+    return { default: spec, kinds: spec === 'replicate' ? { 'drop-database': 'stop' } : {} };
+  const kinds: Partial<Record<DdlPolicyKind, DdlAction>> = {};
+  for (const kind of DDL_POLICY_KINDS) {
+    const action = spec[kind];
+    if (action !== undefined) kinds[kind] = action;
+    else if (kind === 'drop-database' && spec.default === 'replicate') kinds[kind] = 'stop';
+  }
+  return { default: spec.default, kinds };
 }
 
 function startConfig(start: PipelineSpec['start']): StartConfig | null {

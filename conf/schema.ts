@@ -5,6 +5,7 @@
  * A configuration is one or more YAML documents, in one file or a folder, each `{apiVersion, kind, metadata, spec}`.
  */
 import { z } from 'zod';
+import { DDL_ACTIONS, DDL_POLICY_KINDS } from '../model/ddl.ts';
 import { NAME_RULE } from '../model/ids.ts';
 
 export const API_VERSION = 'holt/v1';
@@ -131,6 +132,24 @@ const start = z
     'Where a pipeline without checkpoint begins: now, earliest, {gtid: …}, {file: …, pos: …} or {time: ISO instant}. Never guessed.',
   );
 
+const ddlAction = z.enum(DDL_ACTIONS);
+
+const ddlPolicy = z
+  .union([
+    ddlAction,
+    z.strictObject({
+      default: ddlAction.default('replicate'),
+      ...(Object.fromEntries(DDL_POLICY_KINDS.map((kind) => [kind, ddlAction.optional()])) as Record<
+        (typeof DDL_POLICY_KINDS)[number],
+        z.ZodOptional<typeof ddlAction>
+      >),
+    }),
+  ])
+  .default('replicate')
+  .describe(
+    'Schema changes of replicated tables: replicate, ignore or stop, for all or by kind of statement, such as {default: replicate, drop-table: stop}. drop-database stops unless it is named itself.',
+  );
+
 export const pipelineSpec = z.strictObject({
   source: name.describe('Data source that is read.'),
   target: name.describe('Data source that is written.'),
@@ -158,6 +177,7 @@ export const pipelineSpec = z.strictObject({
     })
     .prefault({})
     .describe('Sizes of batches.'),
+  ddl: ddlPolicy,
   pipe: z
     .enum(['node', 'redis'])
     .default('node')

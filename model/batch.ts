@@ -2,6 +2,7 @@
  * The header of a batch: what a task's znode holds. Everything that decides; the rows themselves travel by the pipe.
  */
 import { z } from 'zod';
+import { DDL_POLICY_KINDS } from './ddl.ts';
 import type { LoaderId, NodeId, PipelineId, SiteId, Tenure } from './ids.ts';
 import { parseLoaderId, parseTenure } from './ids.ts';
 import type { PositionText } from './position.ts';
@@ -57,6 +58,10 @@ export const batchHeader = z.strictObject({
   source: z.string(),
   transactions: count,
   rows: count,
+  /** Kind of the schema change that the batch is: alone in it, and nothing else of the pipeline is in flight. */
+  ddl: z.enum(DDL_POLICY_KINDS).optional(),
+  /** Seq of the last schema change of this reign before this batch: what was known of the target's tables before it counts no more. */
+  afterDdl: uint64.optional(),
   /** Commit times of the first and last source transaction, µs since 1970. */
   firstCommitUs: count,
   lastCommitUs: count,

@@ -2,6 +2,7 @@
  * The effective configuration: what `conf/` yields after parsing, defaults and checks, frozen, and all that the rest accepts.
  * Durations are milliseconds, sizes bytes. Secrets are resolved only where they are used: here they are references.
  */
+import type { DdlPolicy } from './ddl.ts';
 import type { ChannelId, DataSourceId, NodeId, PipelineId, SiteId } from './ids.ts';
 import type { TaskStage } from './stage.ts';
 
@@ -99,6 +100,8 @@ export interface PipelineConfig {
     readonly winner: SiteId;
   };
   readonly pipe: { readonly kind: 'node' | 'redis' };
+  /** What becomes of schema changes, by the kind of statement. */
+  readonly ddl: DdlPolicy;
 }
 
 export interface NodeConfig {

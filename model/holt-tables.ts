@@ -6,6 +6,7 @@ export const HOLT_SCHEMA = 'holt';
 export const CHECKPOINT_TABLE = 'checkpoint';
 export const HEARTBEAT_TABLE = 'heartbeat';
 export const PIPELINE_TABLE = 'pipeline';
+export const DDL_TABLE = 'ddl';
 
 /**
  * Where the loop mark's values are in a row of `holt.checkpoint`, counted from 0. A binlog without column names still
@@ -34,3 +35,11 @@ export const LANE = {
   /** Held changes of parked tables, applied after repair. */
   drain: 1_000_003,
 } as const;
+
+/**
+ * The same of `holt.ddl`, the journal: id BIGINT UNSIGNED (the key) · pipeline VARBINARY(64) · state VARBINARY(16) ·
+ * origin VARBINARY(64) · connection_id BIGINT UNSIGNED. A row is inserted with state `open` before its statement is sent, and
+ * leaves that state once it is known what became of it. An UPDATE of a row assigns the state and nothing before it, so
+ * that MINIMAL images show key and state.
+ */
+export const DDL_COLUMN = { id: 0, pipeline: 1, state: 2, origin: 3, connectionId: 4 } as const;

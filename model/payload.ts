@@ -6,20 +6,23 @@
  *     transaction := 2 u8, commitUs u64, gtidLength u16, gtid (ASCII, the server's own notation)
  *     rows        := 3 u8, table u16, op u8, flags u16, rows u32,
  *                    beforeLength u16, before bitmap, afterLength u16, after bitmap, dataLength u32, row images
+ *     statement   := 4 u8, length u32, JSON of a DdlStatement without its text, sqlLength u32, sql
  *
  * A table stands before its first rows. Numbers of tables count from 0 in order of appearance. Rows follow the
  * transaction they belong to. The order is the source's. Readers check every length; a payload is untrusted input.
  */
 import { ByteSink } from '../lib/byte-sink.ts';
 import { HoltError } from '../lib/errors.ts';
+import { DDL_POLICY_KINDS, type DdlPolicyKind, type DdlStatement } from './ddl.ts';
 import { type ColumnBitmap, ROW_OPS, type RowOp } from './rows.ts';
-import type { SourceRows } from './source-item.ts';
+import type { SourceRows, StatementSession } from './source-item.ts';
 import type { ColumnShape, TableShape } from './table-shape.ts';
 
 const MAGIC = 0x31544c48;
 const RECORD_TABLE = 1;
 const RECORD_TRANSACTION = 2;
 const RECORD_ROWS = 3;
+const RECORD_STATEMENT = 4;
 
 export class PayloadWriter {
   readonly #sink: ByteSink;
@@ -95,6 +98,20 @@ export class PayloadWriter {
     this.#rows += count;
   }
 
+  /** A schema change; it belongs to the transaction begun last. */
+  statement(statement: DdlStatement): void {
+    const { sql, sqlMode, ...rest } = statement;
+    const json = Buffer.from(
+      JSON.stringify({ ...rest, sqlMode: sqlMode === null ? null : String(sqlMode) }),
+      'utf8',
+    );
+    this.#sink.byte(RECORD_STATEMENT);
+    this.#sink.uint32(json.length);
+    this.#sink.copy(json);
+    this.#sink.uint32(sql.length);
+    this.#sink.copy(sql);
+  }
+
   /** The payload, as a buffer of its own; the writer may be reset and used again. */
   finish(): Buffer {
     return this.#sink.take();
@@ -153,6 +170,9 @@ export class PayloadReader {
   dataStart = 0;
   dataEnd = 0;
 
+  /** The statement last met. */
+  statement: DdlStatement | null = null;
+
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
     if (bytes.length < 4 || bytes.readUInt32LE(0) !== MAGIC) throw corrupt('it does not begin with HLT1', 0);
@@ -172,7 +192,7 @@ export class PayloadReader {
     return this.#shapes;
   }
 
-  next(): 'table' | 'transaction' | 'rows' | null {
+  next(): 'table' | 'transaction' | 'rows' | 'statement' | null {
     if (this.#at === this.#bytes.length) return null;
     const kind = this.#uint8();
     switch (kind) {
@@ -195,6 +215,9 @@ export class PayloadReader {
       case RECORD_ROWS:
         this.#readRows();
         return 'rows';
+      case RECORD_STATEMENT:
+        this.#readStatement();
+        return 'statement';
       default:
         throw corrupt(`record kind ${kind}`, this.#at - 1);
     }
@@ -233,6 +256,22 @@ export class PayloadReader {
     this.dataStart = this.#at;
     this.dataEnd = this.#at + length;
     this.#at = this.dataEnd;
+  }
+
+  #readStatement(): void {
+    const json = this.#block();
+    const sql = this.#block();
+    this.statement = parseStatement(json.toString('utf8'), Buffer.from(sql), this.#at);
+  }
+
+  /** u32 length, then so many bytes. */
+  #block(): Buffer {
+    this.#need(4);
+    const length = this.#bytes.readUInt32LE(this.#at);
+    this.#at += 4;
+    this.#need(length);
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
   }
 
   /** Record after record has the same two bitmaps: a view is made only when one differs from the one before. */
@@ -276,6 +315,8 @@ export interface PayloadSurvey {
   readonly rows: number;
   /** The flags of all its rows records, or-ed. */
   readonly flags: number;
+  /** The schema change in it. */
+  readonly statement: DdlStatement | null;
 }
 
 const surveys = new WeakMap<Buffer, PayloadSurvey>();
@@ -295,7 +336,7 @@ export function surveyPayload(payload: Buffer): PayloadSurvey {
     rows += reader.rows;
     flags |= reader.flags;
   }
-  const survey = { shapes: reader.shapes, rows, flags };
+  const survey = { shapes: reader.shapes, rows, flags, statement: reader.statement };
   surveys.set(payload, survey);
   return survey;
 }
@@ -309,6 +350,61 @@ function parseShape(json: string, at: number): TableShape {
   }
   if (!isShape(value)) throw corrupt('a table has not the form of one', at);
   return value;
+}
+
+function parseStatement(json: string, sql: Buffer, at: number): DdlStatement {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw corrupt('a statement is no JSON', at);
+  }
+  if (typeof value !== 'object' || value === null) throw corrupt('a statement has not the form of one', at);
+  const facts = value as Partial<Record<keyof DdlStatement, unknown>>;
+  const { schema, threadId, nature, sqlMode, charset, session, errorCode, kind, sourceRef } = facts;
+  const isNumber = (one: unknown): one is number => typeof one === 'number' && Number.isSafeInteger(one);
+  if (
+    typeof schema !== 'string' ||
+    !isNumber(threadId) ||
+    nature !== 'ddl' ||
+    !(sqlMode === null || (typeof sqlMode === 'string' && /^[0-9]{1,20}$/.test(sqlMode))) ||
+    !(charset === null || isNumber(charset)) ||
+    !(session === undefined || (typeof session === 'object' && session !== null)) ||
+    !(errorCode === undefined || isNumber(errorCode)) ||
+    !DDL_POLICY_KINDS.includes(kind as DdlPolicyKind) ||
+    typeof sourceRef !== 'string'
+  )
+    throw corrupt('a statement has not the form of one', at);
+  return {
+    schema,
+    sql,
+    threadId,
+    nature,
+    sqlMode: sqlMode === null ? null : BigInt(sqlMode),
+    charset,
+    kind: kind as DdlPolicyKind,
+    sourceRef,
+    ...(session === undefined ? {} : { session: readSession(session as Record<string, unknown>, at) }),
+    ...(errorCode === undefined ? {} : { errorCode }),
+  };
+}
+
+/** What is written into statements of the target's session: numbers, and a time zone's name. */
+function readSession(value: Record<string, unknown>, at: number): StatementSession {
+  const number = (one: unknown): one is number => Number.isSafeInteger(one) && Number(one) >= 0;
+  const { charset } = value as { charset?: Record<string, unknown> };
+  for (const [name, one] of Object.entries(value)) {
+    const good =
+      name === 'timeZone'
+        ? typeof one === 'string'
+        : name === 'explicitDefaultsForTimestamp'
+          ? typeof one === 'boolean'
+          : name === 'charset'
+            ? number(charset?.client) && number(charset?.connection) && number(charset?.server)
+            : ['flags', 'databaseCollation', 'defaultCollationForUtf8mb4'].includes(name) && number(one);
+    if (!good) throw corrupt(`a statement's session has ${name}`, at);
+  }
+  return value as StatementSession;
 }
 
 function isShape(value: unknown): value is TableShape {

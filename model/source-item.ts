@@ -47,6 +47,20 @@ export type TransactionGtid =
  */
 export type StatementNature = 'ddl' | 'dml' | 'xa' | 'load-data' | 'incident';
 
+/**
+ * The session that ran a statement, as far as it decides what the statement does; what the event does not say is absent. Numbers of
+ * collations are the source's.
+ */
+export interface StatementSession {
+  /** Bits of the QUERY event's flags: 0x4000 auto_is_null, 0x4000000 no foreign key checks, 0x8000000 relaxed unique checks. */
+  readonly flags?: number;
+  readonly charset?: { readonly client: number; readonly connection: number; readonly server: number };
+  readonly databaseCollation?: number;
+  readonly timeZone?: string;
+  readonly explicitDefaultsForTimestamp?: boolean;
+  readonly defaultCollationForUtf8mb4?: number;
+}
+
 export interface SourceStatement {
   /** Default schema of the session. */
   readonly schema: string;
@@ -58,6 +72,9 @@ export interface SourceStatement {
   readonly sqlMode: bigint | null;
   /** Collation id of the client's character set: what encoding `sql` is in. */
   readonly charset: number | null;
+  readonly session?: StatementSession;
+  /** The error with which it ended at the source though it did something there; absent for 0. */
+  readonly errorCode?: number;
 }
 
 export interface SourceTransactionBase {
@@ -73,6 +90,8 @@ export interface SourceTransactionBase {
   readonly commitIsExact: boolean;
   /** Bytes held in memory by this item; what queues count. */
   readonly bytes: number;
+  /** The server was started anew between the transaction before and this one: numbers of its threads begin again. */
+  readonly afterServerStart?: true;
 }
 
 export type SourceItem =
@@ -82,7 +101,7 @@ export type SourceItem =
       readonly part: number;
       readonly lastPart: boolean;
       readonly mark: LoadMark | null;
-      /** In the order of the log. Of Holt's own tables only `checkpoint` and `heartbeat`; of others those a reader wants. */
+      /** In the order of the log. Of Holt's own tables only `checkpoint`, `heartbeat` and `ddl`; of others those a reader wants. */
       readonly rows: readonly SourceRows[];
       /** Statements inside the transaction beside its rows: CREATE TABLE … SELECT, statement-format changes, XA PREPARE. Mostly empty. */
       readonly statements: readonly SourceStatement[];

@@ -23,6 +23,7 @@ import type {
   SourceRows,
   SourceStatement,
   StatementNature,
+  StatementSession,
   TransactionGtid,
 } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
@@ -98,6 +99,8 @@ export class TransactionAssembler {
   /** Of the open transaction: null is a table nobody wants. */
   readonly #tables = new Map<number, TableShape | null>();
   #open: OpenTransaction | null = null;
+  /** The next item is the first since the server was started. */
+  #serverStarted = false;
 
   constructor(options: AssemblerOptions) {
     this.#options = options;
@@ -171,7 +174,11 @@ export class TransactionAssembler {
       case 'format-description':
         // One made up for this connection says nothing; one in the file ends the file before, and what that left open
         // the server has rolled back when it recovered.
-        if (place.start !== place.end) this.#drop();
+        if (place.start !== place.end) {
+          this.#drop();
+          // A file that was begun by rotation has no time of creation.
+          if (event.createdAt !== 0) this.#serverStarted = true;
+        }
         return;
       case 'statement-context':
         // INTVAR, RAND, USER_VAR stand before the statement they belong to, which decides.
@@ -310,8 +317,14 @@ export class TransactionAssembler {
 
   #close(place: EventPlace, outer: EventHeader): void {
     const open = this.#inTransaction(null, place);
-    this.#options.emit(this.#item(open, place, outer, true));
+    this.#emitWhole(this.#item(open, place, outer, true));
     this.#end();
+  }
+
+  /** The end of a transaction. */
+  #emitWhole(item: Exclude<SourceItem, { kind: 'interrupted' }>): void {
+    this.#options.emit(this.#serverStarted ? { ...item, afterServerStart: true } : item);
+    this.#serverStarted = false;
   }
 
   #item(
@@ -341,7 +354,7 @@ export class TransactionAssembler {
   #emitStatement(statement: SourceStatement, place: EventPlace, outer: EventHeader): void {
     const open = this.#open ?? begun(null, place, null, 'single', 'none');
     if (open.parts > 0) this.#options.emit({ kind: 'interrupted', bytes: ITEM_BYTES });
-    this.#options.emit({
+    this.#emitWhole({
       kind: 'statement',
       gtid: open.gtid,
       start: { file: open.startFile, offset: open.startOffset },
@@ -417,6 +430,21 @@ function statementOf(event: EventOf<'query'>, nature: StatementNature): SourceSt
     nature,
     sqlMode: status.sqlMode ?? null,
     charset: status.charset?.client ?? null,
+    session: statementSession(status),
+    ...(event.errorCode === 0 ? {} : { errorCode: event.errorCode }),
+  };
+}
+
+function statementSession(status: QueryStatus): StatementSession {
+  const { flags, charset, databaseCollation, timeZone, explicitDefaultsForTimestamp } = status;
+  const { defaultCollationForUtf8mb4 } = status;
+  return {
+    ...(flags === undefined ? {} : { flags }),
+    ...(charset === undefined ? {} : { charset }),
+    ...(databaseCollation === undefined ? {} : { databaseCollation }),
+    ...(timeZone === undefined ? {} : { timeZone }),
+    ...(explicitDefaultsForTimestamp === undefined ? {} : { explicitDefaultsForTimestamp }),
+    ...(defaultCollationForUtf8mb4 === undefined ? {} : { defaultCollationForUtf8mb4 }),
   };
 }
 

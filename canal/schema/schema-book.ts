@@ -8,7 +8,7 @@
  * of the key. A version of a table stays known as long as it may be met again; the oldest go when there are too many.
  */
 import type { HoltError } from '../../lib/errors.ts';
-import { CHECKPOINT_TABLE, HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
+import { CHECKPOINT_TABLE, DDL_TABLE, HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
 import type { SourceStatement } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
 import type { TableMap } from '../event/event.ts';
@@ -18,6 +18,8 @@ import type { FactsCache } from './facts-cache.ts';
 /** Bytes of the table id in front of a table map; four in servers before 5.1.4, which are not read. */
 const TABLE_ID_BYTES = 6;
 const MAX_VERSIONS = 20_000;
+/** Of Holt's own tables, those whose rows say something to readers of the log. */
+const READ_HERE: ReadonlySet<string> = new Set([CHECKPOINT_TABLE, HEARTBEAT_TABLE, DDL_TABLE]);
 
 export interface SchemaBookOptions {
   /** Whether anybody wants rows of the table. Holt's own are not asked about. */
@@ -126,7 +128,7 @@ export class SchemaBook {
   }
 
   #isWanted(map: TableMap): boolean {
-    if (map.schema === HOLT_SCHEMA) return map.table === CHECKPOINT_TABLE || map.table === HEARTBEAT_TABLE;
+    if (map.schema === HOLT_SCHEMA) return READ_HERE.has(map.table);
     return this.#options.wants(map.schema, map.table);
   }
 

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { HoltError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { PipelineConfig } from '../../model/config.ts';
+import { DDL_ACTIONS, DDL_POLICY_KINDS } from '../../model/ddl.ts';
 import { channelId, dataSourceId, type NodeId, pipelineId, siteId } from '../../model/ids.ts';
 import type { PipelineStore, Unwatch } from '../../scheduler/contract.ts';
 import type { StoredConfig } from '../../scheduler/records.ts';
@@ -56,6 +57,13 @@ const pipelineSchema = z.strictObject({
   }),
   conflict: z.strictObject({ detect: z.boolean(), winner: site }),
   pipe: z.strictObject({ kind: z.enum(['node', 'redis']) }),
+  // What was written before there was a choice meant this.
+  ddl: z
+    .strictObject({
+      default: z.enum(DDL_ACTIONS),
+      kinds: z.partialRecord(z.enum(DDL_POLICY_KINDS), z.enum(DDL_ACTIONS)),
+    })
+    .default({ default: 'stop', kinds: {} }),
 });
 
 export interface VersionedPipelineConfig {

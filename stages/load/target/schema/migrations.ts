@@ -59,8 +59,8 @@ const WRITER = `CREATE TABLE IF NOT EXISTS holt.writer (
   KEY pipeline (pipeline)
 ) ${TABLE_END}`;
 
-/** DDL journal (protocol section 5): a row with state `open` is settled by every raise and every taking of Load. */
-const DDL = `CREATE TABLE IF NOT EXISTS holt.ddl (
+/** As version 1 made it; nothing was ever written there. */
+const DDL_1 = `CREATE TABLE IF NOT EXISTS holt.ddl (
   pipeline VARBINARY(64) NOT NULL,
   lane INT UNSIGNED NOT NULL,
   seq BIGINT UNSIGNED NOT NULL,
@@ -225,11 +225,53 @@ const TABLE_SHAPE = `CREATE TABLE IF NOT EXISTS holt.table_shape (
   PRIMARY KEY (pipeline, table_schema, table_name)
 ) ${TABLE_END}`;
 
+/**
+ * DDL journal (protocol section 5). Columns 0 to 4 are the loop mark of a schema change and keep their places (`model/holt-tables.ts`).
+ *
+ *     open ─┬─ done   it ran, and the checkpoint has moved behind it
+ *           ├─ ran    it ran, as found out by others than who sent it; the checkpoint moves when the statement comes again
+ *           ├─ void   it did not run
+ *           └─ failed the server refused it
+ *
+ * `statement` is the source's, `mapped` what is sent. `log_file` and `log_offset`: the end of this server's own binlog before the statement,
+ * `settled_…` afterwards. `tables_before`: what was there under the names it concerns, as JSON.
+ */
+const DDL = `CREATE TABLE IF NOT EXISTS holt.ddl (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  pipeline VARBINARY(64) NOT NULL,
+  state VARBINARY(16) NOT NULL,
+  origin VARBINARY(64) NOT NULL,
+  connection_id BIGINT UNSIGNED NOT NULL,
+  registration BINARY(16) NOT NULL,
+  seq BIGINT UNSIGNED NOT NULL,
+  epoch BIGINT UNSIGNED NOT NULL,
+  tenure BINARY(16) NOT NULL,
+  kind VARBINARY(32) NOT NULL,
+  source_ref VARBINARY(512) NOT NULL,
+  default_schema VARBINARY(256) NOT NULL,
+  statement LONGBLOB NOT NULL,
+  mapped LONGBLOB NOT NULL,
+  own_gtid VARBINARY(128) NULL,
+  server_identity VARBINARY(255) NOT NULL,
+  server_started VARBINARY(32) NOT NULL,
+  log_file VARBINARY(512) NULL,
+  log_offset BIGINT UNSIGNED NULL,
+  tables_before LONGBLOB NOT NULL,
+  why LONGBLOB NULL,
+  opened_at DATETIME(6) NOT NULL,
+  settled_at DATETIME(6) NULL,
+  settled_by VARBINARY(256) NULL,
+  settled_file VARBINARY(512) NULL,
+  settled_offset BIGINT UNSIGNED NULL,
+  PRIMARY KEY (id),
+  KEY pipeline (pipeline, state)
+) ${TABLE_END}`;
+
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
     what: 'checkpoint, writers, journal, held changes, ledger, heartbeat',
-    statements: [CHECKPOINT, WRITER, DDL, PARKED_1, HELD_1, LEDGER, LEDGER_PIECE, HEARTBEAT, PIPELINE],
+    statements: [CHECKPOINT, WRITER, DDL_1, PARKED_1, HELD_1, LEDGER, LEDGER_PIECE, HEARTBEAT, PIPELINE],
   },
   {
     version: 2,
@@ -241,5 +283,10 @@ export const MIGRATIONS: readonly Migration[] = [
       HELD,
       TABLE_SHAPE,
     ],
+  },
+  {
+    version: 3,
+    what: 'the journal of schema changes',
+    statements: ['DROP TABLE IF EXISTS holt.ddl', DDL],
   },
 ];
