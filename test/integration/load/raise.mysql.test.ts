@@ -183,7 +183,7 @@ describeDatabase(DATABASE_FLAVOURS, 'a raise', (context) => {
       error: { code: 'HOLT_CHECKPOINT_FOREIGN' },
     });
     await context.db.query(
-      "INSERT INTO holt.ddl SET pipeline = ?, lane = 0, seq = 1, state = 'open', epoch = 1, tenure = '', registration = '', connection_id = 1, default_schema = '', statement = 'ALTER', opened_at = NOW()",
+      "INSERT INTO holt.ddl SET pipeline = ?, state = 'open', origin = 'east', connection_id = 1, registration = '', seq = 1, epoch = 1, tenure = '', kind = 'alter-table', source_ref = 'x:1', default_schema = '', statement = 'ALTER', mapped = 'ALTER', server_identity = '', server_started = '', tables_before = '[]', opened_at = NOW()",
       [pipeline.name],
     );
     expect(await pipeline.takeOver()).toMatchObject({ kind: 'stop', error: { code: 'HOLT_DDL_UNSETTLED' } });
