@@ -228,10 +228,10 @@ export const ERROR_CODES = {
     remedy:
       'Keep sessions from setting binlog_format; bring the tables to the same state, set the position behind the statement, and resume.',
   },
-  HOLT_XA_UNSUPPORTED: {
-    what: 'A two-phase XA transaction may concern replicated tables, which this version does not carry.',
+  HOLT_XA_BODY_MISSING: {
+    what: 'The log has an XA COMMIT whose rows are not held at the target: the pipeline began to read between XA PREPARE and XA COMMIT.',
     remedy:
-      'Bring the tables to the same state, set the position behind it, and resume; use one-phase commits.',
+      'Bring the rows of that transaction to the target by hand, set the position behind the XA COMMIT, which the message names, and resume. To avoid it, begin where XA RECOVER at the source lists nothing.',
   },
   HOLT_LOAD_DATA_STATEMENT: {
     what: 'A LOAD DATA that may concern replicated tables is in the log as a statement, not as rows.',

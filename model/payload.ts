@@ -4,18 +4,23 @@
  *     payload     := magic u32 "HLT1", record*
  *     table       := 1 u8, number u16, length u32, JSON of a TableShape
  *     transaction := 2 u8, commitUs u64, gtidLength u16, gtid (ASCII, the server's own notation)
+ *     xa body     := 5 u8, first u8, commitUs u64, gtidLength u16, gtid, xidLength u16, xid
+ *     xa outcome  := 6 u8, outcome u8 (0 commit, 1 rollback), commitUs u64, gtidLength u16, gtid, xidLength u16, xid
  *     rows        := 3 u8, table u16, op u8, flags u16, rows u32,
  *                    beforeLength u16, before bitmap, afterLength u16, after bitmap, dataLength u32, row images
  *     statement   := 4 u8, length u32, JSON of a DdlStatement without its text, sqlLength u32, sql
  *
  * A table stands before its first rows. Numbers of tables count from 0 in order of appearance. Rows follow the
  * transaction they belong to. The order is the source's. Readers check every length; a payload is untrusted input.
+ *
+ * Rows behind an `xa body`, up to the next transaction, body or outcome, take effect only at the outcome `commit` of the same id, in this
+ * batch or in a later one. `first` begins the body, so that whatever is left of an older one with that id goes.
  */
 import { ByteSink } from '../lib/byte-sink.ts';
 import { HoltError } from '../lib/errors.ts';
 import { DDL_POLICY_KINDS, type DdlPolicyKind, type DdlStatement } from './ddl.ts';
 import { type ColumnBitmap, ROW_OPS, type RowOp } from './rows.ts';
-import type { SourceRows, StatementSession } from './source-item.ts';
+import type { SourceRows, StatementSession, XaOutcome } from './source-item.ts';
 import type { ColumnShape, TableShape } from './table-shape.ts';
 
 const MAGIC = 0x31544c48;
@@ -23,6 +28,9 @@ const RECORD_TABLE = 1;
 const RECORD_TRANSACTION = 2;
 const RECORD_ROWS = 3;
 const RECORD_STATEMENT = 4;
+const RECORD_XA_BODY = 5;
+const RECORD_XA_OUTCOME = 6;
+const XA_OUTCOMES = ['commit', 'rollback'] as const satisfies readonly XaOutcome[];
 
 export class PayloadWriter {
   readonly #sink: ByteSink;
@@ -50,10 +58,34 @@ export class PayloadWriter {
   /** Starts a transaction; what `rows` writes until the next call belongs to it. */
   transaction(commitUs: number, gtid: string): void {
     this.#sink.byte(RECORD_TRANSACTION);
+    this.#head(commitUs, gtid);
+  }
+
+  /** Starts (a part of) the rows of a prepared XA transaction; what `rows` writes until the next call belongs to it. */
+  xaBody(xid: string, first: boolean, commitUs: number, gtid: string): void {
+    this.#sink.byte(RECORD_XA_BODY);
+    this.#sink.byte(first ? 1 : 0);
+    this.#head(commitUs, gtid);
+    this.#text(xid);
+  }
+
+  /** What becomes of a prepared XA transaction, at this place in the order. */
+  xaOutcome(xid: string, outcome: XaOutcome, commitUs: number, gtid: string): void {
+    this.#sink.byte(RECORD_XA_OUTCOME);
+    this.#sink.byte(XA_OUTCOMES.indexOf(outcome));
+    this.#head(commitUs, gtid);
+    this.#text(xid);
+  }
+
+  #head(commitUs: number, gtid: string): void {
     this.#sink.uint64(commitUs);
-    this.#sink.uint16(gtid.length);
-    this.#sink.latin1(gtid);
+    this.#text(gtid);
     this.#transactions += 1;
+  }
+
+  #text(text: string): void {
+    this.#sink.uint16(text.length);
+    this.#sink.latin1(text);
   }
 
   /** Shapes are told apart by identity: whoever decodes rows keeps one object per table and schema version. */
@@ -152,8 +184,16 @@ export class PayloadReader {
   /** The last before and the last after bitmap. */
   readonly #bitmaps: [ColumnBitmap | null, ColumnBitmap | null] = [null, null];
 
-  /** Of the transaction last met. */
+  /** Of the transaction, XA body or XA outcome last met. */
   commitUs = 0;
+  /** Of the XA body or outcome last met, else empty. */
+  xid = '';
+  /** Of the XA body last met: it begins with this record. */
+  xaFirst = false;
+  /** Of the XA outcome last met. */
+  xaOutcome: XaOutcome = 'commit';
+  /** True where no rows may follow before another transaction or body. */
+  #closed = true;
   #gtidStart = 0;
   #gtidEnd = 0;
   /** Counts from 0; −1 before the first. */
@@ -192,25 +232,27 @@ export class PayloadReader {
     return this.#shapes;
   }
 
-  next(): 'table' | 'transaction' | 'rows' | 'statement' | null {
+  next(): 'table' | 'transaction' | 'rows' | 'statement' | 'xa-body' | 'xa-outcome' | null {
     if (this.#at === this.#bytes.length) return null;
     const kind = this.#uint8();
     switch (kind) {
       case RECORD_TABLE:
         this.#readTable();
         return 'table';
-      case RECORD_TRANSACTION: {
-        this.#need(10);
-        this.commitUs =
-          this.#bytes.readUInt32LE(this.#at) + this.#bytes.readUInt32LE(this.#at + 4) * 0x1_0000_0000;
-        const length = this.#bytes.readUInt16LE(this.#at + 8);
-        this.#at += 10;
-        this.#need(length);
-        this.#gtidStart = this.#at;
-        this.#at += length;
-        this.#gtidEnd = this.#at;
-        this.transaction += 1;
+      case RECORD_TRANSACTION:
+        this.#readHead(false);
         return 'transaction';
+      case RECORD_XA_BODY:
+        this.xaFirst = this.#uint8() !== 0;
+        this.#readHead(true);
+        return 'xa-body';
+      case RECORD_XA_OUTCOME: {
+        const outcome = XA_OUTCOMES[this.#uint8()];
+        if (outcome === undefined) throw corrupt('an XA outcome of no known kind', this.#at);
+        this.xaOutcome = outcome;
+        this.#readHead(true);
+        this.#closed = true;
+        return 'xa-outcome';
       }
       case RECORD_ROWS:
         this.#readRows();
@@ -221,6 +263,27 @@ export class PayloadReader {
       default:
         throw corrupt(`record kind ${kind}`, this.#at - 1);
     }
+  }
+
+  #readHead(withXid: boolean): void {
+    this.#need(8);
+    this.commitUs =
+      this.#bytes.readUInt32LE(this.#at) + this.#bytes.readUInt32LE(this.#at + 4) * 0x1_0000_0000;
+    this.#at += 8;
+    const gtidLength = this.#uint16();
+    this.#need(gtidLength);
+    this.#gtidStart = this.#at;
+    this.#at += gtidLength;
+    this.#gtidEnd = this.#at;
+    this.xid = '';
+    if (withXid) {
+      const length = this.#uint16();
+      this.#need(length);
+      this.xid = this.#bytes.toString('latin1', this.#at, this.#at + length);
+      this.#at += length;
+    }
+    this.transaction += 1;
+    this.#closed = false;
   }
 
   #readTable(): void {
@@ -242,7 +305,7 @@ export class PayloadReader {
     this.flags = this.#bytes.readUInt16LE(this.#at + 3);
     this.rows = this.#bytes.readUInt32LE(this.#at + 5);
     this.#at += 9;
-    if (op === undefined || this.table >= this.#shapes.length || this.transaction < 0)
+    if (op === undefined || this.table >= this.#shapes.length || this.#closed)
       throw corrupt('rows without table, transaction or operation', this.#at);
     this.op = op;
     this.before = this.#bitmap(0);
@@ -302,6 +365,13 @@ export class PayloadReader {
     return value;
   }
 
+  #uint16(): number {
+    this.#need(2);
+    const value = this.#bytes.readUInt16LE(this.#at);
+    this.#at += 2;
+    return value;
+  }
+
   #need(bytes: number): void {
     if (this.#at + bytes > this.#bytes.length)
       throw corrupt(`${bytes} bytes expected beyond its end`, this.#at);
@@ -317,6 +387,8 @@ export interface PayloadSurvey {
   readonly flags: number;
   /** The schema change in it. */
   readonly statement: DdlStatement | null;
+  /** True when it has bodies or outcomes of XA transactions. */
+  readonly hasXa: boolean;
 }
 
 const surveys = new WeakMap<Buffer, PayloadSurvey>();
@@ -331,12 +403,14 @@ export function surveyPayload(payload: Buffer): PayloadSurvey {
   const reader = new PayloadReader(payload);
   let rows = 0;
   let flags = 0;
+  let hasXa = false;
   for (let record = reader.next(); record !== null; record = reader.next()) {
+    if (record === 'xa-body' || record === 'xa-outcome') hasXa = true;
     if (record !== 'rows') continue;
     rows += reader.rows;
     flags |= reader.flags;
   }
-  const survey = { shapes: reader.shapes, rows, flags, statement: reader.statement };
+  const survey = { shapes: reader.shapes, rows, flags, statement: reader.statement, hasXa };
   surveys.set(payload, survey);
   return survey;
 }

@@ -42,10 +42,22 @@ export type TransactionGtid =
     };
 
 /**
- * What a statement in the log is: `ddl`, or `dml` (a statement-format change: never safe to skip), or `xa` (rows that wait for an
- * XA COMMIT, or that COMMIT), or `load-data`, or `incident` (the source itself says that changes are missing).
+ * What a statement in the log is: `ddl`, or `dml` (a statement-format change: never safe to skip), or `load-data`, or `incident`
+ * (the source itself says that changes are missing).
  */
-export type StatementNature = 'ddl' | 'dml' | 'xa' | 'load-data' | 'incident';
+export type StatementNature = 'ddl' | 'dml' | 'load-data' | 'incident';
+
+/**
+ * Of the rows of an XA transaction, which take effect at a later XA COMMIT, if at all. `open`: a part that is not the last, so
+ * that it is not known yet how it ends. `prepared`: they wait. `one-phase`: the last part of one that commits here after all.
+ */
+export interface XaBranch {
+  /** Canonical: `x'<gtrid>',x'<bqual>',<format id>` in lower-case hexadecimal (`canal/assembler/statement.ts`). */
+  readonly xid: string;
+  readonly phase: 'open' | 'prepared' | 'one-phase';
+}
+
+export type XaOutcome = 'commit' | 'rollback';
 
 /**
  * The session that ran a statement, as far as it decides what the statement does; what the event does not say is absent. Numbers of
@@ -103,10 +115,19 @@ export type SourceItem =
       readonly mark: LoadMark | null;
       /** In the order of the log. Of Holt's own tables only `checkpoint`, `heartbeat` and `ddl`; of others those a reader wants. */
       readonly rows: readonly SourceRows[];
-      /** Statements inside the transaction beside its rows: CREATE TABLE … SELECT, statement-format changes, XA PREPARE. Mostly empty. */
+      /** Statements inside the transaction beside its rows: CREATE TABLE … SELECT, statement-format changes. Mostly empty. */
       readonly statements: readonly SourceStatement[];
+      /** Absent for nearly all, and for one that commits in one phase without parts. */
+      readonly xa?: XaBranch;
     })
   /** A statement that is not rows: DDL, or DML in statement form. Alone in its transaction. */
   | (SourceTransactionBase & SourceStatement & { readonly kind: 'statement' })
+  /** What becomes of a prepared XA transaction: a transaction of its own in the log. */
+  | (SourceTransactionBase & {
+      readonly kind: 'xa-outcome';
+      /** As in `XaBranch`. */
+      readonly xid: string;
+      readonly outcome: XaOutcome;
+    })
   /** Parts already handed out will not be completed by this connection (reconnect in mid-transaction): whoever passed them on rewinds. */
   | { readonly kind: 'interrupted'; readonly bytes: number };

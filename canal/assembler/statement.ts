@@ -6,6 +6,7 @@
  * the user's text.
  */
 import type { StatementNature } from '../../model/source-item.ts';
+import type { XaId } from '../event/event.ts';
 
 export type QueryVerb =
   | { readonly kind: 'begin' }
@@ -14,9 +15,9 @@ export type QueryVerb =
   | { readonly kind: 'savepoint'; readonly name: string }
   | { readonly kind: 'rollback-to'; readonly name: string }
   | { readonly kind: 'release-savepoint' }
-  | { readonly kind: 'xa-start' }
+  /** The id in its one spelling: `x'…',x'…',1`. */
+  | { readonly kind: 'xa-start'; readonly xid: string }
   | { readonly kind: 'xa-end' }
-  /** Body without the verb: `X'…',X'…',1`. */
   | { readonly kind: 'xa-commit' | 'xa-rollback'; readonly xid: string }
   | { readonly kind: 'other'; readonly nature: Extract<StatementNature, 'ddl' | 'dml' | 'load-data'> };
 
@@ -46,7 +47,7 @@ export function queryVerb(sql: Buffer): QueryVerb {
       case 'END':
         return { kind: 'xa-end' };
       default:
-        return { kind: 'xa-start' };
+        return { kind: 'xa-start', xid };
     }
   }
   const back = /^ROLLBACK\s+(?:WORK\s+)?TO\s+(?:SAVEPOINT\s+)?(.+)$/is.exec(text);
@@ -89,15 +90,19 @@ function savepointName(text: string): string {
   return (quoted === null ? trimmed : (quoted[1] ?? '').replaceAll('``', '`')).toLowerCase();
 }
 
-/** One spelling for the id of an XA transaction as QUERY events write it. */
+/**
+ * One spelling for the id of an XA transaction as QUERY events write it: `X'…',X'…',<format>`, always in full. The format
+ * is 32 bits in events and may be printed with more, or as a negative number.
+ */
 export function normalXid(text: string): string {
-  return text
-    .replace(/\s+ONE\s+PHASE\s*$/i, '')
-    .replace(/[\s;]+/g, '')
-    .toLowerCase();
+  const plain = text.replace(/\s+ONE\s+PHASE[\s;]*$/i, '').replace(/[\s;]+$/, '');
+  const parts = /^X\s*'([0-9a-f]*)'\s*,\s*X\s*'([0-9a-f]*)'\s*,\s*(-?[0-9]+)$/i.exec(plain);
+  if (parts === null) return plain;
+  const [, gtrid = '', bqual = '', format = '0'] = parts;
+  return `x'${gtrid.toLowerCase()}',x'${bqual.toLowerCase()}',${BigInt.asUintN(32, BigInt(format))}`;
 }
 
-/** The same spelling from the parts that an XA_PREPARE event carries. */
-export function xidOf(formatId: number, gtrid: Buffer, bqual: Buffer): string {
+/** The same spelling from the parts that an event carries. */
+export function xidOf({ formatId, gtrid, bqual }: XaId): string {
   return normalXid(`X'${gtrid.toString('hex')}',X'${bqual.toString('hex')}',${formatId}`);
 }

@@ -22,9 +22,12 @@ import type {
   SourceItem,
   SourceRows,
   SourceStatement,
+  SourceTransactionBase,
   StatementNature,
   StatementSession,
   TransactionGtid,
+  XaBranch,
+  XaOutcome,
 } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
 import type { BinlogEvent, EventHeader, TableMap } from '../event/event.ts';
@@ -78,8 +81,8 @@ interface OpenTransaction {
   /** `single`: one statement is all, and ends it. `group`: ends with XID, COMMIT, ROLLBACK or XA_PREPARE. */
   form: 'single' | 'group';
   readonly alter: EventOf<'mariadb-gtid'>['alter'];
-  /** Its rows wait for an XA COMMIT, as far as is known yet. */
-  xa: boolean;
+  /** Of an XA transaction: its rows wait for an XA COMMIT, as far as is known yet. */
+  xid: string | null;
   rows: SourceRows[];
   statements: SourceStatement[];
   savepoints: Savepoint[];
@@ -139,7 +142,7 @@ export class TransactionAssembler {
         return;
       case 'mariadb-gtid':
         this.#begin(event.gtid, place, null, event.standalone ? 'single' : 'group', event.alter);
-        if (event.preparedXa && this.#open !== null) this.#open.xa = true;
+        if (event.preparedXa && event.xa !== null && this.#open !== null) this.#open.xid = xidOf(event.xa);
         return;
       case 'query':
         this.#query(event, place, outer);
@@ -150,9 +153,9 @@ export class TransactionAssembler {
         return;
       case 'xa-prepare': {
         const open = this.#inTransaction(event, place);
-        if (event.onePhase) open.statements = open.statements.filter((one) => one.nature !== 'xa');
-        else this.#addXa(open, `XA PREPARE ${xidOf(event.formatId, event.gtrid, event.bqual)}`);
-        this.#close(place, outer);
+        // This event names it in every server; the ones before only where the server writes them.
+        open.xid = xidOf(event);
+        this.#close(place, outer, event.onePhase ? 'one-phase' : 'prepared');
         return;
       }
       case 'transaction-payload':
@@ -215,7 +218,7 @@ export class TransactionAssembler {
       case 'xa-start': {
         this.#open ??= begun(null, place, null, 'single', 'none');
         this.#open.form = 'group';
-        if (verb.kind === 'xa-start') this.#open.xa = true;
+        if (verb.kind === 'xa-start') this.#open.xid = verb.xid;
         return;
       }
       case 'commit':
@@ -243,8 +246,10 @@ export class TransactionAssembler {
       case 'xa-end':
         return;
       case 'xa-commit':
+        this.#emitOutcome(verb.xid, 'commit', place, outer);
+        return;
       case 'xa-rollback':
-        this.#emitStatement(statementOf(event, 'xa'), place, outer);
+        this.#emitOutcome(verb.xid, 'rollback', place, outer);
         return;
       case 'other':
         this.#statement(statementOf(event, verb.nature), place, outer);
@@ -307,17 +312,16 @@ export class TransactionAssembler {
 
   #part(open: OpenTransaction, place: EventPlace, outer: EventHeader): void {
     // Whether rows of an XA transaction count is not known before its end: named, so that they are not taken for committed.
-    if (open.xa) this.#addXa(open, 'XA START');
-    this.#options.emit(this.#item(open, place, outer, false));
+    this.#options.emit(this.#item(open, place, outer, { lastPart: false, phase: 'open' }));
     open.parts += 1;
     open.rows = [];
     open.statements = [];
     open.bytes = ITEM_BYTES;
   }
 
-  #close(place: EventPlace, outer: EventHeader): void {
+  #close(place: EventPlace, outer: EventHeader, phase: 'prepared' | 'one-phase' = 'one-phase'): void {
     const open = this.#inTransaction(null, place);
-    this.#emitWhole(this.#item(open, place, outer, true));
+    this.#emitWhole(this.#item(open, place, outer, { lastPart: true, phase }));
     this.#end();
   }
 
@@ -331,8 +335,11 @@ export class TransactionAssembler {
     open: OpenTransaction,
     place: EventPlace,
     outer: EventHeader,
-    lastPart: boolean,
+    { lastPart, phase }: { readonly lastPart: boolean; readonly phase: XaBranch['phase'] },
   ): Extract<SourceItem, { kind: 'rows' }> {
+    const { xid } = open;
+    // Whole and in one phase it is a transaction as any other.
+    const isPlain = xid === null || (phase === 'one-phase' && open.parts === 0);
     return {
       kind: 'rows',
       gtid: open.gtid,
@@ -347,29 +354,35 @@ export class TransactionAssembler {
       mark: open.mark,
       rows: open.rows,
       statements: open.statements,
+      ...(isPlain ? {} : { xa: { xid, phase } }),
     };
   }
 
   /** A statement that is a transaction of its own. */
   #emitStatement(statement: SourceStatement, place: EventPlace, outer: EventHeader): void {
+    const base = this.#alone(place, outer, statement.sql.length);
+    this.#emitWhole({ kind: 'statement', ...base, ...statement });
+    this.#end();
+  }
+
+  #emitOutcome(xid: string, outcome: XaOutcome, place: EventPlace, outer: EventHeader): void {
+    this.#emitWhole({ kind: 'xa-outcome', ...this.#alone(place, outer, xid.length), xid, outcome });
+    this.#end();
+  }
+
+  /** Of what is a transaction of its own. */
+  #alone(place: EventPlace, outer: EventHeader, bytes: number): SourceTransactionBase {
     const open = this.#open ?? begun(null, place, null, 'single', 'none');
     if (open.parts > 0) this.#options.emit({ kind: 'interrupted', bytes: ITEM_BYTES });
-    this.#emitWhole({
-      kind: 'statement',
+    return {
       gtid: open.gtid,
       start: { file: open.startFile, offset: open.startOffset },
       end: { file: place.file, offset: place.end },
       lastEvent: lastEventOf(outer),
       commitUs: open.commitUs ?? outer.timestamp * 1_000_000,
       commitIsExact: open.commitUs !== null,
-      bytes: ITEM_BYTES + statement.sql.length,
-      ...statement,
-    });
-    this.#end();
-  }
-
-  #addXa(open: OpenTransaction, sql: string): void {
-    open.statements.push(plainStatement('xa', Buffer.from(sql, 'latin1')));
+      bytes: ITEM_BYTES + bytes,
+    };
   }
 
   /** Forgets what is open; says so where parts of it are out. */
@@ -405,7 +418,7 @@ function begun(
     commitUs,
     form,
     alter,
-    xa: false,
+    xid: null,
     rows: [],
     statements: [],
     savepoints: [],

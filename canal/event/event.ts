@@ -20,6 +20,13 @@ export interface EventHeader {
   readonly crc32: number | null;
 }
 
+/** Id of an XA transaction, as the client gave it. */
+export interface XaId {
+  readonly formatId: number;
+  readonly gtrid: Buffer;
+  readonly bqual: Buffer;
+}
+
 /** What a TABLE_MAP event says, before names and keys are completed. */
 export interface TableMap {
   /** 48 bits. */
@@ -77,6 +84,8 @@ export type BinlogEvent =
       readonly ddl: boolean;
       readonly preparedXa: boolean;
       readonly completedXa: boolean;
+      /** Id of the XA transaction that is prepared or completed; null for all others. */
+      readonly xa: XaId | null;
       readonly transactional: boolean;
       readonly alter: 'none' | 'start' | 'commit' | 'rollback';
       readonly alterStartSequence: bigint | null;
@@ -98,14 +107,7 @@ export type BinlogEvent =
       readonly sql: Buffer;
     }
   | { readonly kind: 'xid'; readonly header: EventHeader; readonly xid: bigint }
-  | {
-      readonly kind: 'xa-prepare';
-      readonly header: EventHeader;
-      readonly onePhase: boolean;
-      readonly formatId: number;
-      readonly gtrid: Buffer;
-      readonly bqual: Buffer;
-    }
+  | ({ readonly kind: 'xa-prepare'; readonly header: EventHeader; readonly onePhase: boolean } & XaId)
   | { readonly kind: 'table-map'; readonly header: EventHeader; readonly map: TableMap }
   | {
       readonly kind: 'rows';

@@ -14,7 +14,7 @@
  * MDEV-11675 (two-phase ALTER), https://jira.mariadb.org/browse/MDEV-11675.
  */
 import type { ByteReader } from './byte-reader.ts';
-import type { BinlogEvent, EventHeader } from './event.ts';
+import type { BinlogEvent, EventHeader, XaId } from './event.ts';
 
 const FLAG = {
   standalone: 1,
@@ -31,10 +31,7 @@ export function decodeMariadbGtid(reader: ByteReader, header: EventHeader): Binl
   const domain = reader.u32();
   const flags = reader.u8();
   if ((flags & FLAG.groupCommit) !== 0) reader.skip(8);
-  if ((flags & (FLAG.preparedXa | FLAG.completedXa)) !== 0) {
-    reader.skip(4);
-    reader.skip(reader.u8() + reader.u8());
-  }
+  const xa = (flags & (FLAG.preparedXa | FLAG.completedXa)) === 0 ? null : xaId(reader);
   const extra = reader.remaining > 0 ? reader.u8() : 0;
   if ((extra & EXTRA.engines) !== 0) reader.skip(1);
   const ends = (extra & (EXTRA.commitAlter | EXTRA.rollbackAlter)) !== 0;
@@ -47,10 +44,19 @@ export function decodeMariadbGtid(reader: ByteReader, header: EventHeader): Binl
     ddl: (flags & FLAG.ddl) !== 0,
     preparedXa: (flags & FLAG.preparedXa) !== 0,
     completedXa: (flags & FLAG.completedXa) !== 0,
+    xa,
     transactional: (flags & FLAG.transactional) !== 0,
     alter: alterPhase(extra),
     alterStartSequence,
   };
+}
+
+function xaId(reader: ByteReader): XaId {
+  const formatId = reader.u32() | 0;
+  const gtridLength = reader.u8();
+  const bqualLength = reader.u8();
+  const gtrid = reader.bytes(gtridLength);
+  return { formatId, gtrid, bqual: reader.bytes(bqualLength) };
 }
 
 function alterPhase(extra: number): 'none' | 'start' | 'commit' | 'rollback' {

@@ -360,6 +360,7 @@ export function boundaryBehind(item: SourceItem): BinlogCoordinates | null {
     case 'rows':
       return item.lastPart ? item.end : null;
     case 'statement':
+    case 'xa-outcome':
       return item.end;
     case 'interrupted':
       return null;

@@ -10,6 +10,8 @@ import { TargetLedger } from '../../stages/load/ledger.ts';
 import { type LoadState, TargetLoadRun } from '../../stages/load/load-run.ts';
 import { targetError } from '../../stages/load/target/error-classes.ts';
 import { connectTarget } from '../../stages/load/target/mysql2-connection.ts';
+import { XaApplier } from '../../stages/load/xa/xa-applier.ts';
+import { TableMapping } from '../../stages/transform/table-mapping.ts';
 import type { LoadKit } from './load-worker.ts';
 
 export interface LoadKitOptions {
@@ -31,7 +33,7 @@ export function loadKit(options: LoadKitOptions): LoadKit {
     close: (one) => one.close(),
     isGood: (one) => one.usable,
   });
-  const applier = new SqlBatchApplier({
+  const rows = new SqlBatchApplier({
     schema: new TargetSchema({
       query: (sql) =>
         session
@@ -45,6 +47,8 @@ export function loadKit(options: LoadKitOptions): LoadKit {
     conflict: config.conflict,
     sourceSite: config.sourceSite,
   });
+  const mapping = new TableMapping(config.rules);
+  const applier = new XaApplier({ inner: rows, route: (shape, table) => mapping.route(shape, table) });
   return {
     applier,
     newRun: () =>

@@ -85,6 +85,8 @@ async function rewrite(
   const breather = new Breather();
   for (let record = reader.next(); record !== null; record = reader.next()) {
     if (record === 'transaction') writer.transaction(reader.commitUs, reader.gtid);
+    if (record === 'xa-body') writer.xaBody(reader.xid, reader.xaFirst, reader.commitUs, reader.gtid);
+    if (record === 'xa-outcome') writer.xaOutcome(reader.xid, reader.xaOutcome, reader.commitUs, reader.gtid);
     if (record !== 'rows') continue;
     const rewriter = rewriters[reader.table] ?? null;
     const shape = reader.shapes[reader.table];

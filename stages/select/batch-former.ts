@@ -5,6 +5,11 @@
  * the one before ended, and what was passed over in between (filtered, foreign, Holt's own rows) lies inside the range of the next.
  * A transaction that comes in parts goes on in parts: they share one sequence number, and only the last moves the position.
  *
+ * The rows of a prepared XA transaction are put aside. If its outcome comes before the batch is cut, they are written at that place or
+ * forgotten; else they go with the batch that covers the PREPARE, as a body for Load to hold, and the outcome follows in a later one.
+ * Whatever moves the position behind a PREPARE brings its body along, an empty one too: an XA COMMIT without a body
+ * is one whose PREPARE was never read.
+ *
  *     take(item) ─► 'taken'        it is in the pending batch, or passed over
  *                ─► 'cut-first'    cut the pending batch, then offer the item again
  *                ─► throws         pause: nothing of the item was taken; the pending batch is good and goes first
@@ -30,6 +35,7 @@ import { MarkLedger } from './mark-ledger.ts';
 
 export type RowsItem = Extract<SourceItem, { kind: 'rows' }>;
 export type StatementItem = Extract<SourceItem, { kind: 'statement' }>;
+export type OutcomeItem = Extract<SourceItem, { kind: 'xa-outcome' }>;
 
 export interface FormerOptions {
   readonly start: Position;
@@ -104,8 +110,18 @@ interface Large {
   emitted: number;
 }
 
-/** Ids of XA transactions that were prepared without touching a replicated table, newest last. */
-const MAX_HARMLESS_XA = 10_000;
+/** A prepared XA transaction whose outcome was not read yet, and whose body is in no batch yet. */
+interface Prepared {
+  readonly commitUs: number;
+  readonly gtid: string;
+  /** Those of replicated tables; may be none. */
+  readonly rows: readonly SourceRows[];
+  readonly rowCount: number;
+  readonly bytes: number;
+}
+
+/** XA transactions that are remembered as held at the target; the outcome of one that is not goes alone in its batch. */
+const MAX_HELD_XA = 10_000;
 
 export class BatchFormer {
   readonly #options: FormerOptions;
@@ -113,11 +129,18 @@ export class BatchFormer {
   readonly #running: RunningPosition;
   readonly #marks = new MarkLedger();
   readonly #writer: PayloadWriter;
-  readonly #harmlessXa = new Set<string>();
+  /** By id, in the order of the log. */
+  readonly #prepared = new Map<string, Prepared>();
+  #preparedRows = 0;
+  #preparedBytes = 0;
+  /** Ids of XA transactions whose bodies went out under this reign, newest last. */
+  readonly #heldXa = new Set<string>();
   readonly counts: SelectCounts = { taken: 0, filtered: 0, foreign: 0, own: 0, statementsIgnored: 0 };
   /** End of the last batch or advance. */
   #start: Position;
   #pending: Pending | null = null;
+  /** Nothing more goes into the pending batch. */
+  #alone = false;
   #large: Large | null = null;
   #passedTransactions = 0;
   #passedBytes = 0;
@@ -138,11 +161,11 @@ export class BatchFormer {
   }
 
   get pendingRows(): number {
-    return this.#pending === null ? 0 : this.#writer.rows;
+    return this.#pending === null ? 0 : this.#writer.rows + this.#preparedRows;
   }
 
   get pendingBytes(): number {
-    return this.#pending === null ? 0 : this.#writer.bytes;
+    return this.#pending === null ? 0 : this.#writer.bytes + this.#preparedBytes;
   }
 
   /** Commit time (µs) of the first transaction of the pending batch; 0 without one. */
@@ -155,10 +178,11 @@ export class BatchFormer {
     const { maxRows, maxBytes } = this.#options.limits;
     return (
       this.#pending !== null &&
-      (!this.#pending.lastPart ||
+      (this.#alone ||
+        !this.#pending.lastPart ||
         this.#pending.part > 0 ||
-        this.#writer.rows >= maxRows ||
-        this.#writer.bytes >= maxBytes)
+        this.pendingRows >= maxRows ||
+        this.pendingBytes >= maxBytes)
     );
   }
 
@@ -195,6 +219,8 @@ export class BatchFormer {
       case 'statement':
         this.#takeStatement(item);
         return 'taken';
+      case 'xa-outcome':
+        return this.#takeOutcome(item);
       case 'interrupted':
         this.#interrupted();
         return 'taken';
@@ -207,6 +233,7 @@ export class BatchFormer {
   cut(): FormedBatch | null {
     const pending = this.#pending;
     if (pending === null) return null;
+    this.#writeBodies();
     const end = pending.lastPart ? this.#running.position : this.#start;
     const batch: FormedBatch = {
       ...pending,
@@ -218,13 +245,21 @@ export class BatchFormer {
     };
     this.#writer.reset();
     this.#pending = null;
+    this.#alone = false;
     if (pending.lastPart) this.#restart(end);
     return batch;
   }
 
-  /** Ends what was passed over, without a batch; the next one starts behind it. */
+  /**
+   * Ends what was passed over, without a batch; the next one starts behind it. Null when there is nothing, or when it takes
+   * a batch: one is pending then.
+   */
   advance(): Advance | null {
     if (this.passed === null) return null;
+    if (this.#prepared.size > 0) {
+      this.#pend({ commitUs: this.#lastCommitUs, lastPart: true }, this.#options.site);
+      return null;
+    }
     const start = this.#start.text;
     const end = this.#running.position;
     this.#restart(end);
@@ -247,11 +282,15 @@ export class BatchFormer {
     // The last part of what has gone out in parts must go out even if nothing of it is wanted.
     const wanted = carried && (dataRows || (isRest && item.lastPart));
     if (wanted && !this.#fits(item, origin, inParts)) return 'cut-first';
-    if (carried) this.#checkStatements(item, dataRows);
+    if (carried) this.#checkStatements(item);
     if (item.part === 0 && item.mark !== null) this.#checkMark(item.mark, item.start);
+    const aside = carried && !isRest && item.xa?.phase === 'prepared' ? item.xa : null;
+    if (aside !== null) this.#putAside(item, aside.xid);
 
     if (!item.lastPart) this.#large ??= { carried, origin, emitted: 0 };
-    if (wanted) this.#write(item, origin as SiteId, dataRows);
+    // What is put aside is written with its outcome, or when the batch is cut.
+    if (aside !== null && wanted) this.#pend(item, origin as SiteId);
+    else if (wanted) this.#write(item, origin as SiteId, dataRows);
     if (!item.lastPart) {
       if (wanted && this.#large !== null) this.#large.emitted += 1;
       return 'taken';
@@ -272,29 +311,110 @@ export class BatchFormer {
     const { maxRows, maxBytes } = this.#options.limits;
     let rows = this.#writer.rows;
     for (const one of item.rows) rows += one.rows;
-    return rows <= maxRows && this.#writer.bytes + item.bytes <= maxBytes;
+    return rows + this.#preparedRows <= maxRows && this.pendingBytes + item.bytes <= maxBytes;
   }
 
   #write(item: RowsItem, origin: SiteId, dataRows: boolean): void {
     const emitted = this.#large?.emitted ?? 0;
-    if (this.#pending === null)
-      this.#pending = {
-        origin,
-        part: emitted,
-        lastPart: item.lastPart,
-        firstCommitUs: item.commitUs,
-        lastCommitUs: item.commitUs,
-      };
-    this.#pending.lastCommitUs = item.commitUs;
-    if (!dataRows) return;
-    this.#writer.transaction(item.commitUs, gtidText(item));
+    this.#pend(item, origin);
+    const { xa, commitUs } = item;
+    const gtid = gtidText(item);
+    if (xa !== undefined) {
+      this.#writer.xaBody(xa.xid, emitted === 0, commitUs, gtid);
+    } else if (dataRows) this.#writer.transaction(commitUs, gtid);
     for (const rows of item.rows) if (rows.shape.schema !== HOLT_SCHEMA) this.#writer.sourceRows(rows);
+    if (xa?.phase === 'one-phase') this.#writer.xaOutcome(xa.xid, 'commit', commitUs, gtid);
+    if (xa?.phase === 'prepared') this.#rememberHeld(xa.xid);
+  }
+
+  #pend(item: { readonly commitUs: number; readonly lastPart: boolean }, origin: SiteId): void {
+    this.#pending ??= {
+      origin,
+      part: this.#large?.emitted ?? 0,
+      lastPart: item.lastPart,
+      firstCommitUs: item.commitUs,
+      lastCommitUs: item.commitUs,
+    };
+    this.#pending.lastCommitUs = item.commitUs;
+  }
+
+  #putAside(item: RowsItem, xid: string): void {
+    const rows = item.rows.filter(({ shape }) => shape.schema !== HOLT_SCHEMA);
+    const rowCount = rows.reduce((sum, one) => sum + one.rows, 0);
+    this.#forget(xid);
+    this.#prepared.set(xid, {
+      commitUs: item.commitUs,
+      gtid: gtidText(item),
+      rows,
+      rowCount,
+      bytes: item.bytes,
+    });
+    this.#preparedRows += rowCount;
+    this.#preparedBytes += item.bytes;
+  }
+
+  #forget(xid: string): Prepared | null {
+    const prepared = this.#prepared.get(xid);
+    if (prepared === undefined) return null;
+    this.#prepared.delete(xid);
+    this.#preparedRows -= prepared.rowCount;
+    this.#preparedBytes -= prepared.bytes;
+    return prepared;
+  }
+
+  /** Of what is prepared and undecided when the batch ends. */
+  #writeBodies(): void {
+    for (const [xid, { commitUs, gtid, rows }] of this.#prepared) {
+      this.#writer.xaBody(xid, true, commitUs, gtid);
+      for (const one of rows) this.#writer.sourceRows(one);
+      this.#forget(xid);
+      this.#rememberHeld(xid);
+    }
+  }
+
+  #rememberHeld(xid: string): void {
+    this.#heldXa.delete(xid);
+    this.#heldXa.add(xid);
+    const [oldest] = this.#heldXa;
+    if (this.#heldXa.size > MAX_HELD_XA && oldest !== undefined) this.#heldXa.delete(oldest);
+  }
+
+  /**
+   * Outcomes have no mark: Holt writes no XA, so they are the site's own. One whose PREPARE was read under an earlier reign, or never,
+   * goes alone in its batch: if Load finds no body for it, the position behind it can be set without losing anything else.
+   */
+  #takeOutcome(item: OutcomeItem): 'taken' | 'cut-first' {
+    const { site } = this.#options;
+    const { xid, outcome, commitUs } = item;
+    const carried = this.#origins.has(site);
+    const prepared = this.#prepared.get(xid);
+    const isKnown = prepared !== undefined || this.#heldXa.has(xid);
+    const nothing = !carried || (prepared !== undefined && prepared.rows.length === 0);
+    if (this.#pending !== null && !nothing) {
+      const fits = prepared !== undefined || (isKnown && !this.isFull && this.#pending.origin === site);
+      if (!fits) return 'cut-first';
+    }
+    this.#forget(xid);
+    this.#heldXa.delete(xid);
+    if (nothing) this.#pass(item, carried ? 'filtered' : 'foreign');
+    else {
+      this.#pend({ commitUs, lastPart: true }, site);
+      if (prepared === undefined) {
+        this.#writer.xaOutcome(xid, outcome, commitUs, gtidText(item));
+        this.#alone ||= !isKnown;
+      } else if (outcome === 'commit') {
+        this.#writer.transaction(commitUs, gtidText(item));
+        for (const rows of prepared.rows) this.#writer.sourceRows(rows);
+      }
+    }
+    this.#running.advance(item.gtid, item.end, item.lastEvent);
+    this.#lastCommitUs = commitUs;
+    return 'taken';
   }
 
   #takeStatement(item: StatementItem): void {
     if (item.nature === 'incident') throw this.#refuse(item, item, 'HOLT_SOURCE_INCIDENT');
-    if (item.nature === 'xa') this.#checkXaOutcome(item);
-    else if (concernsReplicated(item, this.#options.tables)) throw this.#refuse(item, item, refusalOf(item));
+    if (concernsReplicated(item, this.#options.tables)) throw this.#refuse(item, item, refusalOf(item));
     this.#running.advance(item.gtid, item.end, item.lastEvent);
     this.#lastCommitUs = item.commitUs;
     this.counts.statementsIgnored += 1;
@@ -302,33 +422,12 @@ export class BatchFormer {
   }
 
   /** Statements inside a transaction of rows. */
-  #checkStatements(item: RowsItem, dataRows: boolean): void {
+  #checkStatements(item: RowsItem): void {
     for (const statement of item.statements) {
-      if (statement.nature !== 'xa') {
-        if (concernsReplicated(statement, this.#options.tables))
-          throw this.#refuse(item, statement, refusalOf(statement));
-        this.counts.statementsIgnored += 1;
-      } else if (dataRows) throw this.#refuse(item, statement, 'HOLT_XA_UNSUPPORTED');
-      else this.#rememberHarmlessXa(statement.sql.toString('latin1'));
+      if (concernsReplicated(statement, this.#options.tables))
+        throw this.#refuse(item, statement, refusalOf(statement));
+      this.counts.statementsIgnored += 1;
     }
-  }
-
-  #rememberHarmlessXa(sql: string): void {
-    const xid = /^XA PREPARE (.+)$/.exec(sql)?.[1];
-    if (xid === undefined) return;
-    this.#harmlessXa.add(xid);
-    const [oldest] = this.#harmlessXa;
-    if (this.#harmlessXa.size > MAX_HARMLESS_XA && oldest !== undefined) this.#harmlessXa.delete(oldest);
-  }
-
-  /** XA COMMIT of something whose PREPARE was not read here may commit rows of replicated tables; XA ROLLBACK commits none. */
-  #checkXaOutcome(item: StatementItem): void {
-    const text = item.sql.toString('latin1');
-    const match = /^\s*XA\s+(COMMIT|ROLLBACK)\s+(.*?)(?:\s+ONE\s+PHASE)?[\s;]*$/is.exec(text);
-    const xid = (match?.[2] ?? '').replace(/\s+/g, '').toLowerCase();
-    if (match?.[1]?.toUpperCase() !== 'ROLLBACK' && !this.#harmlessXa.has(xid))
-      throw this.#refuse(item, item, 'HOLT_XA_UNSUPPORTED');
-    this.#harmlessXa.delete(xid);
   }
 
   #checkMark(mark: LoadMark, at: BinlogCoordinates): void {
@@ -357,7 +456,7 @@ export class BatchFormer {
     return item.rows.length > 0 && !dataRows && item.statements.length === 0 ? 'own' : 'filtered';
   }
 
-  #pass(item: RowsItem | StatementItem, kind: 'foreign' | 'own' | 'filtered'): void {
+  #pass(item: RowsItem | StatementItem | OutcomeItem, kind: 'foreign' | 'own' | 'filtered'): void {
     this.counts[kind] += 1;
     this.#passedTransactions += 1;
     this.#passedBytes +=
@@ -392,7 +491,7 @@ export class BatchFormer {
   #refuse(
     item: RowsItem | StatementItem,
     statement: SourceStatement,
-    code: ReturnType<typeof refusalOf> | 'HOLT_SOURCE_INCIDENT' | 'HOLT_XA_UNSUPPORTED',
+    code: ReturnType<typeof refusalOf> | 'HOLT_SOURCE_INCIDENT',
   ): HoltError {
     // In the midst of a transaction in parts its end is not known yet.
     const behind = item.kind === 'rows' && !item.lastPart ? null : this.#running.clone();
@@ -419,7 +518,6 @@ const REFUSALS = {
   HOLT_STATEMENT_FORMAT: 'a change in statement form that may concern a replicated table',
   HOLT_LOAD_DATA_STATEMENT: 'LOAD DATA in statement form that may concern a replicated table',
   HOLT_SOURCE_INCIDENT: 'the source logged an incident: changes may be missing',
-  HOLT_XA_UNSUPPORTED: 'a two-phase XA transaction that may concern a replicated table',
 } as const;
 
 function refusalOf(
@@ -436,7 +534,7 @@ function refusalOf(
 }
 
 /** The transaction's GTID as its server writes it; where it has none, the place of its first event. */
-function gtidText(item: RowsItem): string {
+function gtidText(item: RowsItem | OutcomeItem): string {
   const { gtid } = item;
   if (gtid === null) return `${item.start.file}:${item.start.offset}`;
   return gtid.flavour === 'mysql' ? formatMysqlGtid(gtid) : formatMariadbGtid(gtid);

@@ -270,6 +270,7 @@ export class Selector implements Service {
 
   async #advance(): Promise<void> {
     const advance = this.#former.advance();
+    // What was passed over takes a batch, which is pending now.
     if (advance === null) return;
     const seq = this.#takeSeq();
     this.#logger.debug({ seq, position: advance.end.text }, 'empty advance');

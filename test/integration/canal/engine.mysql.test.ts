@@ -27,6 +27,7 @@ function summary(item: SourceItem): string {
   const gtid = JSON.stringify(item.gtid, (_, value) => (typeof value === 'bigint' ? String(value) : value));
   const place = `${item.start.file}:${item.start.offset}-${item.end.offset} ${gtid}`;
   if (item.kind === 'statement') return `${place} ${item.sql}`;
+  if (item.kind === 'xa-outcome') return `${place} ${item.outcome} ${item.xid}`;
   const rows = item.rows.map((one) => `${one.op} ${one.shape.table} ${one.rows} ${one.data.toString('hex')}`);
   return `${place} ${item.part} ${item.lastPart} ${item.commitUs} ${rows.join('; ')}`;
 }

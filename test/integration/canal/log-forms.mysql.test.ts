@@ -16,6 +16,7 @@ function story(items: readonly SourceItem[]): string[] {
     .flatMap((item): string[] => {
       if (item.kind === 'interrupted') return ['interrupted'];
       if (item.kind === 'statement') return [`<${item.nature}: ${item.sql.toString().slice(0, 80)}>`];
+      if (item.kind === 'xa-outcome') return [`<xa ${item.outcome}: ${item.xid}>`];
       const statements = item.statements.map((one) => `[${one.nature}: ${one.sql.toString().slice(0, 60)}]`);
       const rows = item.rows.flatMap((one) =>
         rowsOf(one).map(
@@ -23,7 +24,8 @@ function story(items: readonly SourceItem[]): string[] {
             `${one.op} ${one.shape.table} ${[before, after].filter(Boolean).join(' -> ')}`,
         ),
       );
-      return [...statements, ...rows];
+      const xa = item.xa === undefined ? [] : [`[xa ${item.xa.phase}: ${item.xa.xid}]`];
+      return [...xa, ...statements, ...rows];
     })
     .filter((line) => !/marker/.test(line));
 }
@@ -208,7 +210,7 @@ for (const flavour of FLAVOURS)
       const twoPhase =
         flavour === 'mysql56'
           ? ['insert t 1,a']
-          : ["[xa: XA PREPARE x'7831',x'62',1]", 'insert t 1,a', "<xa: XA COMMIT X'7831',X'62',1>"];
+          : ["[xa prepared: x'7831',x'62',1]", 'insert t 1,a', "<xa commit: x'7831',x'62',1>"];
       expect(story(items)).toEqual([...twoPhase, 'insert t 2,b']);
     });
 

@@ -94,6 +94,43 @@ describe('a payload', () => {
     );
   });
 
+  it('keeps bodies and outcomes of XA transactions in their places', () => {
+    const writer = new PayloadWriter();
+    const rows = (data: number): void => {
+      const [shape] = shapes;
+      if (shape === undefined) throw new Error('no shape');
+      writer.rawRows(shape, 'insert', 1, 1, null, Uint8Array.of(1), Buffer.from([data]), 0, 1);
+    };
+    writer.xaBody("x'61',x'',1", true, 7, '0-1-1');
+    rows(1);
+    writer.transaction(8, '0-1-2');
+    rows(2);
+    writer.xaOutcome("x'62',x'',1", 'rollback', 9, '0-1-3');
+    const bytes = writer.finish();
+    const reader = new PayloadReader(bytes);
+    const seen: unknown[] = [];
+    for (let record = reader.next(); record !== null; record = reader.next())
+      seen.push(
+        record === 'rows'
+          ? reader.bytes[reader.dataStart]
+          : [record, reader.xid, reader.xaFirst, reader.xaOutcome, reader.commitUs, reader.gtid],
+      );
+    expect(seen.slice(0, 1)).toEqual([['xa-body', "x'61',x'',1", true, 'commit', 7, '0-1-1']]);
+    expect(seen.slice(2)).toEqual([
+      1,
+      ['transaction', '', true, 'commit', 8, '0-1-2'],
+      2,
+      ['xa-outcome', "x'62',x'',1", true, 'rollback', 9, '0-1-3'],
+    ]);
+    expect(surveyPayload(bytes)).toMatchObject({ hasXa: true, rows: 2 });
+    expect(surveyPayload(written([])).hasXa).toBe(false);
+    // Rows behind an outcome belong to nothing.
+    writer.reset();
+    writer.xaOutcome('x', 'commit', 1, '');
+    rows(3);
+    expect(() => surveyPayload(writer.finish())).toThrow(/without table/);
+  });
+
   it('that is damaged is refused', () => {
     const bytes = written([{ commitUs: 1, gtid: '', records: [] }]);
     expect(() => surveyPayload(Buffer.concat([bytes, Buffer.from([9])]))).toThrow(/record kind 9/);

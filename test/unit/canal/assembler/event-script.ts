@@ -113,6 +113,7 @@ export class EventScript {
       ddl: false,
       preparedXa: false,
       completedXa: false,
+      xa: null,
       transactional: true,
       alter: 'none',
       alterStartSequence: null,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { normalXid } from '../../../../canal/assembler/statement.ts';
 import { TransactionAssembler } from '../../../../canal/assembler/transaction-assembler.ts';
 import type { TableMap } from '../../../../canal/event/event.ts';
 import type { LoadMark, SourceItem } from '../../../../model/source-item.ts';
@@ -255,7 +256,7 @@ describe('statements', () => {
     expect(items[0]).toMatchObject({ rows: [], end: { offset: 204 } });
   });
 
-  it('XA: prepared rows are named as such, the outcome is a statement, one phase is a plain commit', () => {
+  it('XA: prepared rows are named as such, the outcome stands alone, one phase is a plain commit', () => {
     const xa = (onePhase: boolean): SourceItem[] =>
       assemble(
         new EventScript()
@@ -273,12 +274,46 @@ describe('statements', () => {
             bqual: Buffer.alloc(0),
           })).events,
       );
-    expect(onlyRows(xa(true)).statements).toEqual([]);
-    const [prepared] = onlyRows(xa(false)).statements;
-    expect(prepared?.nature).toBe('xa');
-    expect(prepared?.sql.toString()).toBe("XA PREPARE x'61',x'',1");
-    const outcome = assemble(new EventScript().gtid(2n).query("XA COMMIT X'61',X'',1").events);
-    expect(only(outcome)).toMatchObject({ kind: 'statement', nature: 'xa' });
+    expect(onlyRows(xa(true)).xa).toBeUndefined();
+    expect(onlyRows(xa(false))).toMatchObject({
+      statements: [],
+      xa: { xid: "x'61',x'',1", phase: 'prepared' },
+    });
+    for (const outcome of ['commit', 'rollback'] as const) {
+      const script = new EventScript().gtid(2n).query(`XA ${outcome.toUpperCase()} X'61',X'',1`);
+      expect(only(assemble(script.events))).toMatchObject({
+        kind: 'xa-outcome',
+        xid: "x'61',x'',1",
+        outcome,
+        gtid: { number: 2n },
+        end: { offset: 204 },
+      });
+    }
+  });
+
+  it('XA of MariaDB: the GTID names it, and no XA START does', () => {
+    const id = { formatId: 7, gtrid: Buffer.from('aB'), bqual: Buffer.from([0xff]) };
+    const script = new EventScript()
+      .mariadbGtid({ preparedXa: true, xa: id })
+      .map(T)
+      .rows(T, 'insert', 'a')
+      .query("XA END X'6142',X'ff',7")
+      .add((header) => ({ kind: 'xa-prepare', header, onePhase: false, ...id }))
+      .mariadbGtid({ completedXa: true, standalone: true, xa: id })
+      .query("XA COMMIT X'6142',X'FF',7");
+    const [prepared, outcome] = assemble(script.events);
+    expect(prepared).toMatchObject({ xa: { xid: "x'6142',x'ff',7", phase: 'prepared' } });
+    expect(outcome).toMatchObject({ kind: 'xa-outcome', xid: "x'6142',x'ff',7" });
+  });
+
+  it.each([
+    ["X'4142' , X'' , 1", "x'4142',x'',1"],
+    ["X'AB',X'cd',4294967295;", "x'ab',x'cd',4294967295"],
+    ["x'ab',x'cd',-1", "x'ab',x'cd',4294967295"],
+    ["X'ab',X'cd',1 ONE PHASE", "x'ab',x'cd',1"],
+    ["'Ab','',1", "'Ab','',1"],
+  ])('XA ids have one spelling: %s', (text, wanted) => {
+    expect(normalXid(text)).toBe(wanted);
   });
 
   it('LOAD DATA and INCIDENT are told', () => {
@@ -354,7 +389,20 @@ describe('a large transaction', () => {
     const script = new EventScript().gtid(1n).query("XA START X'61',X'',1");
     for (let i = 0; i < 10; i++) script.map(T).rows(T, 'insert', Buffer.alloc(1000));
     const items = assemble(script.events, 3000) as Rows[];
-    expect(items.every((item) => item.statements.some((one) => one.nature === 'xa'))).toBe(true);
+    expect(items.length).toBeGreaterThan(1);
+    expect(items.every((item) => item.xa?.phase === 'open' && item.xa.xid === "x'61',x'',1")).toBe(true);
+  });
+
+  it.each([true, false])('under XA says at its end what it was (one phase: %s)', (onePhase) => {
+    const id = { formatId: 1, gtrid: Buffer.from('a'), bqual: Buffer.alloc(0) };
+    const script = new EventScript().gtid(1n).query("XA START X'61',X'',1");
+    for (let i = 0; i < 10; i++) script.map(T).rows(T, 'insert', Buffer.alloc(1000));
+    script.query("XA END X'61',X'',1").add((header) => ({ kind: 'xa-prepare', header, onePhase, ...id }));
+    const last = (assemble(script.events, 3000) as Rows[]).at(-1);
+    expect(last).toMatchObject({
+      lastPart: true,
+      xa: { xid: "x'61',x'',1", phase: onePhase ? 'one-phase' : 'prepared' },
+    });
   });
 });
 

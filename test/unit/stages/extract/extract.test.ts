@@ -295,6 +295,30 @@ describe('a user processor', () => {
     expect(result.header.rows).toBe(3);
   });
 
+  test('leaves prepared XA transactions and their outcomes in their places', async () => {
+    const extract = await processor('same.mjs', 'export default (row) => row;');
+    const writer = new PayloadWriter();
+    const rows = () =>
+      writer.rawRows(shape, 'insert', 1, 1, null, ALL, image([1, 1, 'x']), 0, image([1, 1, 'x']).length);
+    writer.xaBody('a', true, 7, 'g1');
+    rows();
+    writer.transaction(8, 'g2');
+    rows();
+    writer.xaOutcome('b', 'rollback', 9, 'g3');
+    const { payload } = await extract.process({ header, payload: writer.finish() }, never);
+    const reader = new PayloadReader(payload);
+    const seen: unknown[] = [];
+    for (let record = reader.next(); record !== null; record = reader.next())
+      if (record !== 'table') seen.push([record, reader.xid, reader.commitUs, reader.gtid]);
+    expect(seen).toEqual([
+      ['xa-body', 'a', 7, 'g1'],
+      ['rows', 'a', 7, 'g1'],
+      ['transaction', '', 8, 'g2'],
+      ['rows', '', 8, 'g2'],
+      ['xa-outcome', 'b', 9, 'g3'],
+    ]);
+  });
+
   test('may be written in TypeScript', async () => {
     const extract = await processor(
       'typed.ts',

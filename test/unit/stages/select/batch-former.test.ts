@@ -336,21 +336,192 @@ describe('statements', () => {
     // What another site did there is not ours to judge.
     expect(former().take(script.rows({ ...rows, mark: mark(1n) }))).toBe('taken');
   });
+});
 
-  it('XA that prepares rows of ours is refused; one that does not may commit later', () => {
+/** What a payload says, in order: ids of rows, bodies in brackets, outcomes in angle brackets. */
+function storyOf(batch: FormedBatch | null): string[] {
+  if (batch === null) return ['no batch'];
+  const lines: string[] = [];
+  const reader = new PayloadReader(batch.payload);
+  for (let record = reader.next(); record !== null; record = reader.next()) {
+    if (record === 'transaction') lines.push('transaction');
+    else if (record === 'xa-body') lines.push(`[${reader.xid}${reader.xaFirst ? '' : ' goes on'}]`);
+    else if (record === 'xa-outcome') lines.push(`<${reader.xaOutcome} ${reader.xid}>`);
+    else if (record === 'rows')
+      for (let at = reader.dataStart; at < reader.dataEnd; at += 5)
+        lines.push(String(reader.bytes.readInt32LE(at + 1)));
+  }
+  return lines;
+}
+
+describe('XA', () => {
+  const prepared = (xid: string) => ({ xa: { xid, phase: 'prepared' as const } });
+
+  it('decided before the batch is cut: its rows stand where the outcome does, or nowhere', () => {
     const script = new ItemScript();
-    const prepare = [statementOf("XA PREPARE x'61',x'',1", 'xa')];
-    expect(() => former().take(script.rows({ statements: prepare }))).toThrow(
-      expect.objectContaining({ code: 'HOLT_XA_UNSUPPORTED' }),
-    );
     const one = former();
-    one.take(script.rows({ rows: [], statements: prepare }));
-    expect(one.take(script.statement("XA COMMIT X'61',X'',1", 'xa'))).toBe('taken');
-    // Of one that was prepared before reading began, nobody knows what it holds.
-    expect(() => one.take(script.statement("XA COMMIT X'61',X'',1", 'xa'))).toThrow(
-      expect.objectContaining({ code: 'HOLT_XA_UNSUPPORTED' }),
+    one.take(script.rows(prepared('a')));
+    one.take(script.rows(prepared('b')));
+    one.take(script.rows());
+    one.take(script.outcome('b', 'rollback'));
+    one.take(script.outcome('a'));
+    one.take(script.rows());
+    const batch = one.cut();
+    expect(storyOf(batch)).toEqual(['transaction', '3', 'transaction', '1', 'transaction', '6']);
+    expect(batch).toMatchObject({ rows: 3, end: { text: upTo(6) } });
+  });
+
+  it('undecided at the cut: its body goes along, and the outcome later', () => {
+    const script = new ItemScript();
+    const one = former();
+    one.take(script.rows());
+    one.take(script.rows(prepared('a')));
+    expect(one.pendingRows).toBe(2);
+    expect(storyOf(one.cut())).toEqual(['transaction', '1', '[a]', '2']);
+    one.take(script.rows());
+    expect(one.take(script.outcome('a'))).toBe('taken');
+    one.take(script.rows());
+    expect(storyOf(one.cut())).toEqual(['transaction', '3', '<commit a>', 'transaction', '5']);
+  });
+
+  it('of whose PREPARE nothing is known: the outcome goes alone, so that the position behind it can be set', () => {
+    const script = new ItemScript();
+    const items = [script.rows(), script.outcome('a'), script.rows(), script.outcome('b', 'rollback')];
+    expect(formAll(former(), items).map(storyOf)).toEqual([
+      ['transaction', '1'],
+      ['<commit a>'],
+      ['transaction', '3'],
+      ['<rollback b>'],
+    ]);
+  });
+
+  it('without replicated rows is passed over; the position does not go past it without saying that it was read', () => {
+    const script = new ItemScript();
+    const one = former();
+    one.take(script.rows({ rows: [], ...prepared('a') }));
+    one.take(script.outcome('a'));
+    expect(one.advance()).toMatchObject({ end: { text: upTo(2) } });
+    one.take(script.rows({ rows: [], ...prepared('b') }));
+    expect(one.hasPending).toBe(false);
+    expect(one.advance()).toBeNull();
+    const batch = one.cut();
+    expect(storyOf(batch)).toEqual(['[b]']);
+    expect(batch).toMatchObject({ rows: 0, end: { text: upTo(3) } });
+    one.take(script.outcome('b'));
+    expect(storyOf(one.cut())).toEqual(['<commit b>']);
+  });
+
+  it('in parts is held part by part, and decided at the end of the last where it commits in one phase', () => {
+    for (const phase of ['prepared', 'one-phase'] as const) {
+      const script = new ItemScript();
+      const open = { xa: { xid: 'a', phase: 'open' as const } };
+      const items = [
+        script.rows({ part: 0, lastPart: false, rows: [], ...open }),
+        script.rows({ part: 1, lastPart: false, rows: [sourceRows('shop', 't', [1])], ...open }),
+        script.rows({ part: 2, lastPart: false, rows: [sourceRows('shop', 't', [2])], ...open }),
+        script.rows({ part: 3, rows: [sourceRows('shop', 't', [3])], xa: { xid: 'a', phase } }),
+        script.outcome('a'),
+      ];
+      const one = former();
+      const batches = formAll(one, phase === 'prepared' ? items : items.slice(0, -1));
+      expect(batches.map(storyOf)).toEqual([
+        ['[a]', '1'],
+        ['[a goes on]', '2'],
+        phase === 'prepared' ? ['[a goes on]', '3'] : ['[a goes on]', '3', '<commit a>'],
+        ...(phase === 'prepared' ? [['<commit a>']] : []),
+      ]);
+    }
+  });
+
+  it('is not this pipeline’s where the site’s own changes are not carried', () => {
+    const script = new ItemScript();
+    const one = former({ origins: [siteId('west')] });
+    one.take(script.rows(prepared('a')));
+    one.take(script.outcome('a'));
+    one.take(script.outcome('unknown'));
+    expect(one.counts).toMatchObject({ foreign: 3 });
+    expect(one.advance()).not.toBeNull();
+  });
+
+  it('counts towards the size of the batch while it is put aside', () => {
+    const script = new ItemScript();
+    const limits = { maxRows: 3, maxBytes: 1_000_000, partBytes: 1_000_000, window: 4 };
+    const items = ['a', 'b', 'c', 'd'].map((xid) => script.rows(prepared(xid)));
+    expect(formAll(former({ limits }), items).map((batch) => batch.rows)).toEqual([3, 1]);
+  });
+
+  it('for any order of transactions and cuts: what takes effect, and when, is what the log says', () => {
+    const step = fc.oneof(
+      fc.record({ what: fc.constant('rows' as const) }),
+      fc.record({ what: fc.constant('prepare' as const), rows: fc.nat({ max: 2 }) }),
+      fc.record({ what: fc.constant('commit' as const), which: fc.nat() }),
+      fc.record({ what: fc.constant('rollback' as const), which: fc.nat() }),
+      fc.record({ what: fc.constant('cut' as const) }),
+      fc.record({ what: fc.constant('advance' as const) }),
     );
-    expect(one.take(script.statement("XA ROLLBACK X'62',X'',1", 'xa'))).toBe('taken');
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), fc.integer({ min: 1, max: 8 }), (log, maxRows) => {
+        const script = new ItemScript();
+        const one = former({ limits: { maxRows, maxBytes: 1_000_000, partBytes: 1_000_000, window: 4 } });
+        const wanted: string[] = [];
+        const applied: string[] = [];
+        /** What Load holds. */
+        const held = new Map<string, string[]>();
+        const open: { xid: string; ids: string[] }[] = [];
+        let position = 'mysql:';
+        let next = 0;
+        let serial = 0;
+        const load = (batch: FormedBatch | null): void => {
+          if (batch === null) return;
+          expect(batch.start).toBe(position);
+          position = batch.end.text;
+          let into = applied;
+          for (const line of storyOf(batch)) {
+            const body = /^\[(.*)\]$/.exec(line)?.[1];
+            const outcome = /^<(commit|rollback) (.*)>$/.exec(line);
+            if (line === 'transaction') into = applied;
+            else if (body !== undefined) {
+              into = [];
+              held.set(body, into);
+            } else if (outcome !== null) {
+              const [, what = '', xid = ''] = outcome;
+              const ids = held.get(xid);
+              if (ids === undefined) throw new Error(`no body of ${xid}`);
+              if (what === 'commit') applied.push(...ids);
+              held.delete(xid);
+            } else into.push(line);
+          }
+        };
+        const offer = (item: SourceItem): void => {
+          while (one.take(item) === 'cut-first') load(one.cut());
+        };
+        for (const entry of log) {
+          if (entry.what === 'rows' || entry.what === 'prepare') {
+            const ids = Array.from({ length: entry.what === 'rows' ? 1 : entry.rows }, () => next++);
+            const rows = ids.length === 0 ? [] : [sourceRows('shop', 't', ids)];
+            const xid = `x${serial++}`;
+            if (entry.what === 'rows') wanted.push(...ids.map(String));
+            else open.push({ xid, ids: ids.map(String) });
+            offer(script.rows({ rows, ...(entry.what === 'rows' ? {} : prepared(xid)) }));
+          } else if (entry.what === 'cut') load(one.cut());
+          else if (entry.what === 'advance') {
+            const advance = one.advance();
+            if (advance !== null) position = advance.end.text;
+            // What is not written yet must not be behind the position.
+            if (advance !== null) expect(open.every(({ xid }) => held.has(xid))).toBe(true);
+          } else {
+            const [decided] = open.length === 0 ? [] : open.splice(entry.which % open.length, 1);
+            if (decided === undefined) continue;
+            if (entry.what === 'commit') wanted.push(...decided.ids);
+            offer(script.outcome(decided.xid, entry.what));
+          }
+        }
+        load(one.cut());
+        if (one.advance() === null) load(one.cut());
+        expect(applied).toEqual(wanted);
+        expect([...held.keys()].toSorted()).toEqual(open.map(({ xid }) => xid).toSorted());
+      }),
+    );
   });
 });
 

@@ -6,6 +6,8 @@ import type {
   SourceStatement,
   StatementNature,
   TransactionGtid,
+  XaBranch,
+  XaOutcome,
 } from '../../../../model/source-item.ts';
 import type { TableShape } from '../../../../model/table-shape.ts';
 
@@ -66,6 +68,7 @@ export interface ItemFacts {
   readonly statements?: readonly SourceStatement[];
   readonly part?: number;
   readonly lastPart?: boolean;
+  readonly xa?: XaBranch;
   /** Bytes of log the item takes; default 1000. */
   readonly logBytes?: number;
 }
@@ -95,7 +98,15 @@ export class ItemScript {
       mark: facts.mark ?? null,
       rows: facts.rows ?? [sourceRows('shop', 't', [Number(this.#number)])],
       statements: facts.statements ?? [],
+      ...(facts.xa === undefined ? {} : { xa: facts.xa }),
     };
+  }
+
+  outcome(xid: string, outcome: XaOutcome = 'commit'): Extract<SourceItem, { kind: 'xa-outcome' }> {
+    this.#start = this.#offset;
+    this.#offset += 200;
+    this.#number += 1n;
+    return { kind: 'xa-outcome', ...this.#base(), xid, outcome };
   }
 
   statement(sql: string, nature: StatementNature = 'ddl'): StatementItem {
