@@ -15,6 +15,9 @@ export interface Problem {
   readonly sinceMs: number;
 }
 
+/** Longer than anything is let go between two attempts. */
+const TROUBLE_STANDS_MS = 5_000;
+
 /** One task stage of one pipeline on this node. */
 export class StageMeter {
   readonly rows: RateMeter;
@@ -22,6 +25,8 @@ export class StageMeter {
   #batches = 0;
   #lastDurationMs: number | null = null;
   #problem: Problem | null = null;
+  /** When it was last told, monotonic. */
+  #problemToldMs = 0;
   #blocked: Problem | null = null;
   #active: () => number = () => 0;
   #foreign: () => HoltError | null = () => null;
@@ -61,19 +66,27 @@ export class StageMeter {
   /** What is being tried again; null when nothing is. */
   trouble(error: unknown): void {
     this.#problem = error === null ? null : problemOf(error, this.#clock.nowMs(), this.#problem);
+    this.#problemToldMs = this.#clock.monotonicMs();
+  }
+
+  /** With nothing at hand nothing is being tried again: what was in trouble went elsewhere, or came to its end. */
+  #standingProblem(active: number): Problem | null {
+    const isOver = active === 0 && this.#clock.monotonicMs() - this.#problemToldMs > TROUBLE_STANDS_MS;
+    return isOver ? null : this.#problem;
   }
 
   report(): StageReport {
     const foreign = this.#foreign();
+    const active = this.#active();
     return {
-      active: this.#active(),
+      active,
       rows: this.rows.report(),
       batches: this.#batches,
       lastDurationMs: this.#lastDurationMs,
       waiting: this.#waiting,
       problem:
         this.#blocked ??
-        this.#problem ??
+        this.#standingProblem(active) ??
         (foreign === null ? null : problemOf(foreign, this.#clock.nowMs(), null)),
     };
   }
