@@ -223,6 +223,29 @@ export const ERROR_CODES = {
     remedy:
       'Run the statement, adapted, at the target; then set the position to the one behind it that the message names, and resume.',
   },
+  HOLT_DDL_UNREADABLE: {
+    what: 'A statement that may define a replicated table could not be read with certainty: neither grammar nor parser library understood all of it, or they differ.',
+    remedy:
+      'The message names the place. Bring the target to the same state by hand, then tell Holt to go on behind the statement.',
+  },
+  HOLT_DDL_UNMAPPABLE: {
+    what: "What a statement does to a replicated table is not clear at the target under the pipeline's rules: a dropped column in a key, several tables in one, columns that a constant fills.",
+    remedy: 'Change the target by hand as the rules intend it, then tell Holt to go on behind the statement.',
+  },
+  HOLT_DDL_LEAVES_TABLES: {
+    what: 'A statement moves a table into the set of replicated tables or out of it, or takes rows or columns from a table outside it.',
+    remedy:
+      'Do at the target what is to become of the table (a table that comes in needs a copy of its rows), then tell Holt to go on behind the statement.',
+  },
+  HOLT_DDL_TARGET_LACKS: {
+    what: "The target's server does not take something that the statement uses, or takes it otherwise than the source.",
+    remedy: 'Change the target by hand in its own words, then tell Holt to go on behind the statement.',
+  },
+  HOLT_DDL_ROWS_IN_STATEMENT: {
+    what: 'A statement defines a table and fills it by a query (CREATE TABLE … SELECT logged as a statement); the rows are not in the log.',
+    remedy:
+      'Keep sessions from setting binlog_format; make and fill the table at the target, then tell Holt to go on behind the statement.',
+  },
   HOLT_STATEMENT_FORMAT: {
     what: 'A change that may concern replicated tables is in the log as a statement, not as rows.',
     remedy:

@@ -6,10 +6,16 @@
  * a comment is executed by some servers only, there is more than one reading, and whoever must not overlook anything
  * looks at all of them.
  */
+import type { SqlServer } from '../../model/ddl-kind.ts';
+import { type SqlChars, sqlChars } from './sql-chars.ts';
+
 export interface SqlToken {
   /** `name`: quoted, never a keyword. `word`: bare. `either`: in double quotes, a name or a text as the session has it. */
   readonly kind: 'word' | 'name' | 'either' | 'text' | 'number' | 'symbol';
   readonly text: string;
+  /** Bytes [start, end) of the statement, quotes included. */
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface SqlSource {
@@ -18,14 +24,30 @@ export interface SqlSource {
   readonly charset: number | null;
 }
 
+/** One end of a comment whose content is part of the statement: bytes [start, end). */
+export interface CommentEdge {
+  readonly opens: boolean;
+  readonly start: number;
+  readonly end: number;
+  /** What it says of servers: as written after the slash and star, such as `!50600` or `M!`; empty at the end. */
+  readonly condition: string;
+}
+
+export interface SqlReading {
+  readonly tokens: readonly SqlToken[];
+  readonly edges: readonly CommentEdge[];
+  /** Conditions of the comments that were passed over though other servers may execute them. */
+  readonly passed: readonly string[];
+}
+
 const MODE_ANSI_QUOTES = 0x4n;
 const MODE_NO_BACKSLASH_ESCAPES = 0x10_0000n;
 
-interface Reading {
+interface Rules {
   readonly backslash: boolean;
   readonly doubleQuotes: 'text' | 'name' | 'either';
-  /** Whether comments that only some servers execute are part of the statement. */
-  readonly versioned: boolean;
+  /** Whether the content of a comment with this condition is part of the statement. */
+  readonly executes: (condition: string) => boolean;
 }
 
 /** Every server that is read from executes comments up to this version. */
@@ -33,78 +55,125 @@ const OLDEST_VERSION = 50_600;
 
 /** All ways to read the statement; nearly always one. */
 export function sqlReadings(source: SqlSource): readonly (readonly SqlToken[])[] {
-  const text = decodeSql(source.sql, source.charset);
+  return readSql(source, null).map((reading) => reading.tokens);
+}
+
+/** The same with the places of everything; of a known server there is one reading of comments. */
+export function readSql(source: SqlSource, server: SqlServer | null): readonly SqlReading[] {
+  const chars = sqlChars(source.sql, source.charset);
   const { sqlMode } = source;
   const doubleQuotes = sqlMode === null ? 'either' : (sqlMode & MODE_ANSI_QUOTES) !== 0n ? 'name' : 'text';
   const backslashes =
     sqlMode !== null
       ? [(sqlMode & MODE_NO_BACKSLASH_ESCAPES) === 0n]
-      : text.includes('\\')
+      : chars.text.includes('\\')
         ? [true, false]
         : [true];
-  const versions = hasOptionalComment(text) ? [true, false] : [true];
   return backslashes.flatMap((backslash) =>
-    versions.map((versioned) => tokenize(text, { backslash, doubleQuotes, versioned })),
+    commentRules(chars.text, server).map((executes) =>
+      tokenize(chars, { backslash, doubleQuotes, executes }),
+    ),
   );
 }
 
-function hasOptionalComment(text: string): boolean {
-  for (const [, maria, version] of text.matchAll(/\/\*(M?)!(\d*)/g))
-    if (maria !== '' || Number(version) > OLDEST_VERSION) return true;
-  return false;
+function commentRules(text: string, server: SqlServer | null): readonly Rules['executes'][] {
+  if (server !== null) return [(condition) => executesComment(condition, server)];
+  const all = (): boolean => true;
+  const isOptional = (condition: string): boolean =>
+    condition.startsWith('M') || Number(condition.slice(1)) > OLDEST_VERSION;
+  const some = [...text.matchAll(CONDITIONS)].some((match) => isOptional(match[1] ?? ''));
+  return some ? [all, (condition) => !isOptional(condition)] : [all];
 }
 
-function tokenize(text: string, reading: Reading): SqlToken[] {
+/** Digits that are fewer than five are no version but part of the statement. */
+const CONDITION = /\/\*(M?!(?:\d{5,6})?)/y;
+const CONDITIONS = new RegExp(CONDITION.source, 'g');
+
+/**
+ * Whether a server takes the content of such a comment for part of the statement. MariaDB passes over what is meant for
+ * MySQL 5.7 and later (https://mariadb.com/kb/en/comment-syntax/).
+ */
+export function executesComment(condition: string, server: SqlServer): boolean {
+  const forMariadb = condition.startsWith('M');
+  const version = Number(condition.slice(forMariadb ? 2 : 1));
+  if (server.flavour === 'mysql') return !forMariadb && version <= server.version;
+  if (!forMariadb && version >= 50_700 && version <= 99_999) return false;
+  return version <= server.version;
+}
+
+const SPACE = /\s+/y;
+const WORD = /[\p{L}\p{M}\p{N}_$\u0080-\u{10ffff}]+/uy;
+
+function tokenize({ text, offsets }: SqlChars, rules: Rules): SqlReading {
   const tokens: SqlToken[] = [];
-  /** Ends of comments whose content is part of the statement. */
+  const edges: CommentEdge[] = [];
+  const passed: string[] = [];
   let insideComments = 0;
   let at = 0;
+  const byteAt = (unit: number): number => (offsets === null ? unit : (offsets[unit] ?? 0));
+  const push = (kind: SqlToken['kind'], value: string, end: number): void => {
+    tokens.push({ kind, text: value, start: byteAt(at), end: byteAt(end) });
+    at = end;
+  };
+  const match = (form: RegExp): RegExpExecArray | null => {
+    form.lastIndex = at;
+    return form.exec(text);
+  };
   while (at < text.length) {
     const char = text[at] ?? '';
     const next = text[at + 1] ?? '';
-    if (/\s/.test(char)) {
-      at += 1;
+    const space = match(SPACE);
+    if (space !== null) {
+      at += space[0].length;
     } else if (char === '#' || (char === '-' && next === '-' && /^(?:\s|$)/.test(text[at + 2] ?? ''))) {
       const end = text.indexOf('\n', at);
       at = end < 0 ? text.length : end + 1;
     } else if (char === '/' && next === '*') {
-      const executed = /^\/\*(M?)!(\d{0,6})/.exec(text.slice(at, at + 12));
-      const optional = executed !== null && (executed[1] !== '' || Number(executed[2]) > OLDEST_VERSION);
-      if (executed !== null && (!optional || reading.versioned)) {
-        insideComments += 1;
-        at += executed[0].length;
-      } else {
+      const condition = match(CONDITION)?.[1];
+      if (condition === undefined) {
         const end = text.indexOf('*/', at + 2);
         at = end < 0 ? text.length : end + 2;
+      } else if (rules.executes(condition)) {
+        insideComments += 1;
+        const end = at + 2 + condition.length;
+        edges.push({ opens: true, start: byteAt(at), end: byteAt(end), condition });
+        at = end;
+      } else {
+        passed.push(condition);
+        at = skipConditional(text, at + 2);
       }
     } else if (char === '*' && next === '/' && insideComments > 0) {
       insideComments -= 1;
+      edges.push({ opens: false, start: byteAt(at), end: byteAt(at + 2), condition: '' });
       at += 2;
     } else if (char === '`') {
-      const [name, end] = quoted(text, at, '`', false);
-      tokens.push({ kind: 'name', text: name });
-      at = end;
+      push('name', ...quoted(text, at, '`', false));
     } else if (char === "'") {
-      const [value, end] = quoted(text, at, "'", reading.backslash);
-      tokens.push({ kind: 'text', text: value });
-      at = end;
+      push('text', ...quoted(text, at, "'", rules.backslash));
     } else if (char === '"') {
-      const [value, end] = quoted(text, at, '"', reading.doubleQuotes !== 'name' && reading.backslash);
-      tokens.push({ kind: reading.doubleQuotes, text: value });
-      at = end;
+      push(rules.doubleQuotes, ...quoted(text, at, '"', rules.doubleQuotes !== 'name' && rules.backslash));
     } else {
-      const word = /^[\p{L}\p{M}\p{N}_$\u0080-\u{10ffff}]+/u.exec(text.slice(at, at + 512))?.[0];
-      if (word === undefined) {
-        tokens.push({ kind: 'symbol', text: char });
-        at += 1;
-      } else {
-        // Bare names may begin with digits, but not consist of them.
-        tokens.push({ kind: /^\d+$/.test(word) ? 'number' : 'word', text: word });
-        at += word.length;
-      }
+      const word = match(WORD)?.[0];
+      if (word === undefined) push('symbol', char, at + 1);
+      // Bare names may begin with digits, but not consist of them.
+      else push(/^\d+$/.test(word) ? 'number' : 'word', word, at + word.length);
     }
   }
-  return tokens;
+  return { tokens, edges, passed };
+}
+
+/** Behind a comment that is not executed though it could be: there a comment may stand within it. */
+function skipConditional(text: string, start: number): number {
+  let at = start;
+  for (;;) {
+    const end = text.indexOf('*/', at);
+    if (end < 0) return text.length;
+    const inner = text.indexOf('/*', at);
+    if (inner < 0 || inner > end) return end + 2;
+    const innerEnd = text.indexOf('*/', inner + 2);
+    if (innerEnd < 0) return text.length;
+    at = innerEnd + 2;
+  }
 }
 
 /** Text between quotes and the place behind them; a doubled quote stands for itself. */
@@ -125,27 +194,4 @@ function quoted(text: string, start: number, quote: string, backslash: boolean):
     } else return [value, at + 1];
   }
   return [value, at];
-}
-
-/**
- * Character sets by the collation ids that clients use, where they are not UTF-8 (source: information_schema.COLLATIONS
- * of MySQL 9.7 and MariaDB 10.11). Anything else that is not ASCII decodes to U+FFFD, which nobody takes for a known name.
- */
-const ENCODINGS: readonly (readonly [string, readonly number[]])[] = [
-  ['windows-1252', [5, 8, 15, 31, 47, 48, 49, 94]],
-  ['iso-8859-2', [2, 9, 21, 27, 77]],
-  ['windows-1251', [14, 23, 50, 51, 52]],
-  ['windows-1250', [26, 34, 44, 66, 99]],
-  ['koi8-r', [7, 74]],
-  ['gbk', [28, 87, 24, 86]],
-  ['gb18030', [248, 249, 250]],
-  ['big5', [1, 84]],
-  ['shift_jis', [13, 88, 95, 96]],
-  ['euc-jp', [12, 91, 97, 98]],
-  ['euc-kr', [19, 85]],
-];
-
-function decodeSql(sql: Buffer, charset: number | null): string {
-  const encoding = ENCODINGS.find(([, ids]) => charset !== null && ids.includes(charset))?.[0];
-  return encoding === undefined ? sql.toString('utf8') : new TextDecoder(encoding).decode(sql);
 }

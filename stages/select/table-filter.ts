@@ -56,6 +56,16 @@ export class TableFilter {
     );
   }
 
+  /** True if every table of this schema is carried, also one that is made tomorrow. */
+  coversSchema(schema: string): boolean {
+    const folded = this.#fold(schema);
+    if (folded.toLowerCase() === HOLT_SCHEMA) return false;
+    return (
+      this.#include.some((one) => one.wholeSchema && covers(one, folded)) &&
+      !this.#exclude.some((one) => one.schema(folded))
+    );
+  }
+
   #compile(text: string): Pattern {
     const match = /^(`(?:[^`]|``)+`|[^`.]+)\.(`(?:[^`]|``)+`|[^`.]+)$/.exec(text.trim());
     const [, schema, table] = match ?? [];

@@ -12,13 +12,68 @@ import type { TableShape } from '../../model/table-shape.ts';
 interface CompiledRule {
   readonly matches: (name: string) => boolean;
   readonly rule: TableRuleConfig;
+  /** Whether it may match some table of the schema. */
+  readonly touches: (schema: string) => boolean;
+  /** Whether it matches every table of a schema that it touches. */
+  readonly wholeSchema: boolean;
+  /** Whether it may match more tables than one. */
+  readonly isPattern: boolean;
 }
+
+/** Where a schema as a whole goes; `unclear` when its tables do not all go to one, or others go there, too. */
+export type SchemaRoute =
+  | { readonly kind: 'to'; readonly schema: string }
+  | { readonly kind: 'unclear'; readonly why: string };
 
 export class TableMapping {
   readonly #rules: readonly CompiledRule[];
 
   constructor(rules: readonly TableRuleConfig[]) {
-    this.#rules = rules.map((rule) => ({ matches: wildcard(rule.match), rule }));
+    this.#rules = rules.map((rule) => {
+      const [schema = '', ...table] = rule.match.split('.');
+      return {
+        matches: wildcard(rule.match),
+        rule,
+        // A pattern is matched against schema.table as one text: * may stand for the dot as well.
+        touches: table.length === 0 || schema.includes('*') ? () => true : wildcard(schema),
+        wholeSchema: /^\*+$/.test(table.length === 0 ? schema : table.join('.')),
+        isPattern: /[*?]/.test(rule.match),
+      };
+    });
+  }
+
+  get isEmpty(): boolean {
+    return this.#rules.length === 0;
+  }
+
+  /** True when a rule gives one name at the target to whatever of several tables comes. */
+  mergesTables(schema: string, table: string): boolean {
+    const found = this.#rules.find((one) => one.matches(`${schema}.${table}`));
+    return found?.isPattern === true && found.rule.to.table !== null;
+  }
+
+  schemaRoute(schema: string): SchemaRoute {
+    const touching = this.#rules.filter((one) => one.touches(schema));
+    const until = touching.findIndex((one) => one.wholeSchema);
+    const counting = until === -1 ? touching : touching.slice(0, until + 1);
+    const targets = new Set(counting.map((one) => one.rule.to.schema ?? schema));
+    if (until === -1) targets.add(schema);
+    const [target] = targets;
+    if (target === undefined || targets.size > 1)
+      return { kind: 'unclear', why: `the rules send the tables of ${schema} to several schemas` };
+    const others = this.#rules.find(
+      (one) =>
+        (one.rule.to.schema ?? null) === target &&
+        !(one.wholeSchema && one.rule.match.startsWith(`${schema}.`)),
+    );
+    if (others !== undefined && target !== schema)
+      return {
+        kind: 'unclear',
+        why: `the rule for ${others.rule.match} sends tables of other schemas to ${target}`,
+      };
+    if (others !== undefined)
+      return { kind: 'unclear', why: `the rule for ${others.rule.match} sends tables to ${target}` };
+    return { kind: 'to', schema: target };
   }
 
   /** The first rule that matches the source's names. */
