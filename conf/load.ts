@@ -447,6 +447,7 @@ function pipelineConfig(
     origins: (spec.origins ?? [source.site]).map(siteId),
     start: startConfig(spec.start),
     tables: { include, exclude },
+    onTableError: Array.isArray(spec.tables) ? 'stop' : spec.tables.onError,
     rules,
     batch: spec.batch,
     conflict: {

@@ -157,7 +157,16 @@ export const pipelineSpec = z.strictObject({
   tables: z
     .union([
       z.array(pattern).min(1),
-      z.strictObject({ include: z.array(pattern).min(1), exclude: z.array(pattern).default([]) }),
+      z.strictObject({
+        include: z.array(pattern).min(1).describe('Tables carried.'),
+        exclude: z.array(pattern).default([]).describe('Of those, tables not carried.'),
+        onError: z
+          .enum(['stop', 'park'])
+          .default('stop')
+          .describe(
+            'A table whose changes the target does not take (missing, or it does not fit): stop waits with the whole pipeline until it does; park holds the changes of that table back, and the others go on.',
+          ),
+      }),
     ])
     .describe(
       'Tables carried: patterns, or {include, exclude}. mysql, sys, information_schema, performance_schema and holt never are.',

@@ -91,6 +91,8 @@ export interface PipelineConfig {
   readonly origins: readonly SiteId[];
   readonly start: StartConfig | null;
   readonly tables: TableFilterConfig;
+  /** What becomes of a table whose changes the target does not take: its changes are held, or the pipeline waits. */
+  readonly onTableError: 'park' | 'stop';
   readonly rules: readonly TableRuleConfig[];
   readonly batch: BatchLimits;
   readonly conflict: {

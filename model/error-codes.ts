@@ -448,6 +448,33 @@ export const ERROR_CODES = {
     what: 'The pipeline was raised while a ledger entry was replayed; nothing was applied.',
     remedy: 'Replay it again.',
   },
+  // parked tables
+  HOLT_TABLE_PARKED_BY_HAND: {
+    what: 'An operator parked the table: its changes are held at the target.',
+    remedy: '`holt table resume` applies them and lets the table go on.',
+  },
+  HOLT_TABLE_PARKED_WITH: {
+    what: 'A foreign key joins the table to one that is parked, so its changes wait with it.',
+    remedy: 'Resume the table that it waits for: `holt table list` names it.',
+  },
+  HOLT_TABLE_NOT_PARKED: {
+    what: 'The table is not parked.',
+    remedy: '`holt table list` shows those that are; names are those at the source.',
+  },
+  HOLT_TABLE_UNREPAIRED: {
+    what: 'Held rows of a table cannot be decoded: nobody has said what its columns were when they were written.',
+    remedy:
+      'Make a table at the source with those columns in their order, and name it: `holt table resume <pipeline> <table> --like <schema.table>`.',
+  },
+  HOLT_TABLES_IN_FLUX: {
+    what: 'Tables were parked and unparked while Load looked at them, again and again.',
+    remedy: 'Nothing: Holt tries again by itself.',
+  },
+  HOLT_DRAIN_SUPERSEDED: {
+    what: 'The pipeline was raised on another target server while held changes were applied; nothing was changed.',
+    remedy: 'Nothing: Holt goes on by itself.',
+  },
+
   HOLT_FAILPOINT: {
     what: 'A failpoint that the environment variable HOLT_FAILPOINTS names has acted.',
     remedy: 'Only tests set it: unset HOLT_FAILPOINTS.',

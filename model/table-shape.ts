@@ -35,4 +35,16 @@ export interface TableShape {
   readonly key: readonly number[];
   /** True when `key` is the primary key. */
   readonly hasPrimaryKey: boolean;
+  /** Set where nobody can say what the columns are: names and key are stand-ins. Such rows travel raw, and are held at the target. */
+  readonly fault?: ShapeFault;
+  /** Was faulty when it passed Extract, and has been made good since: its rows are not extracted yet. */
+  readonly repaired?: true;
+}
+
+/** Why a table's rows cannot be decoded, and what the log itself said of its columns. */
+export interface ShapeFault {
+  readonly code: string;
+  readonly why: string;
+  /** True when `unsigned` of the columns is from the log, and no stand-in. */
+  readonly knowsUnsigned: boolean;
 }

@@ -1,5 +1,8 @@
 /** `Operations` by a node: what it can tell from the tree, the targets and the other nodes, and what it asks of them. */
 
+import { definitionText } from '../canal/schema/definition.ts';
+import { SchemaReader } from '../canal/schema/schema-reader.ts';
+import { SourceSession } from '../canal/schema/source-session.ts';
 import type { VerifyRuns } from '../jobs/verify/verify-runs.ts';
 import type { Clock } from '../lib/clock.ts';
 import { HoltError } from '../lib/errors.ts';
@@ -19,19 +22,27 @@ import {
   readLedgerEntry,
   type StoredLedgerEntry,
 } from '../stages/load/ledger.ts';
+import { isSameTable, type TableName, tableText } from '../stages/load/parked/parked.ts';
+import { addDefinitions } from '../stages/load/parked/parked-rows.ts';
+import { parkedGroups, parkTable, resumeTable } from '../stages/load/parked/table-commands.ts';
 import { ReplayLedger, replayLedgerEntry } from '../stages/load/replay.ts';
 import { TargetRaiser } from '../stages/load/target/raise.ts';
 import { forgetRun, hasRun, markHasRun } from '../stages/load/target/schema/run-row.ts';
+import { TableMapping } from '../stages/transform/table-mapping.ts';
 import type {
   DesiredChange,
   LedgerDetailView,
   LedgerEntryView,
   NodeView,
   Operations,
+  ParkedTableView,
+  ParkRequest,
   PipelineStatusView,
   PositionView,
+  ResumeRequest,
   VerifyView,
 } from './operations.ts';
+import { parkedViews } from './parked-view.ts';
 import { readableRow } from './readable-row.ts';
 import { ensureSchema, withSession } from './runtime/target-half.ts';
 import type { StatusCollector } from './status/collect.ts';
@@ -219,6 +230,84 @@ export class Installation implements Operations {
     return entryView(entry);
   }
 
+  async tables(name: string): Promise<readonly ParkedTableView[]> {
+    const pipeline = this.#named(name);
+    return withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), async (session) =>
+      parkedViews(await parkedGroups(session, pipeline.name)),
+    );
+  }
+
+  async parkTable(name: string, table: string, { by, why }: ParkRequest): Promise<ParkedTableView> {
+    const pipeline = this.#named(name);
+    const source = tableName(table);
+    const target = new TableMapping(pipeline.rules).target(source.schema, source.table);
+    const signal = AbortSignal.timeout(OPERATION_MS);
+    await withSession(this.#target(pipeline), signal, (session) =>
+      parkTable(session, pipeline.name, { name: source, target, why, by }),
+    );
+    this.#options.log.warn(
+      { event: 'table:park:asked', pipeline: pipeline.name, table, user: by, reason: why },
+      'a table is parked by hand',
+    );
+    const parked = (await this.tables(name)).find((one) => one.table === tableText(source));
+    if (parked === undefined) throw notParked(name, table);
+    return parked;
+  }
+
+  async resumeTable(
+    name: string,
+    table: string,
+    { by, like }: ResumeRequest,
+  ): Promise<readonly ParkedTableView[]> {
+    const pipeline = this.#named(name);
+    const asked = tableName(table);
+    const signal = AbortSignal.timeout(OPERATION_MS);
+    const groups = await withSession(this.#target(pipeline), signal, async (session) => {
+      const group = (await parkedGroups(session, pipeline.name)).find(({ tables }) =>
+        tables.some((one) => isSameTable(one.name, asked)),
+      );
+      if (group === undefined) throw notParked(name, table);
+      const definitions = await this.#definitions(pipeline, asked, like, signal);
+      if (definitions.length > 0) await addDefinitions(session, pipeline.name, asked, definitions);
+      await resumeTable(session, pipeline.name, asked);
+      return parkedGroups(session, pipeline.name);
+    });
+    this.#options.log.warn(
+      { event: 'table:resume:asked', pipeline: pipeline.name, table, user: by, like },
+      'the held changes of a table are to be applied',
+    );
+    return parkedViews(groups.filter(({ tables }) => tables.some((one) => isSameTable(one.name, asked))));
+  }
+
+  /** What tables at the source are like now, for rows that could not be decoded. */
+  async #definitions(
+    pipeline: PipelineConfig,
+    asked: TableName,
+    like: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const session = new SourceSession({ endpoint: this.#options.dataSource(pipeline.source) });
+    try {
+      const reader = new SchemaReader({ query: (sql) => session.query(sql, signal) });
+      const texts: string[] = [];
+      for (const name of like.length > 0 ? like.map(tableName) : [asked]) {
+        const facts = await reader.read(name.schema, name.table);
+        if (facts !== null) texts.push(definitionText(facts));
+        else if (like.length > 0)
+          throw new HoltError('HOLT_REQUEST_INVALID', `the source shows no table ${tableText(name)}`, {
+            disposition: 'fatal',
+          });
+      }
+      return texts;
+    } catch (error) {
+      // Without the source only rows that can be decoded are applied; nobody asked for more.
+      if (like.length === 0 && error instanceof HoltError && error.disposition === 'retry') return [];
+      throw error;
+    } finally {
+      await session.close();
+    }
+  }
+
   async startVerify(name: string): Promise<VerifyView> {
     const pipeline = this.#named(name);
     const source = this.#options.dataSource(pipeline.source);
@@ -255,6 +344,27 @@ function unknown(name: string): HoltError {
     disposition: 'fatal',
     remedy: '`holt pipeline list` shows the names.',
   });
+}
+
+function notParked(pipeline: string, table: string): HoltError {
+  return new HoltError('HOLT_TABLE_NOT_PARKED', `${table} is not parked in ${pipeline}`, {
+    disposition: 'fatal',
+    facts: { pipeline, table },
+  });
+}
+
+/** `schema.table`; the first dot divides. */
+function tableName(text: string): TableName {
+  const at = text.indexOf('.');
+  if (at < 1 || at === text.length - 1)
+    throw new HoltError(
+      'HOLT_REQUEST_INVALID',
+      `${JSON.stringify(text)} is no table: schema.table is expected`,
+      {
+        disposition: 'fatal',
+      },
+    );
+  return { schema: text.slice(0, at), table: text.slice(at + 1) };
 }
 
 function ledgerId(text: string): bigint {

@@ -16,6 +16,26 @@ export const stageStatusView = z.object({
   problem: z.object({ code: z.string(), message: z.string() }).nullable(),
 });
 
+/** A table whose changes are held at the target; names are those at the source. */
+export const parkedTableView = z.object({
+  table: z.string(),
+  /** The table that it waits with: itself, or one that foreign keys join it to. */
+  root: z.string(),
+  target: z.string(),
+  state: z.enum(['parked', 'draining']),
+  code: z.string(),
+  why: z.string(),
+  by: z.string(),
+  /** By the target's clock, UTC. */
+  since: z.string(),
+  /** Of the whole group; 0 in the rows of tables that only wait with another. */
+  heldChanges: z.number(),
+  heldBytes: z.number(),
+  /** Commit time (ms) at the source of the oldest that is held; null when nothing is. */
+  oldestCommitMs: z.number().nullable(),
+});
+export type ParkedTableView = z.infer<typeof parkedTableView>;
+
 export const pipelineStatusView = z.object({
   pipeline: z.string(),
   state: z.enum(PIPELINE_STATES),
@@ -30,6 +50,7 @@ export const pipelineStatusView = z.object({
   position: z.string().nullable(),
   appliedSeq: z.string().nullable(),
   rewinds: z.number(),
+  parked: z.array(parkedTableView).readonly(),
 });
 export type PipelineStatusView = z.infer<typeof pipelineStatusView>;
 
@@ -111,6 +132,16 @@ export const desiredChange = z.strictObject({
 });
 export type DesiredChange = z.infer<typeof desiredChange>;
 
+export const parkRequest = z.strictObject({ by: z.string().max(256), why: z.string().max(4096) });
+export type ParkRequest = z.infer<typeof parkRequest>;
+
+export const resumeRequest = z.strictObject({
+  by: z.string().max(256),
+  /** Tables at the source that have the columns which rows that could not be decoded had; empty: the table itself, as it is now. */
+  like: z.array(z.string().max(256)).max(16),
+});
+export type ResumeRequest = z.infer<typeof resumeRequest>;
+
 /** Every member throws HoltError; HOLT_PIPELINE_UNKNOWN for a name that is not configured. */
 export interface Operations {
   nodes(): Promise<readonly NodeView[]>;
@@ -125,6 +156,12 @@ export interface Operations {
   errors(name: string, limit: number): Promise<readonly LedgerEntryView[]>;
   error(name: string, id: string): Promise<LedgerDetailView>;
   replay(name: string, id: string): Promise<LedgerEntryView>;
+  /** Parked tables with what is held of them, from the target itself. */
+  tables(name: string): Promise<readonly ParkedTableView[]>;
+  /** `table` is `schema.table` at the source. */
+  parkTable(name: string, table: string, request: ParkRequest): Promise<ParkedTableView>;
+  /** Asks for the held changes to be applied, and the table to go on; answers with its group. */
+  resumeTable(name: string, table: string, request: ResumeRequest): Promise<readonly ParkedTableView[]>;
   startVerify(name: string): Promise<VerifyView>;
   verify(name: string, id: string): Promise<VerifyView>;
 }

@@ -7,8 +7,11 @@ import {
   ledgerEntryView,
   nodeView,
   type Operations,
+  type ParkRequest,
+  parkedTableView,
   pipelineStatusView,
   positionView,
+  type ResumeRequest,
   verifyView,
 } from '../operations.ts';
 
@@ -72,6 +75,18 @@ export class ApiClient implements Operations {
     return this.#call('POST', `${path(name)}/errors/${encodeURIComponent(id)}/replay`, ledgerEntryView);
   }
 
+  tables(name: string) {
+    return this.#call('GET', `${path(name)}/tables`, z.array(parkedTableView));
+  }
+
+  parkTable(name: string, table: string, request: ParkRequest) {
+    return this.#call('POST', `${tablePath(name, table)}/park`, parkedTableView, request);
+  }
+
+  resumeTable(name: string, table: string, request: ResumeRequest) {
+    return this.#call('POST', `${tablePath(name, table)}/resume`, z.array(parkedTableView), request);
+  }
+
   startVerify(name: string) {
     return this.#call('POST', `${path(name)}/checks`, verifyView);
   }
@@ -120,6 +135,8 @@ export class ApiClient implements Operations {
 }
 
 const path = (name: string) => `/pipelines/${encodeURIComponent(name)}`;
+
+const tablePath = (name: string, table: string) => `${path(name)}/tables/${encodeURIComponent(table)}`;
 
 function parseJson(text: string, url: string): unknown {
   try {

@@ -5,7 +5,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { HoltError, messageOf } from '../../lib/errors.ts';
 import { isLoopback } from '../../lib/loopback.ts';
-import { desiredChange, type Operations } from '../operations.ts';
+import { desiredChange, type Operations, parkRequest, resumeRequest } from '../operations.ts';
 import { problemDetails } from './problem-details.ts';
 
 export interface HttpServerOptions {
@@ -100,6 +100,7 @@ function health(server: FastifyInstance, options: HttpServerOptions): void {
 
 const named = z.object({ name: z.string().max(64) });
 const withId = named.extend({ id: z.string().max(128) });
+const withTable = named.extend({ table: z.string().max(256) });
 const limited = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(50) });
 const positionChange = z.strictObject({
   position: z
@@ -141,6 +142,19 @@ function routes(server: FastifyInstance, operations: Operations): void {
   server.post(`${base}/pipelines/:name/errors/:id/replay`, (request) => {
     const { name, id } = withId.parse(request.params);
     return operations.replay(name, id);
+  });
+  server.get(`${base}/pipelines/:name/tables`, (request) =>
+    operations.tables(named.parse(request.params).name),
+  );
+  server.post(`${base}/pipelines/:name/tables/:table/park`, (request) => {
+    const { name, table } = withTable.parse(request.params);
+    return operations.parkTable(name, table, parkRequest.parse(request.body));
+  });
+  server.post(`${base}/pipelines/:name/tables/:table/resume`, async (request, reply) => {
+    const { name, table } = withTable.parse(request.params);
+    return reply
+      .status(202)
+      .send(await operations.resumeTable(name, table, resumeRequest.parse(request.body)));
   });
   server.post(`${base}/pipelines/:name/checks`, async (request, reply) =>
     reply.status(202).send(await operations.startVerify(named.parse(request.params).name)),

@@ -8,6 +8,7 @@ import type {
   LedgerEntryView,
   NodeView,
   Operations,
+  ParkedTableView,
   PipelineStatusView,
   VerifyView,
 } from '../operations.ts';
@@ -115,6 +116,25 @@ const LEDGER_COLUMNS: readonly Column<LedgerEntryView>[] = [
   { title: 'state', value: (row) => row.state },
 ];
 
+const PARKED_COLUMNS: readonly Column<ParkedTableView>[] = [
+  { title: 'table', value: (row) => row.table },
+  { title: 'state', value: (row) => row.state },
+  { title: 'with', value: (row) => (row.root === row.table ? '-' : row.root) },
+  { title: 'since', value: (row) => row.since.slice(0, 19) },
+  { title: 'held', value: (row) => row.heldChanges.toLocaleString('en-US'), align: 'right' },
+  { title: 'bytes', value: (row) => formatBytes(row.heldBytes), align: 'right' },
+  { title: 'by', value: (row) => row.by },
+  { title: 'why', value: (row) => `${row.code} ${row.why}` },
+];
+
+/** Empty where nothing is parked. */
+export function parkedTable(pipelines: readonly PipelineStatusView[]): string {
+  return pipelines
+    .filter(({ parked }) => parked.length > 0)
+    .map(({ pipeline, parked }) => `parked in ${pipeline}:\n${formatTable(parked, PARKED_COLUMNS)}`)
+    .join('\n\n');
+}
+
 export function stageTable(pipelines: readonly PipelineStatusView[]): string {
   return formatTable(
     pipelines.flatMap((one) => one.stages.map((stage) => ({ pipeline: one.pipeline, stage }))),
@@ -198,8 +218,11 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
         [
           pipelineTable(value.pipelines),
           stageTable(value.pipelines),
+          parkedTable(value.pipelines),
           formatTable(value.nodes, NODE_COLUMNS),
-        ].join('\n\n'),
+        ]
+          .filter((text) => text !== '')
+          .join('\n\n'),
     );
   });
 
@@ -325,6 +348,55 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
     const value = await client(options).replay(name, id);
     print(options, value, () => `${id}: ${value.state}`);
   });
+
+  const table = program.command('table').description('tables whose changes are held at the target');
+  remote(
+    table.command('list').argument('<pipeline>').description('parked tables, why, and what is held of them'),
+  ).action(async (name: string, options: RemoteOptions) => {
+    const value = await client(options).tables(name);
+    print(options, value, () =>
+      value.length === 0 ? `${name}: no table is parked` : formatTable(value, PARKED_COLUMNS),
+    );
+  });
+  remote(
+    table
+      .command('park')
+      .argument('<pipeline>')
+      .argument('<table>', 'schema.table at the source')
+      .description('hold the changes of a table at the target, and let the others go on')
+      .requiredOption('--reason <text>', 'why, for status and audit'),
+  ).action(async (name: string, tableName: string, options: RemoteOptions & { readonly reason: string }) => {
+    const value = await client(options).parkTable(name, tableName, { by: by(), why: options.reason });
+    print(options, value, () => `${name}: ${value.table} is parked (${value.code}: ${value.why})`);
+  });
+  remote(
+    table
+      .command('resume')
+      .argument('<pipeline>')
+      .argument('<table>', 'schema.table at the source')
+      .description('apply what is held of a table, and of those that wait with it, and let them go on')
+      .option(
+        '--like <schema.table...>',
+        'tables at the source with the columns that rows had which could not be decoded; without it the table as it is now',
+      ),
+  ).action(
+    async (
+      name: string,
+      tableName: string,
+      options: RemoteOptions & { readonly like?: readonly string[] },
+    ) => {
+      const value = await client(options).resumeTable(name, tableName, {
+        by: by(),
+        like: [...(options.like ?? [])],
+      });
+      print(
+        options,
+        value,
+        () =>
+          `${name}: what is held of ${value.map((one) => one.table).join(', ') || tableName} is being applied`,
+      );
+    },
+  );
 
   remote(
     program

@@ -1,17 +1,26 @@
 /** Load's parts for one pipeline at its target: applier, ledger, runs. */
+
+import type { TableFacts } from '../../canal/schema/table-facts.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { Reopening } from '../../lib/reopening.ts';
 import type { DataSourceConfig, PipelineConfig } from '../../model/config.ts';
 import type { NodeId } from '../../model/ids.ts';
+import { Extractor } from '../../stages/extract/extract.ts';
 import { SqlBatchApplier } from '../../stages/load/apply/batch-applier.ts';
-import { TargetSchema } from '../../stages/load/apply/target-schema.ts';
+import { type SchemaQuery, TargetSchema } from '../../stages/load/apply/target-schema.ts';
 import { TargetLedger } from '../../stages/load/ledger.ts';
 import { type LoadState, TargetLoadRun } from '../../stages/load/load-run.ts';
+import type { HeldBatch } from '../../stages/load/parked/drain.ts';
+import type { TableName } from '../../stages/load/parked/parked.ts';
+import { ParkingApplier } from '../../stages/load/parked/parking-applier.ts';
+import { TargetRelations } from '../../stages/load/parked/relations.ts';
+import { repairPayload } from '../../stages/load/parked/repair.ts';
 import { targetError } from '../../stages/load/target/error-classes.ts';
 import { connectTarget } from '../../stages/load/target/mysql2-connection.ts';
 import { XaApplier } from '../../stages/load/xa/xa-applier.ts';
 import { TableMapping } from '../../stages/transform/table-mapping.ts';
+import { Transformer } from '../../stages/transform/transform.ts';
 import type { LoadKit } from './load-worker.ts';
 
 export interface LoadKitOptions {
@@ -28,24 +37,15 @@ export interface LoadKitOptions {
 /** Opens nothing yet: the schema's session is opened when a table is first asked for, a run's when it is taken. */
 export function loadKit(options: LoadKitOptions): LoadKit {
   const { config, target, node, clock, log } = options;
-  const session = new Reopening({
-    open: () => connectTarget(target, { session: { writes: false } }),
-    close: (one) => one.close(),
-    isGood: (one) => one.usable,
-  });
-  const rows = new SqlBatchApplier({
-    schema: new TargetSchema({
-      query: (sql) =>
-        session
-          .use((one) => one.rows(sql))
-          .catch((error: unknown) => {
-            throw targetError(error);
-          }),
-      clock,
-    }),
-    ledger: new TargetLedger(),
-    conflict: config.conflict,
-    sourceSite: config.sourceSite,
+  const side = sideQuery(target);
+  const relations = new TargetRelations({ query: side.query, clock });
+  const rows = new ParkingApplier({
+    pipeline: config.name,
+    inner: sqlApplier(config, side.query, clock),
+    relations: () => relations.all(),
+    onError: config.onTableError,
+    clock,
+    log,
   });
   const mapping = new TableMapping(config.rules);
   const applier = new XaApplier({ inner: rows, route: (shape, table) => mapping.route(shape, table) });
@@ -62,6 +62,56 @@ export function loadKit(options: LoadKitOptions): LoadKit {
         clock,
         log,
       }),
+    close: () => side.close(),
+  };
+}
+
+/** What draining parked tables of a pipeline needs: its rules as they are now, and an applier that holds nothing back. */
+export async function drainKit(options: {
+  readonly config: PipelineConfig;
+  readonly target: DataSourceConfig;
+  /** What an operator said the columns of a table were. */
+  readonly definitionsOf: (name: TableName) => readonly TableFacts[];
+  readonly clock: Clock;
+}) {
+  const { config, target, clock, definitionsOf } = options;
+  const side = sideQuery(target);
+  const extractor = await Extractor.open(config);
+  const transformer = new Transformer({ pipeline: config });
+  return {
+    applier: sqlApplier(config, side.query, clock),
+    transform: async ({ header, payload }: HeldBatch, signal: AbortSignal) => {
+      const repaired = await repairPayload(payload, definitionsOf, signal);
+      const extracted = await extractor.processRepaired({ header, payload: repaired }, signal);
+      return transformer.transform(extracted, clock.nowMs());
+    },
+    close: () => side.close(),
+  };
+}
+
+function sqlApplier(config: PipelineConfig, query: SchemaQuery, clock: Clock): SqlBatchApplier {
+  return new SqlBatchApplier({
+    schema: new TargetSchema({ query, clock }),
+    ledger: new TargetLedger(),
+    conflict: config.conflict,
+    sourceSite: config.sourceSite,
+  });
+}
+
+/** A session for questions about the target's tables, opened when the first is asked. */
+function sideQuery(target: DataSourceConfig): { readonly query: SchemaQuery; close(): Promise<void> } {
+  const session = new Reopening({
+    open: () => connectTarget(target, { session: { writes: false } }),
+    close: (one) => one.close(),
+    isGood: (one) => one.usable,
+  });
+  return {
+    query: (sql) =>
+      session
+        .use((one) => one.rows(sql))
+        .catch((error: unknown) => {
+          throw targetError(error);
+        }),
     close: () => session.close(),
   };
 }

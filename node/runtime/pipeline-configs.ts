@@ -56,6 +56,7 @@ const pipelineSchema = z.strictObject({
     window: z.number(),
   }),
   conflict: z.strictObject({ detect: z.boolean(), winner: site }),
+  onTableError: z.enum(['park', 'stop']).default('stop'),
   pipe: z.strictObject({ kind: z.enum(['node', 'redis']) }),
   // What was written before there was a choice meant this.
   ddl: z

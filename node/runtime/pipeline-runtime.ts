@@ -15,9 +15,11 @@ import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
 import { Extractor } from '../../stages/extract/extract.ts';
 import type { Pipe } from '../../stages/pipe/pipe.ts';
 import { Transformer } from '../../stages/transform/transform.ts';
+import { parkedViews } from '../parked-view.ts';
 import type { PipelineMeter } from '../status/local-status.ts';
 import { loadKit } from './load-kit.ts';
 import { LoadWorker } from './load-worker.ts';
+import { ParkedKeeper } from './parked-keeper.ts';
 import type { PipelineConfigs } from './pipeline-configs.ts';
 import { StageWorker } from './stage-worker.ts';
 
@@ -55,6 +57,7 @@ export class PipelineRuntime {
   readonly #options: PipelineRuntimeOptions;
   readonly #workers = new Map<TaskStage, StageWorker | LoadWorker>();
   readonly #background: TaskGroup;
+  readonly #keeper: ParkedKeeper | null;
   #unwatch: readonly Unwatch[] = [];
 
   constructor(options: PipelineRuntimeOptions) {
@@ -77,6 +80,18 @@ export class PipelineRuntime {
       log,
     });
     for (const stage of stages) this.#workers.set(stage, this.#worker(stage));
+    this.#keeper = stages.includes('load')
+      ? new ParkedKeeper({
+          config: () => options.configs.current?.config ?? null,
+          target: options.target,
+          node: node.name,
+          onGroups: (groups) => {
+            options.meter.parked = parkedViews(groups);
+          },
+          clock,
+          log: log.child({ component: 'parked' }),
+        })
+      : null;
   }
 
   start(): void {
@@ -94,6 +109,8 @@ export class PipelineRuntime {
     ];
     this.#background.spawn(() => this.tasks.run());
     for (const worker of this.#workers.values()) this.#background.spawn(() => worker.run());
+    const keeper = this.#keeper;
+    if (keeper !== null) this.#background.spawn(() => keeper.run());
   }
 
   #watch<T>(record: RecordNode<T>, onValue: (value: T) => void): Unwatch {
@@ -117,7 +134,9 @@ export class PipelineRuntime {
   /** Finishes what is being worked on, releases the rest. */
   async stop(): Promise<void> {
     for (const off of this.#unwatch) off();
+    const keeping = this.#keeper?.stop();
     await Promise.allSettled([...this.#workers.values()].map((worker) => worker.stop()));
+    await keeping;
     await this.tasks.stop();
     await this.#background.idle();
   }

@@ -144,6 +144,7 @@ export class StatusCollector {
       select: shares.find(({ node }) => node === mainstem)?.share.select ?? null,
       selectAnsweredMs: mainstem === null ? null : (heard.get(mainstem)?.answeredMs ?? null),
       reports: { extract: reports('extract'), transform: reports('transform'), load: reports('load') },
+      parked: shares.map(({ share }) => share.parked).find((one) => one !== null) ?? [],
       appliedSeq: received?.seq ?? null,
       appliedMs: received?.appliedMs ?? null,
       lastCommitMs: received === null ? null : received.lastCommitUs / 1000,

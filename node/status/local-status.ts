@@ -6,6 +6,7 @@ import { whatAndHow } from '../../model/error-codes.ts';
 import type { TaskStage } from '../../model/stage.ts';
 import type { NodePresence } from '../../scheduler/records.ts';
 import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
+import type { ParkedTableView } from '../operations.ts';
 import type { NodeReport, PipelineReport, SelectReport, StageReport } from './node-report.ts';
 import { RateMeter } from './rate.ts';
 
@@ -108,6 +109,8 @@ export class PipelineMeter {
   /** Set while this node holds the mainstem. */
   select: (() => SelectReport) | null = null;
   ledgered = 0;
+  /** Null until somebody has looked. */
+  parked: readonly ParkedTableView[] | null = null;
 
   constructor(clock: Clock) {
     this.stages = {
@@ -126,6 +129,7 @@ export class PipelineMeter {
       transform: stage('transform'),
       load: stage('load'),
       ledgered: this.ledgered,
+      parked: this.parked === null ? null : [...this.parked],
     };
   }
 }

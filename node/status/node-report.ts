@@ -3,6 +3,7 @@
  * A schema, since it crosses processes. Times are ms since 1970 by the reporting node's clock unless said otherwise.
  */
 import { z } from 'zod';
+import { parkedTableView } from '../operations.ts';
 
 const rate = z.strictObject({
   /** Rows since the process began. */
@@ -58,6 +59,8 @@ export const pipelineReport = z.strictObject({
   transform: stageReport.nullable(),
   load: stageReport.nullable(),
   ledgered: z.number(),
+  /** As this node last saw them at the target; null where it does not work on Load. */
+  parked: z.array(parkedTableView).nullable().default(null),
 });
 export type PipelineReport = z.infer<typeof pipelineReport>;
 

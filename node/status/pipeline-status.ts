@@ -6,6 +6,7 @@
 
 import type { StageName, TaskStage } from '../../model/stage.ts';
 import type { DesiredState, PipelineState } from '../../model/status.ts';
+import type { ParkedTableView } from '../operations.ts';
 import type { SelectReport, StageReport } from './node-report.ts';
 
 /** What the tree says about one task stage. */
@@ -40,6 +41,8 @@ export interface PipelineFacts {
   readonly reports: Readonly<
     Record<TaskStage, readonly { readonly node: string; readonly report: StageReport }[]>
   >;
+  /** Tables whose changes are held at the target. */
+  readonly parked: readonly ParkedTableView[];
   readonly appliedSeq: string | null;
   readonly appliedMs: number | null;
   readonly lastCommitMs: number | null;
@@ -72,6 +75,7 @@ export interface PipelineStatus {
   readonly position: string | null;
   readonly appliedSeq: string | null;
   readonly rewinds: number;
+  readonly parked: readonly ParkedTableView[];
 }
 
 /** Above this a pipeline is catching up rather than running. */
@@ -93,6 +97,7 @@ export function pipelineStatus(facts: PipelineFacts): PipelineStatus {
     position: facts.select?.position ?? null,
     appliedSeq: facts.appliedSeq,
     rewinds: facts.select?.rewinds ?? 0,
+    parked: facts.parked,
   };
 }
 
@@ -192,6 +197,13 @@ function stateOf(
   );
   if (stuck !== undefined && (stuck.lagMs ?? 0) > CATCHING_UP_MS)
     return { state: 'degraded', reason: `no node takes ${stuck.stage}`, code: null };
+  const [first] = facts.parked;
+  if (first !== undefined)
+    return {
+      state: 'degraded',
+      reason: `changes of ${facts.parked.map(({ table }) => table).join(', ')} are held: ${first.why}`,
+      code: first.code,
+    };
   if (lagMs !== null && lagMs > CATCHING_UP_MS)
     return rows > 0
       ? { state: 'catching-up', reason: null, code: null }

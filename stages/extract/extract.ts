@@ -48,13 +48,30 @@ export class Extractor {
     return { header: { ...batch.header, rows: surveyPayload(payload).rows }, payload };
   }
 
+  /** The same for tables only that could not be decoded when they passed Extract, and can now. */
+  async processRepaired<Batch extends SelectedBatch>(batch: Batch, signal: AbortSignal): Promise<Batch> {
+    if (!surveyPayload(batch.payload).shapes.some(({ repaired }) => repaired === true)) return batch;
+    const filtered = await this.#pass(batch.payload, 'where', signal, true);
+    const payload = await this.#pass(filtered, 'processor', signal, true);
+    return { ...batch, payload };
+  }
+
   /** Tables are numbered anew by each pass: those without rows left are gone. */
-  async #pass(payload: Buffer, what: 'where' | 'processor', signal: AbortSignal): Promise<Buffer> {
-    const rewriters = surveyPayload(payload).shapes.map((shape) => this.#rewriterFor(shape, what));
+  async #pass(
+    payload: Buffer,
+    what: 'where' | 'processor',
+    signal: AbortSignal,
+    onlyRepaired = false,
+  ): Promise<Buffer> {
+    const rewriters = surveyPayload(payload).shapes.map((shape) =>
+      onlyRepaired && shape.repaired !== true ? null : this.#rewriterFor(shape, what),
+    );
     return rewriters.some((one) => one !== null) ? rewrite(payload, rewriters, signal) : payload;
   }
 
   #rewriterFor(shape: TableShape, what: 'where' | 'processor'): RowsRewriter | null {
+    // Nobody can say what the columns are: the rows travel as they came, and are seen to when they are repaired.
+    if (shape.fault !== undefined) return null;
     const rule = this.#rules.find(({ matches }) => matches(`${shape.schema}.${shape.table}`))?.rule;
     if (rule === undefined || rule[what] === null) return null;
     const key = `${what} ${JSON.stringify(shape)}`;

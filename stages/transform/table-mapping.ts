@@ -81,8 +81,19 @@ export class TableMapping {
     return this.#rules.find((one) => one.matches(`${schema}.${table}`))?.rule ?? null;
   }
 
+  /** Where a table's rows go. */
+  target(schema: string, table: string): { readonly schema: string; readonly table: string } {
+    const to = this.ruleFor(schema, table)?.to;
+    return { schema: to?.schema ?? schema, table: to?.table ?? table };
+  }
+
   /** Throws HOLT_MAPPING_COLUMN_MISSING when the rule names a column the table does not have. */
   route(shape: TableShape, table: number): TableRoute {
+    if (shape.fault !== undefined) {
+      // Its columns are stand-ins: only where it goes is known.
+      const to = this.target(shape.schema, shape.table);
+      return { table, schema: to.schema, name: to.table, columns: [] };
+    }
     const rule = this.ruleFor(shape.schema, shape.table);
     if (rule === null) return { table, schema: shape.schema, name: shape.table, columns: sameColumns(shape) };
     const { rename, drop, order, constant } = rule.columns;

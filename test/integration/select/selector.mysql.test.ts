@@ -39,6 +39,7 @@ function pipelineOf(schema: string, origins: readonly SiteId[] = [siteId('east')
     targetSite: siteId('west'),
     origins,
     start: null,
+    onTableError: 'stop',
     tables: { include: [`${schema}.*`], exclude: [`${schema}.c`] },
     rules: [],
     batch: { maxRows: 200, maxBytes: 1_000_000, partBytes: 1_000_000, window: 3 },

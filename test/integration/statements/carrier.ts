@@ -239,6 +239,7 @@ function configOf(options: CarrierOptions, pipeline: Pipeline): PipelineConfig {
     targetSite: siteId('west'),
     origins: [siteId('east')],
     start: null,
+    onTableError: 'stop',
     tables: { include: [`${sourceSchema}.*`], exclude: [] },
     rules: [
       {

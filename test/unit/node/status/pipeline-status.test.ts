@@ -47,6 +47,7 @@ function facts(overrides: Partial<PipelineFacts> = {}): PipelineFacts {
     selectAnsweredMs: NOW,
     reports: { extract: [], transform: [], load: [{ node: 'west-1', report: stage }] },
     appliedSeq: '9',
+    parked: [],
     appliedMs: NOW - 60_000,
     lastCommitMs: NOW - 60_000,
     ...overrides,

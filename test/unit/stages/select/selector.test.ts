@@ -106,6 +106,7 @@ const PIPELINE: PipelineConfig = {
   targetSite: siteId('west'),
   origins: [siteId('east')],
   start: null,
+  onTableError: 'stop',
   tables: { include: ['shop.*'], exclude: [] },
   rules: [],
   batch: { maxRows: 5, maxBytes: 100_000, partBytes: 100_000, window: 2 },
