@@ -19,7 +19,7 @@ export function envSecret(name: string): SecretRef {
       const value = process.env[name];
       if (value === undefined)
         throw new HoltError('HOLT_SECRET_MISSING', `environment variable ${name} is not set`, {
-          disposition: 'fatal',
+          disposition: 'retry',
           remedy: `Set ${name}, or point the configuration at another reference.`,
         });
       return value;
@@ -27,7 +27,10 @@ export function envSecret(name: string): SecretRef {
   };
 }
 
-/** The file's text without a final newline, read anew at every use: a changed password needs no restart. */
+/**
+ * The file's text without a final newline, read anew at every use: a changed password needs no restart, and a file that is
+ * away while it is changed is tried again.
+ */
 export function fileSecret(path: string): SecretRef {
   return {
     kind: 'file',
@@ -37,7 +40,7 @@ export function fileSecret(path: string): SecretRef {
         return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
       } catch (error) {
         throw new HoltError('HOLT_SECRET_MISSING', `secret file ${path} cannot be read`, {
-          disposition: 'fatal',
+          disposition: 'retry',
           remedy: 'Check that the file exists and that the user Holt runs as may read it.',
           cause: error,
         });

@@ -82,6 +82,9 @@ class Mysql2Connection implements TargetSession {
   #giveUp: ((reason: Error) => void) | null = null;
 
   constructor(config: DataSourceConfig) {
+    // What can throw comes before the socket: one that nobody holds would end the process by its error.
+    const ssl = sslOptions(config.tls);
+    const password = config.password.resolve();
     const socket = connectSocket({
       host: config.host,
       port: config.port,
@@ -91,12 +94,11 @@ class Mysql2Connection implements TargetSession {
     });
     this.#name = config.name;
     this.#socket = socket;
-    const ssl = sslOptions(config.tls);
     const options: ConnectionOptions = {
       host: config.host,
       port: config.port,
       user: config.user,
-      password: config.password.resolve(),
+      password,
       charset: 'BINARY',
       connectTimeout: config.connectTimeoutMs,
       // FOUND_ROWS stays on: an UPDATE counts the rows it matched.
