@@ -10,7 +10,8 @@ import type { Logger } from '../lib/logger.ts';
 import type { DataSourceConfig, HoltConfig, PipelineConfig } from '../model/config.ts';
 import type { DataSourceId, NodeId, PipelineId } from '../model/ids.ts';
 import { PayloadReader } from '../model/payload.ts';
-import { formOf, type Position, type PositionText } from '../model/position.ts';
+import type { Position } from '../model/position.ts';
+import { positionFromInput } from '../model/position-input.ts';
 import type { PipelineStore } from '../scheduler/contract.ts';
 import type { CoordinationTree } from '../scheduler/tree/tree.ts';
 import { SqlBatchApplier } from '../stages/load/apply/batch-applier.ts';
@@ -135,9 +136,8 @@ export class Installation implements Operations {
   /** A raise with the position given: whatever still loads for the pipeline is fenced off first. */
   async setPosition(name: string, text: string, why: string): Promise<PositionView> {
     const pipeline = this.#named(name);
+    const position: Position = { text: positionFromInput(text), at: null, lastEvent: null };
     await this.#mustBe(pipeline, ['paused', 'stopped'], 'moved');
-    formOf(text as PositionText);
-    const position: Position = { text: text as PositionText, at: null, lastEvent: null };
     const signal = AbortSignal.timeout(OPERATION_MS);
     const target = this.#target(pipeline);
     const source = this.#options.dataSource(pipeline.source);
@@ -181,7 +181,7 @@ export class Installation implements Operations {
       {
         event: 'position:set',
         pipeline: pipeline.name,
-        position: text.slice(0, 500),
+        position: position.text.slice(0, 500),
         reason: why,
         epoch: result.epoch,
       },
