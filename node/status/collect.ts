@@ -142,6 +142,10 @@ export class StatusCollector {
       mainstem,
       stages: { extract: extract ?? none, transform: transform ?? none, load: load ?? none },
       select: shares.find(({ node }) => node === mainstem)?.share.select ?? null,
+      hindrance:
+        mainstem === null
+          ? (shares.find(({ share }) => share.select?.problem)?.share.select?.problem ?? null)
+          : null,
       selectAnsweredMs: mainstem === null ? null : (heard.get(mainstem)?.answeredMs ?? null),
       reports: { extract: reports('extract'), transform: reports('transform'), load: reports('load') },
       parked: shares.map(({ share }) => share.parked).find((one) => one !== null) ?? [],

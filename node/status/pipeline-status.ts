@@ -35,6 +35,8 @@ export interface PipelineFacts {
   readonly stages: Readonly<Record<TaskStage, StageTasks>>;
   /** The mainstem's own report; null when its node did not answer. */
   readonly select: SelectReport | null;
+  /** What keeps a node from taking the free mainstem, as it says itself; null when nobody says anything. */
+  readonly hindrance: { readonly code: string; readonly message: string } | null;
   /** When that node last answered; null for never. */
   readonly selectAnsweredMs: number | null;
   /** Reports of every node that answered, per stage. */
@@ -161,15 +163,20 @@ function stateOf(
   rows: number,
 ): Pick<PipelineStatus, 'state' | 'reason' | 'code'> {
   const { desired } = facts;
-  if (desired.desired === 'stopped')
-    return { state: 'stopped', reason: `by ${desired.by}: ${desired.why}`, code: null };
+  const byWhom = desired.why === '' ? `by ${desired.by}` : `by ${desired.by}: ${desired.why}`;
+  if (desired.desired === 'stopped') return { state: 'stopped', reason: byWhom, code: null };
   if (desired.desired === 'paused')
     return desired.code === null
-      ? { state: 'paused', reason: `by ${desired.by}: ${desired.why}`, code: null }
+      ? { state: 'paused', reason: byWhom, code: null }
       : { state: 'failed', reason: desired.why, code: desired.code };
   if (facts.foreign !== null)
     return { state: 'degraded', reason: facts.foreign.message, code: facts.foreign.code };
-  if (facts.mainstem === null) return { state: 'degraded', reason: 'no node holds the mainstem', code: null };
+  if (facts.mainstem === null)
+    return {
+      state: 'degraded',
+      reason: facts.hindrance === null ? 'no node holds the mainstem' : `select: ${facts.hindrance.message}`,
+      code: facts.hindrance?.code ?? null,
+    };
   if (facts.select === null) {
     const age =
       facts.selectAnsweredMs === null

@@ -44,6 +44,7 @@ function facts(overrides: Partial<PipelineFacts> = {}): PipelineFacts {
     mainstem: 'east-1',
     stages: { extract: none, transform: none, load: none },
     select,
+    hindrance: null,
     selectAnsweredMs: NOW,
     reports: { extract: [], transform: [], load: [{ node: 'west-1', report: stage }] },
     appliedSeq: '9',
@@ -93,6 +94,26 @@ describe('pipelineStatus()', () => {
     });
     const desired = { desired: 'paused', by: 'ann', why: 'upgrade', code: null } as const;
     expect(pipelineStatus(facts({ foreign, desired })).state).toBe('paused');
+  });
+
+  test('why nobody takes the mainstem is said when a node knows it', () => {
+    const free = { mainstem: null, select: null, selectAnsweredMs: null };
+    expect(pipelineStatus(facts(free))).toMatchObject({
+      state: 'degraded',
+      code: null,
+      reason: 'no node holds the mainstem',
+    });
+    const hindrance = { code: 'HOLT_SOURCE_ACCESS_DENIED', message: 'login as holt: Access denied' };
+    expect(pipelineStatus(facts({ ...free, hindrance }))).toMatchObject({
+      state: 'degraded',
+      code: 'HOLT_SOURCE_ACCESS_DENIED',
+      reason: 'select: login as holt: Access denied',
+    });
+  });
+
+  test('a pause without a reason names who asked for it, and nothing more', () => {
+    const desired = { desired: 'paused', by: 'ann', why: '', code: null } as const;
+    expect(pipelineStatus(facts({ desired })).reason).toBe('by ann');
   });
 
   test('a stop by a person is paused, one by Holt is failed with its code', () => {
