@@ -68,6 +68,8 @@ export function loadConfig(path: string): LoadedConfig {
     problems.push(...result.problems);
     documents.push(...result.documents);
   }
+  if (documents.length === 0 && problems.length === 0)
+    throw new HoltError('HOLT_CONFIG_MISSING', `configuration ${path} is empty`, { disposition: 'fatal' });
   const parts = gather(documents, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const loaded = normalize(parts, problems);

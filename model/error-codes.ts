@@ -144,8 +144,7 @@ export const ERROR_CODES = {
   },
   HOLT_BINLOG_FILE_INVALID: {
     what: 'A file given as a binlog is none, is encrypted, or is cut off.',
-    remedy:
-      "Give a file that the server has closed, or read it through the server with the data source's name.",
+    remedy: 'Give a binlog file as the server left it: whole, not encrypted.',
   },
   HOLT_ROW_CORRUPT: {
     what: 'A row image does not have the form that its table map prescribes.',

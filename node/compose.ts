@@ -56,6 +56,11 @@ export function nodeNamed(loaded: LoadedConfig, name: string | undefined): NodeC
   if (name === undefined && loaded.nodes.length === 1 && only !== undefined) return only;
   const found = loaded.nodes.find((one) => one.name === name);
   if (found !== undefined) return found;
+  if (loaded.nodes.length === 0)
+    throw new HoltError('HOLT_NODE_UNKNOWN', 'the configuration has no nodes', {
+      disposition: 'fatal',
+      remedy: 'Add spec.nodes (conf/examples shows how), or let one process do everything: holt run',
+    });
   throw new HoltError(
     'HOLT_NODE_UNKNOWN',
     name === undefined
@@ -70,6 +75,20 @@ export function nodeNamed(loaded: LoadedConfig, name: string | undefined): NodeC
 
 /** The one node of `holt run`: every site, this process's memory for coordination and jobs. */
 export function soleNode(loaded: LoadedConfig): { readonly config: HoltConfig; readonly node: NodeConfig } {
+  if (loaded.config.pipelines.length === 0)
+    throw new HoltError('HOLT_CONFIG_INVALID', 'the configuration has no pipeline: there is nothing to run', {
+      disposition: 'fatal',
+      remedy: 'Add a channel with a pipeline: conf/examples/quick.yaml has one.',
+    });
+  if (loaded.config.coordination.kind === 'zookeeper' && loaded.nodes.length > 0)
+    throw new HoltError(
+      'HOLT_CONFIG_INVALID',
+      'this configuration is for nodes that share the work through ZooKeeper; holt run would take it from them',
+      {
+        disposition: 'fatal',
+        remedy: `Start one of its nodes: holt node --name ${loaded.nodes[0]?.name}; or set coordination.kind to embedded.`,
+      },
+    );
   const config: HoltConfig = {
     ...loaded.config,
     coordination: { ...loaded.config.coordination, kind: 'embedded' },
@@ -86,7 +105,7 @@ export function soleNode(loaded: LoadedConfig): { readonly config: HoltConfig; r
     clusterKey: literalSecret(randomBytes(24).toString('hex')),
     stages: ['select', 'extract', 'transform', 'load'],
     memoryBytes: 256 * 1024 ** 2,
-    log: { level: 'info', pretty: false },
+    log: { level: 'info', pretty: process.stderr.isTTY === true },
     drainTimeoutMs: 20_000,
     ...first,
     serves: sites,

@@ -5,9 +5,12 @@ import { addBinlogCommands } from './cli/binlog-commands.ts';
 import { addConfigCommands } from './cli/config-commands.ts';
 import { addDoctorCommand } from './cli/doctor-command.ts';
 import { addNodeCommands } from './cli/node-commands.ts';
-import { exitCodeOf, formatError, type OutputFormat } from './cli/output.ts';
+import { EXIT, exitCodeOf, formatError, type OutputFormat } from './cli/output.ts';
 import { addRemoteCommands, type Terminal } from './cli/remote-commands.ts';
 import { ownRelease } from './release.ts';
+
+/** How long an interrupted command may take to end by itself. */
+const INTERRUPTED_MS = 300;
 
 const release = ownRelease();
 const interrupted = new AbortController();
@@ -17,6 +20,7 @@ const terminal: Terminal = {
     process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   },
   interactive: process.stdout.isTTY === true,
+  width: () => (process.stdout.isTTY === true ? process.stdout.columns : Number.POSITIVE_INFINITY),
   exit: (code) => {
     process.exitCode = code;
   },
@@ -38,14 +42,17 @@ const argv = process.argv;
 // Whoever read our output has seen enough: `holt … | head`.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
+    if (error.code === 'EPIPE') process.exit();
+    // A full disk, most likely: there is nobody left to tell but the exit code.
+    process.exit(EXIT.failure);
   });
 // Long-running commands have signal handling of their own: see node-commands.
 if (argv[2] !== 'node' && argv[2] !== 'run')
   process.once('SIGINT', () => {
     interrupted.abort();
     process.exitCode = 130;
+    // Nobody waits for an answer that is still on its way.
+    setTimeout(() => process.exit(130), INTERRUPTED_MS).unref();
   });
 
 try {

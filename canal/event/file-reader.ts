@@ -65,7 +65,7 @@ export async function* readBinlogFile(
 function checkMagic(found: Buffer, path: string): void {
   if (found.equals(MAGIC)) return;
   if (found.equals(ENCRYPTED_MAGIC)) throw invalid(path, 'it is encrypted; read it through the server');
-  throw invalid(path, `it begins with ${found.toString('hex')}`);
+  throw invalid(path, `it is no binlog file, it begins with ${found.toString('hex')}`);
 }
 
 class ChunkReader {

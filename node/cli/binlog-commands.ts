@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type DumpedEvent, type DumpedRow, dumpBinlog } from '../binlog/binlog-dump.ts';
 import type { ReadableImage } from '../readable-row.ts';
-import type { OutputFormat } from './output.ts';
+import { type OutputFormat, oneLine } from './output.ts';
 import type { Terminal } from './remote-commands.ts';
 
 interface BinlogOptions {
@@ -36,12 +36,18 @@ export function addBinlogCommands(program: Command, terminal: Terminal): void {
     .action(async (file: string, options: BinlogOptions) => {
       const write = options.output === 'json' ? json : table;
       let shown = 0;
-      if (options.output === 'table') terminal.out(HEAD);
-      if (options.limit === 0) return;
+      const head = () => {
+        if (options.output === 'table' && shown === 0) terminal.out(HEAD);
+      };
+      if (options.limit === 0) {
+        head();
+        return;
+      }
       for await (const event of dumpBinlog(file, {
         signal: terminal.signal,
         ...(options.start === undefined ? {} : { start: options.start }),
       })) {
+        head();
         write(event, options.rows === true, terminal.out);
         shown += 1;
         if (shown === options.limit) return;
@@ -79,13 +85,6 @@ function imageText(image: ReadableImage | null): string {
   return Object.entries(image ?? {})
     .map(([name, value]) => `${oneLine(name)}=${value === null ? 'NULL' : oneLine(JSON.stringify(value))}`)
     .join(' ');
-}
-
-/** Control characters would break the line, or speak to the terminal. */
-function oneLine(text: string): string {
-  return text.replace(/\p{Cc}/gu, (found) =>
-    found === '\n' ? ' ' : `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
 }
 
 function json(event: DumpedEvent, withRows: boolean, out: Terminal['out']): void {

@@ -4,6 +4,7 @@ import { loadConfig } from '../../conf/load.ts';
 import { configJsonSchema } from '../../conf/schema.ts';
 import type { HoltConfig } from '../../model/config.ts';
 import { grantStatements } from './grants.ts';
+import { count } from './output.ts';
 import type { Terminal } from './remote-commands.ts';
 
 export const DEFAULT_CONFIG = 'conf/holt.yaml';
@@ -24,7 +25,7 @@ export function addConfigCommands(program: Command, terminal: Terminal): void {
     const loaded = loadConfig(options.config);
     const { pipelines, dataSources } = loaded.config;
     terminal.out(
-      `${loaded.files.join(', ')}: ${dataSources.length} data sources, ${pipelines.length} pipelines, ${loaded.nodes.length} nodes; no problems`,
+      `${loaded.files.join(', ')}: ${count(dataSources.length, 'data source')}, ${count(pipelines.length, 'pipeline')}, ${count(loaded.nodes.length, 'node')}; no problems`,
     );
   });
   config

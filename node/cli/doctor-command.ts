@@ -4,7 +4,7 @@ import { loadConfig } from '../../conf/load.ts';
 import { runDoctor } from '../doctor/doctor.ts';
 import { exitCodeOfFindings, type Finding } from '../doctor/finding.ts';
 import { withConfig } from './config-commands.ts';
-import { type Column, formatTable, type OutputFormat } from './output.ts';
+import { type Column, count, formatTable, type OutputFormat } from './output.ts';
 import type { Terminal } from './remote-commands.ts';
 
 const COLUMNS: readonly Column<Finding>[] = [
@@ -37,7 +37,7 @@ export function addDoctorCommand(program: Command, terminal: Terminal): void {
       terminal.out(
         options.output === 'json'
           ? JSON.stringify({ counts, findings })
-          : `${formatTable(findings, COLUMNS)}\n\n${counts.error} errors, ${counts.warn} warnings, ${counts.ok} in order`,
+          : `${formatTable(findings, COLUMNS, terminal.width())}\n\n${count(counts.error, 'error')}, ${count(counts.warn, 'warning')}, ${counts.ok} in order`,
       );
       terminal.exit(exitCodeOfFindings(findings));
     });

@@ -1,12 +1,15 @@
 /** The exact grants an account of Holt needs, by what its data source is used for. */
 import type { DataSourceConfig, HoltConfig } from '../../model/config.ts';
 
-/** Statements with comments; the flavour-specific ones say which server they are for. */
+/** Statements with comments. All of them can be given to either flavour as they are: what only one understands is a comment. */
 export function grantStatements(config: HoltConfig, source: DataSourceConfig): string[] {
   const user = `'${source.user.replaceAll("'", "''")}'@'%'`;
   const asSource = config.pipelines.filter((one) => one.source === source.name);
   const asTarget = config.pipelines.filter((one) => one.target === source.name);
-  const lines = [`-- ${source.name} (${source.host}:${source.port})`];
+  const lines = [
+    `-- ${source.name} (${source.host}:${source.port})`,
+    `-- CREATE USER ${user} IDENTIFIED BY '...'; -- where there is none yet`,
+  ];
   if (asSource.length > 0) {
     lines.push(
       `GRANT REPLICATION SLAVE ON *.* TO ${user}; -- to follow the binlog`,
@@ -29,7 +32,7 @@ export function grantStatements(config: HoltConfig, source: DataSourceConfig): s
       );
     lines.push(
       `GRANT PROCESS ON *.* TO ${user}; -- to wait until a killed session has gone`,
-      `GRANT CONNECTION_ADMIN ON *.* TO ${user}; -- MySQL 8 and later: only if sessions of another account must be ended`,
+      `-- GRANT CONNECTION_ADMIN ON *.* TO ${user}; -- MySQL 8 and later: only if sessions of another account must be ended`,
     );
   }
   lines.push(`GRANT ALL PRIVILEGES ON \`holt\`.* TO ${user}; -- Holt's own tables`);

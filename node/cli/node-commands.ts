@@ -29,9 +29,10 @@ export function addNodeCommands(program: Command, { release }: { readonly releas
 
 function listenOf(text: string): NodeConfig['listen'] {
   const colon = text.lastIndexOf(':');
-  if (!/^(?:\[[0-9a-fA-F:]+\]|[^:]+):[0-9]{1,5}$/.test(text))
+  const port = Number(text.slice(colon + 1));
+  if (!/^(?:\[[0-9a-fA-F:]+\]|[^:]+):[0-9]{1,5}$/.test(text) || port > 65_535)
     throw new InvalidArgumentError('host:port is expected, such as 127.0.0.1:8640');
-  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port };
 }
 
 async function work(config: HoltConfig, node: NodeConfig, release: string): Promise<void> {
@@ -43,10 +44,11 @@ async function work(config: HoltConfig, node: NodeConfig, release: string): Prom
     { event: 'node:stopping', signal, drain_ms: node.drainTimeoutMs },
     'the node stops: it finishes what it holds',
   );
-  process.once(signal, () => {
-    log.warn({ event: 'node:left', signal }, 'second signal: leaving at once');
-    process.exit(signal === 'SIGINT' ? 130 : 143);
-  });
+  for (const second of ['SIGINT', 'SIGTERM'] as const)
+    process.once(second, () => {
+      log.warn({ event: 'node:left', signal: second }, 'second signal: leaving at once');
+      process.exit(second === 'SIGINT' ? 130 : 143);
+    });
   await drained(running, node.drainTimeoutMs, () => {
     log.warn(
       { event: 'node:drain:given-up' },

@@ -10,9 +10,19 @@ export interface Column<T> {
   readonly align?: 'left' | 'right';
 }
 
-/** Columns separated by two spaces, titles in capitals, no trailing blanks. */
-export function formatTable<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
-  const cells = rows.map((row) => columns.map((column) => column.value(row)));
+/** Below this the last column goes to a line of its own. */
+const NARROW = 30;
+
+/**
+ * Columns separated by two spaces, titles in capitals, no trailing blanks. On a screen of `screenWidth` characters the last
+ * column is broken between words, its further lines beneath its first one.
+ */
+export function formatTable<T>(
+  rows: readonly T[],
+  columns: readonly Column<T>[],
+  screenWidth = Number.POSITIVE_INFINITY,
+): string {
+  const cells = rows.map((row) => columns.map((column) => oneLine(column.value(row))));
   const widths = columns.map((column, i) =>
     Math.max(width(column.title), ...cells.map((line) => width(line[i] ?? ''))),
   );
@@ -24,7 +34,44 @@ export function formatTable<T>(rows: readonly T[], columns: readonly Column<T>[]
       })
       .join('  ')
       .trimEnd();
-  return [line(columns.map((column) => column.title.toUpperCase())), ...cells.map(line)].join('\n');
+  const head = line(columns.map((column) => column.title.toUpperCase()));
+  const before = widths.slice(0, -1).reduce((sum, one) => sum + one + 2, 0);
+  const fits = before + (widths.at(-1) ?? 0) <= screenWidth;
+  if (fits) return [head, ...cells.map(line)].join('\n');
+  const isNarrow = screenWidth - before < NARROW;
+  const indent = isNarrow ? 4 : before;
+  const broken = cells.map((texts) => {
+    const [first = '', ...rest] = wrap(texts.at(-1) ?? '', Math.max(NARROW, screenWidth - indent));
+    const further = (isNarrow && first !== '' ? [first, ...rest] : rest).map(
+      (text) => ' '.repeat(indent) + text,
+    );
+    return [line([...texts.slice(0, -1), isNarrow ? '' : first]), ...further].join('\n');
+  });
+  return [head, ...broken].join('\n');
+}
+
+/** Lines of at most `columns` characters, broken at spaces; a longer word has a line of its own. */
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && width(last) + 1 + width(word) <= columns)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** Control characters would break the line, or speak to the terminal. */
+export function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (found) =>
+    found === '\n' ? ' ' : `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+/** `1 error`, `2 errors`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 function width(text: string): number {
@@ -113,7 +160,8 @@ export function formatError(error: unknown, format: OutputFormat): string {
         remedy: holt === null ? null : remedyOf(holt),
       },
     });
-  const lines = [`holt: ${messageOf(error)} [${holt?.code ?? 'HOLT_INTERNAL'}]`];
+  const [first = '', ...rest] = messageOf(error).split('\n');
+  const lines = [`holt: ${first} [${holt?.code ?? 'HOLT_INTERNAL'}]`, ...rest];
   if (remedy !== null) lines.push(`  ${remedy}`);
   return lines.join('\n');
 }

@@ -1,6 +1,7 @@
 /** Commands that ask a running node. */
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { abortable } from '../../lib/abort.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { ApiClient } from '../api/client.ts';
 import type {
@@ -15,11 +16,14 @@ import type {
 import {
   type Column,
   EXIT,
+  exitCodeOf,
   formatBytes,
+  formatError,
   formatMs,
   formatRate,
   formatTable,
   type OutputFormat,
+  oneLine,
 } from './output.ts';
 
 export interface RemoteOptions {
@@ -34,6 +38,8 @@ export interface Terminal {
   readonly out: (text: string) => void;
   /** True where the screen can be redrawn. */
   readonly interactive: boolean;
+  /** Characters in a line of the screen; infinity where lines go anywhere else. */
+  width(): number;
   exit(code: number): void;
   readonly signal: AbortSignal;
 }
@@ -44,6 +50,11 @@ function seconds(text: string): number {
   const value = Number(text.replace(/s$/, ''));
   if (!(value > 0)) throw new InvalidArgumentError('a number of seconds is expected, such as 5 or 5s');
   return value;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('a whole number above 0 is expected');
+  return Number(text);
 }
 
 /** The options every remote command takes. */
@@ -128,22 +139,23 @@ const PARKED_COLUMNS: readonly Column<ParkedTableView>[] = [
 ];
 
 /** Empty where nothing is parked. */
-export function parkedTable(pipelines: readonly PipelineStatusView[]): string {
+export function parkedTable(pipelines: readonly PipelineStatusView[], width?: number): string {
   return pipelines
     .filter(({ parked }) => parked.length > 0)
-    .map(({ pipeline, parked }) => `parked in ${pipeline}:\n${formatTable(parked, PARKED_COLUMNS)}`)
+    .map(({ pipeline, parked }) => `parked in ${pipeline}:\n${formatTable(parked, PARKED_COLUMNS, width)}`)
     .join('\n\n');
 }
 
-export function stageTable(pipelines: readonly PipelineStatusView[]): string {
+export function stageTable(pipelines: readonly PipelineStatusView[], width?: number): string {
   return formatTable(
     pipelines.flatMap((one) => one.stages.map((stage) => ({ pipeline: one.pipeline, stage }))),
     STAGE_COLUMNS,
+    width,
   );
 }
 
-export function pipelineTable(pipelines: readonly PipelineStatusView[]): string {
-  return formatTable(pipelines, PIPELINE_COLUMNS);
+export function pipelineTable(pipelines: readonly PipelineStatusView[], width?: number): string {
+  return formatTable(pipelines, PIPELINE_COLUMNS, width);
 }
 
 function ledgerDetail(entry: LedgerDetailView): string {
@@ -152,7 +164,7 @@ function ledgerDetail(entry: LedgerDetailView): string {
   ];
   const cell = (value: LedgerDetailView['before'], name: string) =>
     value === null ? '-' : (value[name] ?? (name in value ? 'NULL' : ''));
-  const head = `${entry.id}  ${entry.at}  ${entry.code}\n${entry.op} on ${entry.table}, key ${entry.key}: ${entry.why}\nstate: ${entry.state}\n`;
+  const head = `${oneLine(`${entry.id}  ${entry.at}  ${entry.code}`)}\n${oneLine(`${entry.op} on ${entry.table}, key ${entry.key}: ${entry.why}`)}\nstate: ${oneLine(entry.state)}\n`;
   return `${head}\n${formatTable(columns, [
     { title: 'column', value: (name) => name },
     { title: 'before', value: (name) => cell(entry.before, name) },
@@ -188,14 +200,26 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
     terminal.out(options.output === 'json' ? JSON.stringify(value) : text());
   const by = () => userInfo().username;
 
+  const redraw = (options: RemoteOptions, period: number | null) =>
+    period !== null && options.output === 'table' && terminal.interactive ? '\u001b[2J\u001b[H' : '';
+  const interruptible = <T>(work: Promise<T>) => abortable(work, terminal.signal);
+
   const show = async <T>(options: RemoteOptions, read: () => Promise<T>, text: (value: T) => string) => {
     const period =
       options.watch === undefined ? null : options.watch === true ? 1 : seconds(String(options.watch));
     for (;;) {
-      const value = await read();
-      if (period !== null && options.output === 'table' && terminal.interactive)
-        terminal.out('\u001b[2J\u001b[H');
-      print(options, value, () => text(value));
+      try {
+        const value = await interruptible(read());
+        print(options, value, () => `${redraw(options, period)}${text(value)}`);
+      } catch (error) {
+        // Whoever watches wants to see it come back.
+        if (period === null || exitCodeOf(error) !== EXIT.unreachable) throw error;
+        print(
+          options,
+          JSON.parse(formatError(error, 'json')),
+          () => `${redraw(options, period)}${formatError(error, 'table')}`,
+        );
+      }
       if (period === null) return;
       await systemClock.sleep(period * 1000, terminal.signal).catch(() => {});
       if (terminal.signal.aborted) return;
@@ -216,9 +240,9 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
       }),
       (value) =>
         [
-          pipelineTable(value.pipelines),
-          stageTable(value.pipelines),
-          parkedTable(value.pipelines),
+          pipelineTable(value.pipelines, terminal.width()),
+          stageTable(value.pipelines, terminal.width()),
+          parkedTable(value.pipelines, terminal.width()),
           formatTable(value.nodes, NODE_COLUMNS),
         ]
           .filter((text) => text !== '')
@@ -246,7 +270,7 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
           : Math.max(0, ...pipelines.map((one) => one.lagMs ?? 0));
         return pipelines;
       },
-      (value) => `${pipelineTable(value)}\n\n${stageTable(value)}`,
+      (value) => `${pipelineTable(value, terminal.width())}\n\n${stageTable(value, terminal.width())}`,
     );
     if (options.max !== undefined && (worst === null || worst > options.max * 1000))
       terminal.exit(EXIT.threshold);
@@ -255,7 +279,11 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
   const pipeline = program.command('pipeline').description('start, stop, pause, resume and delete pipelines');
   watchable(remote(pipeline.command('list').description('all pipelines'))).action(
     async (options: RemoteOptions) => {
-      await show(options, () => client(options).pipelines(), pipelineTable);
+      await show(
+        options,
+        () => client(options).pipelines(),
+        (value) => pipelineTable(value, terminal.width()),
+      );
     },
   );
   for (const [verb, desired, description] of [
@@ -282,7 +310,7 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
       .description(
         "take a stopped pipeline's znodes and its rows in the target's holt schema away; it must be gone from the configuration or it starts anew",
       )
-      .requiredOption('--yes', 'really delete: where it stood is forgotten'),
+      .requiredOption('--yes', 'really delete: where it stood is forgotten (required)'),
   ).action(async (name: string, options: RemoteOptions) => {
     await client(options).deletePipeline(name);
     print(options, { pipeline: name, deleted: true }, () => `${name}: deleted`);
@@ -313,21 +341,25 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
       .argument('<pipeline>')
       .argument('<position>', 'mysql:<gtid set>, mariadb:<gtid list> or file:<server>:<file>:<offset>')
       .description('move a paused or stopped pipeline; what lies between is not applied, or applied again')
-      .requiredOption('--reason <text>', 'why, for the log'),
+      .requiredOption('--reason <text>', 'why, for the log (required)'),
   ).action(async (name: string, text: string, options: RemoteOptions & { readonly reason: string }) => {
     const value = await client(options).setPosition(name, text, options.reason);
     print(options, value, () => `${name}: stands at ${value.position}`);
   });
 
   const errors = program.command('errors').description('changes that were not applied as they came');
-  remote(errors.command('list').argument('<pipeline>').option('--limit <n>', 'newest so many', '50')).action(
-    async (name: string, options: RemoteOptions & { readonly limit: string }) => {
-      const value = await client(options).errors(name, Number(options.limit));
-      print(options, value, () =>
-        value.length === 0 ? `${name}: the ledger is empty` : formatTable(value, LEDGER_COLUMNS),
-      );
-    },
-  );
+  remote(
+    errors
+      .command('list')
+      .argument('<pipeline>')
+      .description('what the ledger holds, newest first')
+      .option('--limit <n>', 'newest so many', wholeNumber, 50),
+  ).action(async (name: string, options: RemoteOptions & { readonly limit: number }) => {
+    const value = await client(options).errors(name, options.limit);
+    print(options, value, () =>
+      value.length === 0 ? `${name}: the ledger is empty` : formatTable(value, LEDGER_COLUMNS),
+    );
+  });
   remote(
     errors
       .command('show')

@@ -258,7 +258,8 @@ async function checkTables(
     if (own.every((one) => one.level === 'ok')) sound += 1;
     findings.push(...own);
   }
-  if (tables.length > 0)
+  // What does not fit is among the errors; a line in order beside it would say otherwise.
+  if (sound > 0 || (tables.length > 0 && target === null))
     findings.push(
       ok(
         about,

@@ -96,6 +96,8 @@ describe('the command line', () => {
     [['pipeline', 'delete', 'p'], '--yes'],
     [['status', '-o', 'xml'], 'table, json'],
     [['run', '--listen', 'nowhere'], 'host:port'],
+    [['run', '--listen', '127.0.0.1:65536'], 'host:port'],
+    [['errors', 'list', 'p', '--limit', 'all'], 'whole number'],
     [['verify'], 'pipeline'],
   ])('%j is a matter of usage: exit code 2 and a hint', async (args, hint) => {
     const { code, out, err } = await holt(args);
@@ -114,6 +116,83 @@ describe('the command line', () => {
       expect(err).toContain('[HOLT_CONFIG_INVALID]');
       expect(err).toMatch(/broken\.yaml:6:\d+: .*unknown key "pasword" Did you mean "password"\?/);
       expect(err).toMatch(/broken\.yaml:7:\d+: .*port/);
+    }
+  });
+
+  it('a binlog file that is none leaves nothing on standard output', async () => {
+    const path = join(folder, 'no.binlog');
+    writeFileSync(path, 'hello world');
+    expect(await holt(['binlog', 'dump', path])).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('it is no binlog file'),
+    });
+  });
+
+  it('holt run does not take the work from the nodes of a configuration, nor runs nothing', async () => {
+    const examples = join(repositoryRoot(), 'conf/examples');
+    expect(await holt(['run', '-c', join(examples, 'two-way.yaml')])).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('holt node --name east-1'),
+    });
+    const path = join(folder, 'bare.yaml');
+    writeFileSync(
+      path,
+      'apiVersion: holt/v1\nkind: Holt\nmetadata: {name: bare}\nspec: {coordination: {kind: embedded}}\n',
+    );
+    expect(await holt(['run', '-c', path])).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('no pipeline'),
+    });
+    expect(await holt(['node', '-c', path])).toMatchObject({
+      code: 4,
+      err: expect.stringContaining('no nodes'),
+    });
+    writeFileSync(path, '# nothing yet\n');
+    expect(await holt(['config', 'check', '-c', path])).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('is empty'),
+    });
+  });
+
+  it('a watch goes on while the node is away, and an interrupt ends it at once', async () => {
+    const port = await freePort();
+    const child = spawn(
+      process.execPath,
+      [HOLT, 'status', '--watch', '0.1', '--server', `http://127.0.0.1:${port}`],
+      { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    let out = '';
+    child.stdout.on('data', (data) => {
+      out += String(data);
+    });
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    await waitFor(() => out.split('HOLT_SERVER_UNREACHABLE').length > 2, {
+      what: 'a second try',
+      timeoutMs: 30_000,
+    });
+    child.kill('SIGINT');
+    expect(await withDeadline(ended, 30_000, 'the end')).toBe(130);
+  });
+
+  it('an interrupt does not wait for a node that does not answer', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    try {
+      await new Promise((resolve) => silent.once('listening', resolve));
+      const asked = new Promise((resolve) => silent.once('request', resolve));
+      const server = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+      const child = spawn(
+        process.execPath,
+        [HOLT, 'pipeline', 'pause', 'p', '--timeout', '600', '--server', server],
+        { cwd: folder, stdio: 'ignore' },
+      );
+      const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+      await withDeadline(asked, 30_000, 'the request');
+      child.kill('SIGINT');
+      expect(await withDeadline(ended, 30_000, 'the end')).toBe(130);
+    } finally {
+      silent.closeAllConnections();
+      silent.close();
     }
   });
 

@@ -78,6 +78,7 @@ async function doctor(path: string, output: string): Promise<{ exitCode: number;
   addDoctorCommand(program, {
     out: (text) => lines.push(text),
     interactive: false,
+    width: () => Number.POSITIVE_INFINITY,
     exit: (code) => {
       exitCode = code;
     },

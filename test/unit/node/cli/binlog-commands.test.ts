@@ -17,6 +17,7 @@ async function dump(...args: string[]): Promise<string[]> {
   addBinlogCommands(program, {
     out: (text) => lines.push(...text.split('\n')),
     interactive: false,
+    width: () => Number.POSITIVE_INFINITY,
     exit: () => {},
     signal: new AbortController().signal,
   });
@@ -138,7 +139,9 @@ describe('holt binlog dump', () => {
   test('a file that ends within an event, or is no binlog, or is not there, is told so', async () => {
     const cut = damaged('mysql.binlog', (bytes) => bytes.subarray(0, bytes.length - 3));
     expect((await failureOf(cut)).code).toBe('HOLT_BINLOG_FILE_INVALID');
-    expect((await failureOf(join(fixtures, 'README.md'))).message).toMatch(/README\.md: it begins with/);
+    expect((await failureOf(join(fixtures, 'README.md'))).message).toMatch(
+      /README\.md: it is no binlog file, it begins with/,
+    );
     const missing = await failureOf(join(folder, 'nowhere'));
     expect(missing.code).toBe('HOLT_BINLOG_FILE_INVALID');
     expect(missing.message).toContain('no such file');

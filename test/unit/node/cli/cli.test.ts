@@ -15,6 +15,7 @@ async function run(...args: string[]): Promise<string> {
   addConfigCommands(program, {
     out: (text) => lines.push(text),
     interactive: false,
+    width: () => Number.POSITIVE_INFINITY,
     exit: () => {},
     signal: new AbortController().signal,
   });
@@ -45,6 +46,8 @@ test('grants name what source and target need, mapped schemas included, wildcard
   const [east, west] = config.dataSources.map((source) => grantStatements(config, source).join('\n'));
   expect(east).toContain('GRANT REPLICATION SLAVE');
   expect(east).not.toContain('INSERT');
+  for (const line of `${east}\n${west}`.split('\n').filter((one) => !one.startsWith('--')))
+    expect(line).not.toContain('CONNECTION_ADMIN');
   expect(west).toContain('GRANT SELECT, INSERT, UPDATE, DELETE ON `shop\\_eu`.*');
 });
 
@@ -64,6 +67,26 @@ describe('output', () => {
     ).toBe(' N  NAME\n 5  x\n12  long');
   });
 
+  test('formatTable() breaks the last column between words where the screen is narrow', () => {
+    const columns = [
+      { title: 'a', value: () => 'one' },
+      { title: 'finding', value: () => 'some words that do not fit in one line of it' },
+    ];
+    expect(formatTable([0], columns, 40)).toBe(
+      'A    FINDING\none  some words that do not fit in one\n     line of it',
+    );
+    const wide = [{ title: 'about', value: () => 'x'.repeat(20) }, ...columns.slice(1)];
+    expect(formatTable([0], wide, 40)).toBe(
+      `ABOUT                 FINDING\n${'x'.repeat(20)}\n    some words that do not fit in one\n    line of it`,
+    );
+    expect(formatTable([0], columns)).toContain('some words that do not fit in one line of it');
+  });
+
+  test('what rows hold does not speak to the terminal', () => {
+    const table = formatTable(['a\u001b[2J\u009b31m\r\nb'], [{ title: 'key', value: (row) => row }]);
+    expect(table).toBe('KEY\na\\x1b[2J\\x9b31m\\x0d b');
+  });
+
   test('durations and sizes read as people say them', () => {
     expect([0, 999, 1500, 61_000, 3_660_000, null].map(formatMs)).toEqual([
       '0 ms',
@@ -79,6 +102,9 @@ describe('output', () => {
   test('errors end with their code and exit with the class of it', () => {
     const error = new HoltError('HOLT_PIPELINE_UNKNOWN', 'no pipeline x', { remedy: 'Look again.' });
     expect(formatError(error, 'table')).toBe('holt: no pipeline x [HOLT_PIPELINE_UNKNOWN]\n  Look again.');
+    expect(formatError(new HoltError('HOLT_CONFIG_INVALID', 'two:\na\nb', { remedy: 'x' }), 'table')).toBe(
+      'holt: two: [HOLT_CONFIG_INVALID]\na\nb\n  x',
+    );
     expect(JSON.parse(formatError(error, 'json'))).toEqual({
       error: { code: 'HOLT_PIPELINE_UNKNOWN', message: 'no pipeline x', remedy: 'Look again.' },
     });
