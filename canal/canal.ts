@@ -19,6 +19,8 @@ export interface ReaderOptions {
   readonly readFrom?: string | null;
   /** Which tables this reader wants rows of; Holt's own schema always passes. Called once per table and shape, then cached. */
   readonly wants: (schema: string, table: string) => boolean;
+  /** Items say how many rows of the log stand before theirs, also of tables nobody wants. Default: they do not. */
+  readonly countsRows?: boolean;
 }
 
 export interface CanalReader {

@@ -204,14 +204,14 @@ export class BinlogEngine implements CanalEngine {
   }
 
   #startFeed(request: FeedRequest): SourceFeed {
-    const { slot, start, readFrom, wants } = request;
+    const { slot, start, readFrom, wants, countsRows } = request;
     const facts = new FactsCache({ source: this.#schemaReader, logger: this.#logger });
     facts.lookAhead(wants);
     return new SourceFeed({
       name: request.name,
       start,
       limits: request.limits,
-      schema: new SchemaBook({ wants, facts }),
+      schema: new SchemaBook({ wants, facts, countsRows }),
       openDump: (resume) => this.#dump(slot, start, readFrom, resume),
       onHeldUp: request.onHeldUp,
       logger: this.#logger.child({ feed: request.name }),

@@ -452,6 +452,7 @@ function pipelineConfig(
     onTableError: Array.isArray(spec.tables) ? 'stop' : spec.tables.onError,
     rules,
     batch: spec.batch,
+    largeTransactions: spec.large_transactions,
     conflict: {
       detect: twoWay,
       winner: channelSpec.winner === undefined ? sourceSite : siteId(channelSpec.winner),

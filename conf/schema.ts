@@ -186,6 +186,12 @@ export const pipelineSpec = z.strictObject({
     })
     .prefault({})
     .describe('Sizes of batches.'),
+  large_transactions: z
+    .enum(['whole', 'chunked'])
+    .default('whole')
+    .describe(
+      'A transaction above batch.partBytes: whole is one transaction at the target, too. chunked cuts it into several of that size: each takes effect once, but readers at the target see parts of it, and after a fault it may stay half done until the pipeline goes on.',
+    ),
   ddl: ddlPolicy,
   pipe: z
     .enum(['node', 'redis'])

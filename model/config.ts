@@ -95,6 +95,8 @@ export interface PipelineConfig {
   readonly onTableError: 'park' | 'stop';
   readonly rules: readonly TableRuleConfig[];
   readonly batch: BatchLimits;
+  /** `whole`: one target transaction, however large; `chunked`: several, exactly once each, so that readers see parts (no G3). */
+  readonly largeTransactions: 'whole' | 'chunked';
   readonly conflict: {
     /** Compare each row with its before image under lock: on in two-way channels. */
     readonly detect: boolean;

@@ -24,6 +24,12 @@ export const ERROR_CODES = {
     remedy: 'Give mysql:<gtid set>, mariadb:<gtid list> or file:<server>:<file>:<offset>.',
   },
 
+  HOLT_POSITION_CHUNK: {
+    what: 'The position is inside a large transaction, which has fewer rows at this source than are said to be done.',
+    remedy:
+      'The source is another one, or its log was made anew: compare the tables (holt verify), set the position before or behind that transaction, and resume.',
+  },
+
   HOLT_SQL_NAME_INVALID: {
     what: 'A schema, table or column has a name that cannot be written in SQL.',
     remedy: 'Names have 1 to 64 characters and no NUL; correct the table rule that makes this one.',

@@ -17,6 +17,8 @@ export interface SourceRows {
   readonly after: ColumnBitmap | null;
   /** Number of rows in `data` (an update's two images are one row). */
   readonly rows: number;
+  /** Rows of the transaction before these, of any table; only where a reader counts them. */
+  readonly rawBefore?: number;
   /** Row images back to back, each a null bitmap over the present columns followed by the values. */
   readonly data: Buffer;
 }
@@ -113,6 +115,8 @@ export type SourceItem =
       readonly part: number;
       readonly lastPart: boolean;
       readonly mark: LoadMark | null;
+      /** Rows of the transaction up to the end of this part, of any table; only where a reader counts them. */
+      readonly rawRows?: number;
       /** In the order of the log. Of Holt's own tables only `checkpoint`, `heartbeat` and `ddl`; of others those a reader wants. */
       readonly rows: readonly SourceRows[];
       /** Statements inside the transaction beside its rows: CREATE TABLE … SELECT, statement-format changes. Mostly empty. */

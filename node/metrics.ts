@@ -50,6 +50,11 @@ export function nodeMetrics({ report, tree, release }: MetricsOptions): { text()
   const connected = gauge('holt_source_connected', '1 while the binlog connection is up.', ['pipeline']);
   const lag = gauge('holt_pipeline_lag_seconds', 'Lag as the mainstem knows it.', ['pipeline', 'kind']);
   const skipped = gauge('holt_select_skipped_total', 'Transactions not carried.', ['pipeline', 'why']);
+  const chunks = gauge(
+    'holt_select_chunks_total',
+    'Batches cut out of larger transactions, each a transaction of its own at the target.',
+    ['pipeline'],
+  );
   const rewinds = gauge('holt_pipeline_rewinds_total', 'Rewinds since this node took the mainstem.', [
     'pipeline',
   ]);
@@ -84,6 +89,7 @@ export function nodeMetrics({ report, tree, release }: MetricsOptions): { text()
       inFlight.set({ pipeline }, select.inFlight);
       connected.set({ pipeline }, select.sourceConnected ? 1 : 0);
       rewinds.set({ pipeline }, select.rewinds);
+      chunks.set({ pipeline }, select.chunks);
       for (const [why, count] of Object.entries(select.skipped)) skipped.set({ pipeline, why }, count);
       if (select.problem !== null) problem.set({ pipeline, stage: 'select', code: select.problem.code }, 1);
       const read = readLagMs(select, now.nowMs);

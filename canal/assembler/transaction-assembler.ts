@@ -49,6 +49,10 @@ export interface AssemblerOptions {
   readonly shapeOf: (map: TableMap) => TableShape | null;
   /** Number of rows in a rows event's images. */
   readonly countRows: (shape: TableShape, event: EventOf<'rows'>) => number;
+  /** Whether rows are counted in the transaction that begins now, those of tables nobody wants too. */
+  readonly countsAll?: () => boolean;
+  /** Number of rows in an event of a table nobody wants; where `countsAll`. */
+  readonly countUnwanted?: (map: TableMap, event: EventOf<'rows'>) => number;
   /** Reads the loop mark from a change of `holt.checkpoint`; null when seq did not change. */
   readonly readMark: (rows: SourceRows) => LoadMark | null;
   /** Rows of a transaction beyond this many bytes leave as a part. */
@@ -89,6 +93,8 @@ interface OpenTransaction {
   bytes: number;
   /** Parts handed out. */
   parts: number;
+  /** Rows so far, of any table; null where nobody counts. */
+  rawRows: number | null;
   /** Until the first row event of the transaction was seen. */
   fresh: boolean;
   mark: LoadMark | null;
@@ -101,6 +107,8 @@ export class TransactionAssembler {
   readonly #after = new BitmapKeeper();
   /** Of the open transaction: null is a table nobody wants. */
   readonly #tables = new Map<number, TableShape | null>();
+  /** Of the open transaction, those nobody wants; where rows are counted. */
+  readonly #unwanted = new Map<number, TableMap>();
   #open: OpenTransaction | null = null;
   /** The next item is the first since the server was started. */
   #serverStarted = false;
@@ -135,7 +143,7 @@ export class TransactionAssembler {
         return;
       case 'table-map':
         this.#inTransaction(event, place);
-        this.#tables.set(event.map.tableId, this.#options.shapeOf(event.map));
+        this.#map(event.map);
         return;
       case 'gtid':
         this.#begin(event.gtid, place, event.immediateCommitUs, 'single', 'none');
@@ -168,7 +176,7 @@ export class TransactionAssembler {
           const statement = plainStatement('load-data', event.sql);
           if (open !== null && open.form === 'group') open.statements.push(statement);
           else this.#emitStatement(statement, place, outer);
-        } else this.#open ??= begun(null, place, null, 'single', 'none');
+        } else this.#open ??= this.#begun(null, place, null, 'single', 'none');
         return;
       case 'incident':
         // Stands alone, or in front of what is lost: whatever is open, the log itself says that it is incomplete.
@@ -185,7 +193,7 @@ export class TransactionAssembler {
         return;
       case 'statement-context':
         // INTVAR, RAND, USER_VAR stand before the statement they belong to, which decides.
-        this.#open ??= begun(null, place, null, 'single', 'none');
+        this.#open ??= this.#begun(null, place, null, 'single', 'none');
         return;
       case 'rotate':
       case 'stop':
@@ -200,6 +208,45 @@ export class TransactionAssembler {
     }
   }
 
+  #begun(
+    gtid: TransactionGtid | null,
+    place: EventPlace,
+    commitUs: number | null,
+    form: OpenTransaction['form'],
+    alter: OpenTransaction['alter'],
+  ): OpenTransaction {
+    return {
+      gtid,
+      startFile: place.file,
+      startOffset: place.start,
+      commitUs,
+      form,
+      alter,
+      xid: null,
+      rows: [],
+      statements: [],
+      savepoints: [],
+      bytes: ITEM_BYTES,
+      parts: 0,
+      rawRows: this.#options.countsAll?.() === true ? 0 : null,
+      fresh: true,
+      mark: null,
+    };
+  }
+
+  #map(map: TableMap): void {
+    const shape = this.#options.shapeOf(map);
+    this.#tables.set(map.tableId, shape);
+    const counts = this.#open !== null && this.#open.rawRows !== null;
+    if (shape === null && counts) this.#unwanted.set(map.tableId, map);
+  }
+
+  #countUnwanted(open: OpenTransaction, event: EventOf<'rows'>): void {
+    const map = open.rawRows === null ? undefined : this.#unwanted.get(event.tableId);
+    if (map !== undefined)
+      open.rawRows = (open.rawRows ?? 0) + (this.#options.countUnwanted?.(map, event) ?? 0);
+  }
+
   #begin(
     gtid: TransactionGtid | null,
     place: EventPlace,
@@ -208,7 +255,7 @@ export class TransactionAssembler {
     alter: OpenTransaction['alter'],
   ): void {
     if (this.#open !== null) throw malformed('a transaction begins inside another', place);
-    this.#open = begun(gtid, place, commitUs, form, alter);
+    this.#open = this.#begun(gtid, place, commitUs, form, alter);
   }
 
   #query(event: EventOf<'query'>, place: EventPlace, outer: EventHeader): void {
@@ -216,7 +263,7 @@ export class TransactionAssembler {
     switch (verb.kind) {
       case 'begin':
       case 'xa-start': {
-        this.#open ??= begun(null, place, null, 'single', 'none');
+        this.#open ??= this.#begun(null, place, null, 'single', 'none');
         this.#open.form = 'group';
         if (verb.kind === 'xa-start') this.#open.xid = verb.xid;
         return;
@@ -293,9 +340,13 @@ export class TransactionAssembler {
     }
     const first = open.fresh;
     open.fresh = false;
-    if (shape === null) return;
+    if (shape === null) {
+      this.#countUnwanted(open, event);
+      return;
+    }
     const rows: SourceRows = {
       shape,
+      ...(open.rawRows === null ? {} : { rawBefore: open.rawRows }),
       op: event.op,
       flags: event.partialJson ? event.flags | ROW_FLAG.partialJson : event.flags,
       before: this.#before.keep(event.before),
@@ -305,6 +356,7 @@ export class TransactionAssembler {
     };
     if (first && shape.schema === HOLT_SCHEMA && shape.table === CHECKPOINT_TABLE)
       open.mark = this.#options.readMark(rows);
+    if (open.rawRows !== null) open.rawRows += rows.rows;
     open.rows.push(rows);
     open.bytes += event.data.length + ROWS_BYTES;
     if (open.bytes >= this.#options.partBytes) this.#part(open, place, outer);
@@ -352,6 +404,7 @@ export class TransactionAssembler {
       part: open.parts,
       lastPart,
       mark: open.mark,
+      ...(open.rawRows === null ? {} : { rawRows: open.rawRows }),
       rows: open.rows,
       statements: open.statements,
       ...(isPlain ? {} : { xa: { xid, phase } }),
@@ -372,7 +425,7 @@ export class TransactionAssembler {
 
   /** Of what is a transaction of its own. */
   #alone(place: EventPlace, outer: EventHeader, bytes: number): SourceTransactionBase {
-    const open = this.#open ?? begun(null, place, null, 'single', 'none');
+    const open = this.#open ?? this.#begun(null, place, null, 'single', 'none');
     if (open.parts > 0) this.#options.emit({ kind: 'interrupted', bytes: ITEM_BYTES });
     return {
       gtid: open.gtid,
@@ -395,6 +448,7 @@ export class TransactionAssembler {
   #end(): void {
     this.#open = null;
     this.#tables.clear();
+    this.#unwanted.clear();
   }
 
   #inTransaction(event: BinlogEvent | null, place: EventPlace): OpenTransaction {
@@ -402,31 +456,6 @@ export class TransactionAssembler {
       throw malformed(`${event?.kind ?? 'an end'} outside a transaction: the start is inside one`, place);
     return this.#open;
   }
-}
-
-function begun(
-  gtid: TransactionGtid | null,
-  place: EventPlace,
-  commitUs: number | null,
-  form: OpenTransaction['form'],
-  alter: OpenTransaction['alter'],
-): OpenTransaction {
-  return {
-    gtid,
-    startFile: place.file,
-    startOffset: place.start,
-    commitUs,
-    form,
-    alter,
-    xid: null,
-    rows: [],
-    statements: [],
-    savepoints: [],
-    bytes: ITEM_BYTES,
-    parts: 0,
-    fresh: true,
-    mark: null,
-  };
 }
 
 function lastEventOf(header: EventHeader): LastEvent {

@@ -27,6 +27,8 @@ export interface FeedRequest {
   readonly limits: FeedLimits;
   /** What any reader wants; may change while the feed runs. */
   readonly wants: (schema: string, table: string) => boolean;
+  /** Whether any reader counts rows. */
+  readonly countsRows: boolean;
   readonly onHeldUp: (feed: SourceFeed, blocking: readonly FeedMember[]) => void;
 }
 
@@ -168,6 +170,7 @@ export class FeedHub {
       readFrom,
       limits,
       wants: (schema, table) => [...this.#readers].some((one) => one.wants(schema, table)),
+      countsRows: [...this.#readers].some((one) => one.countsRows),
       onHeldUp: (from, blocking) => this.#release(from, blocking),
     });
     this.#feeds.set(feed, slot);

@@ -52,9 +52,13 @@ export class FeedReader implements CanalReader, FeedMember {
     return this.#options.reader.wants;
   }
 
+  get countsRows(): boolean {
+    return this.#options.reader.countsRows === true;
+  }
+
   /** Makes its wishes known to a feed that runs already. */
   admitTo(feed: SourceFeed): void {
-    this.#admitted.set(feed, feed.schema.admit(this.wants));
+    this.#admitted.set(feed, feed.schema.admit(this.wants, this.countsRows));
   }
 
   /** The version of a feed's items that has all it wants: any, where the feed began after the reader. */

@@ -72,6 +72,8 @@ type PayloadEvent = Extract<BinlogEvent, { kind: 'transaction-payload' }>;
 /** Bytes of log between two looks at whether the thread was held for long. */
 const LOOK_BYTES = 8 * 1024;
 
+const MAX_UNWANTED = 1000;
+
 const SCHEMA_RETRY_MS = { first: 100, most: 5_000 };
 
 export class SourceFeed {
@@ -90,6 +92,8 @@ export class SourceFeed {
   readonly #freed = new Waiters();
   readonly #assembled: SourceItem[] = [];
   readonly #scanners = new WeakMap<TableShape, RowScanner>();
+  /** Of tables nobody wants, by their map. */
+  readonly #unwanted = new Map<string, RowScanner>();
   readonly #done: Promise<void>;
   #decoder = new EventDecoder();
   /** Behind the last whole transaction that was assembled: where a new connection goes on. */
@@ -120,6 +124,9 @@ export class SourceFeed {
       shapeOf: (map) => options.schema.find(map) ?? null,
       countRows: (shape, event) =>
         this.#scannerOf(shape).countRows(event.data, event.before, event.after, event.partialJson),
+      countsAll: () => options.schema.countsRows,
+      countUnwanted: (map, event) =>
+        this.#unwantedScannerOf(map).countRows(event.data, event.before, event.after, event.partialJson),
       readMark,
       partBytes: options.limits.partBytes,
       emit: (item) => this.#assembled.push(item),
@@ -343,6 +350,16 @@ export class SourceFeed {
         delayMs = Math.min(delayMs * 2, SCHEMA_RETRY_MS.most);
       }
     }
+  }
+
+  #unwantedScannerOf(map: TableMap): RowScanner {
+    const key = map.raw.toString('latin1');
+    const known = this.#unwanted.get(key);
+    if (known !== undefined) return known;
+    const scanner = compileRowScanner(this.schema.countingShape(map));
+    if (this.#unwanted.size >= MAX_UNWANTED) this.#unwanted.clear();
+    this.#unwanted.set(key, scanner);
+    return scanner;
   }
 
   #scannerOf(shape: TableShape): RowScanner {

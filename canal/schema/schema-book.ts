@@ -25,6 +25,8 @@ export interface SchemaBookOptions {
   /** Whether anybody wants rows of the table. Holt's own are not asked about. */
   readonly wants: (schema: string, table: string) => boolean;
   readonly facts: FactsCache;
+  /** Rows of tables nobody wants are counted, too. */
+  readonly countsRows?: boolean;
 }
 
 interface Known {
@@ -42,11 +44,13 @@ export class SchemaBook {
   readonly #faults = new WeakMap<TableShape, HoltError>();
   #hasFaults = false;
   #wantsVersion = 1;
+  #countsRows: boolean;
   /** A table nobody wanted was pushed out: whether somebody wants it now cannot be told any more. */
   #hasForgotten = false;
 
   constructor(options: SchemaBookOptions) {
     this.#options = options;
+    this.#countsRows = options.countsRows ?? false;
   }
 
   /** The shape, null for a table nobody wants, undefined when it must be looked up first: see `resolve`. */
@@ -102,6 +106,16 @@ export class SchemaBook {
     return this.#wantsVersion;
   }
 
+  /** Whether rows are counted, those of tables nobody wants too, in transactions that begin from now on. */
+  get countsRows(): boolean {
+    return this.#countsRows;
+  }
+
+  /** Enough of a table nobody wants to count its rows. */
+  countingShape(map: TableMap): TableShape {
+    return completeShape(map, null).shape;
+  }
+
   /** Why rows of this shape must not be used. */
   faultOf(shape: TableShape): HoltError | null {
     return this.#faults.get(shape) ?? null;
@@ -112,8 +126,9 @@ export class SchemaBook {
    * wanted now, and faults that may have been mended are looked at again when next met.
    * @returns the version from which on items have all that is wanted
    */
-  admit(wants: (schema: string, table: string) => boolean): number {
-    let widened = this.#hasForgotten;
+  admit(wants: (schema: string, table: string) => boolean, countsRows = false): number {
+    let widened = this.#hasForgotten || (countsRows && !this.#countsRows);
+    this.#countsRows ||= countsRows;
     for (const [key, { schema, table, shape }] of this.#byMap) {
       if (shape === null ? schema !== HOLT_SCHEMA && wants(schema, table) : this.#faults.has(shape)) {
         this.#byMap.delete(key);

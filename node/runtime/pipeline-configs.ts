@@ -59,6 +59,7 @@ const pipelineSchema = z.strictObject({
   onTableError: z.enum(['park', 'stop']).default('stop'),
   pipe: z.strictObject({ kind: z.enum(['node', 'redis']) }),
   // What was written before there was a choice meant this.
+  largeTransactions: z.enum(['whole', 'chunked']).default('whole'),
   ddl: z
     .strictObject({
       default: z.enum(DDL_ACTIONS),

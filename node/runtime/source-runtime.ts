@@ -343,6 +343,7 @@ class PipelineDesk {
         filtered: status?.counts.filtered ?? 0,
         ddl: status?.counts.statementsIgnored ?? 0,
       },
+      chunks: status?.counts.chunks ?? 0,
       rewinds: this.#rewinds,
       problem: this.#trouble ?? problem,
     };

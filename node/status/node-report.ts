@@ -33,6 +33,8 @@ export const selectReport = z.strictObject({
   inFlightBytes: z.number(),
   rows: rate,
   skipped: z.strictObject({ loop: z.number(), filtered: z.number(), ddl: z.number() }),
+  /** Batches that were cut out of larger transactions, each a transaction of its own at the target. */
+  chunks: z.number(),
   rewinds: z.number(),
   problem: problem.nullable(),
 });

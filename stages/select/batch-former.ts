@@ -5,6 +5,10 @@
  * the one before ended, and what was passed over in between (filtered, foreign, Holt's own rows) lies inside the range of the next.
  * A transaction that comes in parts goes on in parts: they share one sequence number, and only the last moves the position.
  *
+ * With `chunked`, each part becomes a batch of its own, and a target transaction of its own. Its position is inside the source's
+ * transaction: how many rows of the log are done. After a restart those are left out, whatever the parts are then; with the last rows the
+ * transaction joins the position.
+ *
  * The rows of a prepared XA transaction are put aside. If its outcome comes before the batch is cut, they are written at that place or
  * forgotten; else they go with the batch that covers the PREPARE, as a body for Load to hold, and the outcome follows in a later one.
  * Whatever moves the position behind a PREPARE brings its body along, an empty one too: an XA COMMIT without a body
@@ -20,7 +24,9 @@ import {
   readHeartbeats,
   readLaneStarts,
 } from '../../canal/assembler/holt-rows.ts';
+import { compileRowScanner } from '../../canal/value/row-scanner.ts';
 import { HoltError } from '../../lib/errors.ts';
+import { type OpenChunk, splitChunk, withChunk } from '../../model/chunk-position.ts';
 import type { BatchLimits } from '../../model/config.ts';
 import { formatMysqlGtid } from '../../model/gtid-set.ts';
 import { CHECKPOINT_TABLE, HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
@@ -28,6 +34,7 @@ import type { SiteId } from '../../model/ids.ts';
 import { formatMariadbGtid } from '../../model/mariadb-gtid.ts';
 import { PayloadWriter } from '../../model/payload.ts';
 import type { BinlogCoordinates, Position, PositionText } from '../../model/position.ts';
+import { ROW_FLAG } from '../../model/rows.ts';
 import { RunningPosition } from '../../model/running-position.ts';
 import type { LoadMark, SourceItem, SourceRows, SourceStatement } from '../../model/source-item.ts';
 import { concernsReplicated, type ReplicatedTables } from './ddl.ts';
@@ -44,6 +51,8 @@ export interface FormerOptions {
   readonly origins: readonly SiteId[];
   readonly tables: ReplicatedTables;
   readonly limits: BatchLimits;
+  /** Large transactions are cut into several. Default: they are not. */
+  readonly chunked?: boolean;
   /** Name of the installation: heartbeats of another one say nothing here. */
   readonly cluster: string;
   /** Reads Holt's own rows; real ones by default. */
@@ -93,6 +102,8 @@ export interface SelectCounts {
   foreign: number;
   own: number;
   statementsIgnored: number;
+  /** Batches that hold a piece of a transaction, which commits by itself at the target. */
+  chunks: number;
 }
 
 interface Pending {
@@ -107,6 +118,7 @@ interface Pending {
 interface Large {
   readonly carried: boolean;
   readonly origin: string;
+  /** Parts handed on under one sequence number; none where each is a batch of its own. */
   emitted: number;
 }
 
@@ -135,13 +147,22 @@ export class BatchFormer {
   #preparedBytes = 0;
   /** Ids of XA transactions whose bodies went out under this reign, newest last. */
   readonly #heldXa = new Set<string>();
-  readonly counts: SelectCounts = { taken: 0, filtered: 0, foreign: 0, own: 0, statementsIgnored: 0 };
+  readonly counts: SelectCounts = {
+    taken: 0,
+    filtered: 0,
+    foreign: 0,
+    own: 0,
+    statementsIgnored: 0,
+    chunks: 0,
+  };
   /** End of the last batch or advance. */
   #start: Position;
   #pending: Pending | null = null;
   /** Nothing more goes into the pending batch. */
   #alone = false;
   #large: Large | null = null;
+  /** The transaction of which a beginning is done, or pending, and the rest is not. */
+  #chunk: OpenChunk | null;
   #passedTransactions = 0;
   #passedBytes = 0;
   #passedOwnOnly = true;
@@ -151,7 +172,9 @@ export class BatchFormer {
   constructor(options: FormerOptions) {
     this.#options = options;
     this.#origins = new Set(options.origins);
-    this.#running = RunningPosition.from(options.start);
+    const { base, chunk } = splitChunk(options.start);
+    this.#running = RunningPosition.from(base);
+    this.#chunk = chunk;
     this.#start = options.start;
     this.#writer = new PayloadWriter();
   }
@@ -186,9 +209,14 @@ export class BatchFormer {
     );
   }
 
-  /** Where reading has come to: behind the last whole transaction taken or passed over. */
+  /** Where reading has come to: behind the last whole transaction taken or passed over, and what is done of the next in chunks. */
   get position(): Position {
-    return this.#running.position;
+    return withChunk(this.#running.position, this.#chunk);
+  }
+
+  /** The transaction that is being cut into several. */
+  get chunk(): OpenChunk | null {
+    return this.#chunk;
   }
 
   /** Source time (µs) of this site's newest heartbeat row that was read: everything committed before it has been read. */
@@ -234,7 +262,7 @@ export class BatchFormer {
     const pending = this.#pending;
     if (pending === null) return null;
     this.#writeBodies();
-    const end = pending.lastPart ? this.#running.position : this.#start;
+    const end = pending.lastPart ? this.position : this.#start;
     const batch: FormedBatch = {
       ...pending,
       start: this.#start.text,
@@ -261,7 +289,7 @@ export class BatchFormer {
       return null;
     }
     const start = this.#start.text;
-    const end = this.#running.position;
+    const end = this.position;
     this.#restart(end);
     return { start, end, lastCommitUs: this.#lastCommitUs };
   }
@@ -273,12 +301,15 @@ export class BatchFormer {
     this.#passedOwnOnly = true;
   }
 
-  #takeRows(item: RowsItem): 'taken' | 'cut-first' {
+  #takeRows(whole: RowsItem): 'taken' | 'cut-first' {
+    const item = this.#withoutDone(whole);
     const dataRows = item.rows.some((rows) => rows.shape.schema !== HOLT_SCHEMA);
     const inParts = this.#large !== null || !item.lastPart;
     const origin = this.#large?.origin ?? item.mark?.origin ?? this.#options.site;
     const carried = this.#large?.carried ?? this.#origins.has(origin);
     const isRest = this.#large !== null && this.#large.emitted > 0;
+    // Rows of XA wait for their COMMIT, and then come at once.
+    const asChunk = this.#options.chunked === true && carried && !item.lastPart && item.xa === undefined;
     // The last part of what has gone out in parts must go out even if nothing of it is wanted.
     const wanted = carried && (dataRows || (isRest && item.lastPart));
     if (wanted && !this.#fits(item, origin, inParts)) return 'cut-first';
@@ -288,6 +319,13 @@ export class BatchFormer {
     if (aside !== null) this.#putAside(item, aside.xid);
 
     if (!item.lastPart) this.#large ??= { carried, origin, emitted: 0 };
+    if (asChunk) {
+      if (wanted) this.#writeChunk(item, origin as SiteId);
+      // Read again from its first row, it comes to what is done only after a while.
+      const done = this.#chunk?.transaction === gtidText(item) ? this.#chunk.rawRows : 0;
+      this.#chunk = { transaction: gtidText(item), rawRows: Math.max(done, rawRowsOf(item)) };
+      return 'taken';
+    }
     // What is put aside is written with its outcome, or when the batch is cut.
     if (aside !== null && wanted) this.#pend(item, origin as SiteId);
     else if (wanted) this.#write(item, origin as SiteId, dataRows);
@@ -296,12 +334,41 @@ export class BatchFormer {
       return 'taken';
     }
     this.#large = null;
+    this.#endChunk(item);
     this.#running.advance(item.gtid, item.end, item.lastEvent);
     this.#lastCommitUs = item.commitUs;
     this.#noteHoltRows(item.rows);
     if (wanted) this.counts.taken += 1;
     else this.#pass(item, this.#kindOfPassed(item, carried, dataRows));
     return 'taken';
+  }
+
+  #writeChunk(item: RowsItem, origin: SiteId): void {
+    // A batch as any other: whatever it holds commits by itself.
+    this.#pend({ commitUs: item.commitUs, lastPart: true }, origin);
+    this.#alone = true;
+    this.counts.chunks += 1;
+    this.#writer.transaction(item.commitUs, gtidText(item));
+    for (const rows of item.rows) if (rows.shape.schema !== HOLT_SCHEMA) this.#writer.sourceRows(rows);
+  }
+
+  /** Without the rows that are done already, where the position is inside this transaction. */
+  #withoutDone(item: RowsItem): RowsItem {
+    const done = this.#chunk?.transaction === gtidText(item) ? this.#chunk.rawRows : 0;
+    if (done === 0) return item;
+    return { ...item, rows: item.rows.flatMap((rows) => rowsBehind(rows, done)) };
+  }
+
+  #endChunk(item: RowsItem): void {
+    const chunk = this.#chunk;
+    if (chunk === null || chunk.transaction !== gtidText(item)) return;
+    if (rawRowsOf(item) < chunk.rawRows)
+      throw new HoltError(
+        'HOLT_POSITION_CHUNK',
+        `the position says that ${chunk.rawRows} rows of ${chunk.transaction} are done, and it has ${rawRowsOf(item)} at this source`,
+        { disposition: 'pause', facts: { position: this.position.text, rows: rawRowsOf(item) } },
+      );
+    this.#chunk = null;
   }
 
   #fits(item: RowsItem, origin: string, inParts: boolean): boolean {
@@ -531,6 +598,34 @@ function refusalOf(
     default:
       return 'HOLT_DDL_ON_REPLICATED_TABLE';
   }
+}
+
+function rawRowsOf(item: RowsItem): number {
+  if (item.rawRows === undefined) throw uncounted(gtidText(item));
+  return item.rawRows;
+}
+
+/** Those of the rows that stand behind the first `done` of their transaction. */
+function rowsBehind(rows: SourceRows, done: number): readonly SourceRows[] {
+  const { rawBefore } = rows;
+  if (rawBefore === undefined) throw uncounted(`${rows.shape.schema}.${rows.shape.table}`);
+  if (rawBefore >= done) return [rows];
+  const left = rawBefore + rows.rows - done;
+  if (left <= 0) return [];
+  const scanner = compileRowScanner(rows.shape);
+  const partial = (rows.flags & ROW_FLAG.partialJson) !== 0;
+  const { data, before, after } = rows;
+  let at = 0;
+  for (let skipped = rawBefore; skipped < done; skipped++) {
+    if (before !== null) at = scanner.skip(data, at, data.length, before);
+    if (after !== null) at = scanner.skip(data, at, data.length, after, partial);
+  }
+  return [{ ...rows, rows: left, rawBefore: done, data: data.subarray(at) }];
+}
+
+/** A defect of ours: Select asks for the count whenever it may need it. */
+function uncounted(of: string): HoltError {
+  return new HoltError('HOLT_INTERNAL', `rows of ${of} were not counted`, { disposition: 'pause' });
 }
 
 /** The transaction's GTID as its server writes it; where it has none, the place of its first event. */

@@ -17,6 +17,7 @@ import type { Service } from '../../lib/service.ts';
 import { RunningState } from '../../lib/service.ts';
 import { Waiters } from '../../lib/waiters.ts';
 import type { BatchHeader, PayloadPlace } from '../../model/batch.ts';
+import { splitChunk } from '../../model/chunk-position.ts';
 import type { PipelineConfig } from '../../model/config.ts';
 import type { NodeId, Tenure } from '../../model/ids.ts';
 import type { Position } from '../../model/position.ts';
@@ -111,6 +112,8 @@ export class Selector implements Service {
   /** When an item last went into the pending batch. */
   #takenMs = 0;
   #lastMoveMs: number;
+  /** The transaction being cut into several, of which the log was told. */
+  #chunked: string | null = null;
 
   /** @throws HOLT_TABLE_PATTERN_INVALID, HOLT_POSITION_INVALID */
   constructor(options: SelectorOptions) {
@@ -127,6 +130,7 @@ export class Selector implements Service {
       cluster: options.cluster,
       tables: this.#filter,
       limits: pipeline.batch,
+      chunked: pipeline.largeTransactions === 'chunked',
     });
     this.#nextSeq = reign.seq + 1n;
     this.#lastMoveMs = this.#clock.monotonicMs();
@@ -164,9 +168,11 @@ export class Selector implements Service {
 
   async #run(): Promise<void> {
     const { engine, pipeline, reign, readFrom } = this.#options;
+    const { base, chunk } = splitChunk(reign.position);
     const reader = await engine.openReader({
       name: pipeline.name,
-      start: reign.position,
+      start: base,
+      countsRows: chunk !== null || pipeline.largeTransactions === 'chunked',
       readFrom: readFrom === undefined ? engine.source.identity : readFrom,
       wants: (schema, table) => this.#filter.matches(schema, table),
     });
@@ -251,11 +257,23 @@ export class Selector implements Service {
     }
     this.#offered = null;
     reader.ack();
+    this.#noteChunk();
     if (this.#former.hasPending) {
       this.#takenMs = this.#clock.monotonicMs();
       if (!hadPending) this.#pendingSinceMs = this.#takenMs;
     }
     return true;
+  }
+
+  /** Once a transaction: at the target it is not one any more. */
+  #noteChunk(): void {
+    const transaction = this.#former.chunk?.transaction ?? null;
+    if (transaction !== null && transaction !== this.#chunked)
+      this.#logger.warn(
+        { event: 'select:transaction:chunked', transaction, position: this.#former.position.text },
+        'a large transaction is cut into several at the target: readers there see parts of it',
+      );
+    this.#chunked = transaction;
   }
 
   #isAdvanceDue(): boolean {

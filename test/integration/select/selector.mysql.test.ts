@@ -45,6 +45,7 @@ function pipelineOf(schema: string, origins: readonly SiteId[] = [siteId('east')
     batch: { maxRows: 200, maxBytes: 1_000_000, partBytes: 1_000_000, window: 3 },
     conflict: { detect: false, winner: siteId('east') },
     pipe: { kind: 'node' },
+    largeTransactions: 'whole',
     ddl: { default: 'stop', kinds: {} },
   };
 }

@@ -3,6 +3,7 @@
  * decides when a batch is cut, when a reign ends and where reading goes on is the test.
  */
 import { HoltError } from '../../../lib/errors.ts';
+import { splitChunk } from '../../../model/chunk-position.ts';
 import type { PipelineConfig } from '../../../model/config.ts';
 import { channelId, dataSourceId, nodeId, siteId } from '../../../model/ids.ts';
 import type { Position } from '../../../model/position.ts';
@@ -30,6 +31,7 @@ export interface CarrierOptions {
   readonly targetSchema: string;
   /** Select: transactions beyond it come in parts. */
   readonly partBytes?: number;
+  readonly largeTransactions?: PipelineConfig['largeTransactions'];
   /** Whether the batch is cut before an item that would still fit. */
   readonly cutBefore?: (item: SourceItem) => boolean;
 }
@@ -74,10 +76,14 @@ export class Carrier {
 
   /**
    * One reign: carries everything that the source has now. A fresh engine, former and run each time, as after a restart of the node.
-   * @returns the code with which the pipeline stopped, or null when it came to the end.
+   * `dies` after so many batches: what is open is lost, and nobody hears of it.
+   * @returns the code with which the pipeline stopped, `died`, or null when it came to the end.
    */
-  async carry(): Promise<string | null> {
-    const { source, sourceSchema, partBytes = 1_000_000, cutBefore = () => false } = this.#options;
+  async carry(
+    life: { readonly batches?: number; readonly partBytes?: number } = {},
+  ): Promise<string | 'died' | null> {
+    const { source, sourceSchema, cutBefore = () => false } = this.#options;
+    const partBytes = life.partBytes ?? this.#options.partBytes ?? 1_000_000;
     this.#marker += 1;
     await source.query(`INSERT INTO \`${sourceSchema}\`.marker VALUES (${this.#marker})`);
     const reign = await this.pipeline.reign(
@@ -85,9 +91,12 @@ export class Carrier {
     );
     await using host = await engineOn(source, { lingerMs: 0, limits: { partBytes } });
     const tables = new TableFilter(this.#config.tables, { caseSensitive: true });
+    const { base, chunk } = splitChunk(reign.position);
+    const chunked = this.#config.largeTransactions === 'chunked';
     const reader = await host.engine.openReader({
       name: 'p',
-      start: reign.position,
+      start: base,
+      countsRows: chunked || chunk !== null,
       readFrom: host.engine.source.identity,
       wants: (schema, table) => tables.matches(schema, table),
     });
@@ -97,12 +106,14 @@ export class Carrier {
       origins: [siteId('east')],
       tables,
       limits: this.#config.batch,
+      chunked,
       cluster: 'test',
     });
     await using load = await Loading.begin(this.#options.target, this.#config, this.pipeline, reign);
     const signal = AbortSignal.timeout(120_000);
     try {
       for (;;) {
+        if (load.batches >= (life.batches ?? Number.POSITIVE_INFINITY)) return 'died';
         const item = await reader.next(signal);
         if (former.hasPending && cutBefore(item)) await load.batch(former.cut());
         while (former.take(item) === 'cut-first') await load.batch(former.cut());
@@ -138,6 +149,8 @@ class Loading implements AsyncDisposable {
   readonly #reign: RaisedReign;
   #seq: bigint;
   #isOver = false;
+  /** Handed to Load so far, parts among them. */
+  batches = 0;
 
   private constructor(parts: {
     readonly sessions: Sessions;
@@ -188,6 +201,7 @@ class Loading implements AsyncDisposable {
 
   async batch(formed: FormedBatch | null): Promise<void> {
     if (formed === null || this.#isOver) return;
+    this.batches += 1;
     if (formed.part === 0) this.#seq += 1n;
     const { start, end, part, lastPart, origin, rows, transactions, firstCommitUs, lastCommitUs } = formed;
     const header = this.#pipeline.header(this.#reign, Number(this.#seq), {
@@ -253,6 +267,7 @@ function configOf(options: CarrierOptions, pipeline: Pipeline): PipelineConfig {
     batch: { maxRows: 1000, maxBytes: 16_000_000, partBytes, window: 3 },
     conflict: { detect: false, winner: siteId('east') },
     pipe: { kind: 'node' },
+    largeTransactions: options.largeTransactions ?? 'whole',
     ddl: { default: 'stop', kinds: {} },
   };
 }

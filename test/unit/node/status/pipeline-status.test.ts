@@ -19,6 +19,7 @@ const select: SelectReport = {
   inFlightBytes: 0,
   rows: { total: 0, perSecond: 0 },
   skipped: { loop: 0, filtered: 0, ddl: 0 },
+  chunks: 0,
   rewinds: 0,
   problem: null,
 };

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { splitChunk, withChunk } from '../../../../model/chunk-position.ts';
 import { siteId } from '../../../../model/ids.ts';
 import { PayloadReader } from '../../../../model/payload.ts';
 import type { Position, PositionText } from '../../../../model/position.ts';
@@ -521,6 +522,183 @@ describe('XA', () => {
         expect(applied).toEqual(wanted);
         expect([...held.keys()].toSorted()).toEqual(open.map(({ xid }) => xid).toSorted());
       }),
+    );
+  });
+});
+
+describe('chunks', () => {
+  /** Rows events of one transaction: how many rows, and whether this pipeline wants them. */
+  type Logged = readonly { readonly rows: number; readonly wanted: boolean }[];
+
+  /** Items of that transaction as an engine makes them that hands out a part after so many events; ids count raw rows from 0. */
+  function itemsOf(script: ItemScript, events: Logged, eventsPerPart: number): SourceItem[] {
+    const items: SourceItem[] = [];
+    let raw = 0;
+    for (let from = 0, part = 0; part === 0 || from < events.length; part++, from += eventsPerPart) {
+      const rows = events.slice(from, from + eventsPerPart).flatMap((event) => {
+        const rawBefore = raw;
+        raw += event.rows;
+        const ids = Array.from({ length: event.rows }, (_, i) => rawBefore + i);
+        return event.wanted ? [{ ...sourceRows('shop', 't', ids), rawBefore }] : [];
+      });
+      const lastPart = from + eventsPerPart >= events.length;
+      // Where the transaction ends in the log does not depend on its parts.
+      items.push(script.rows({ part, lastPart, rows, rawRows: raw, logBytes: lastPart ? 1000 : 0 }));
+    }
+    return items;
+  }
+
+  const ten: Logged = Array.from({ length: 10 }, () => ({ rows: 3, wanted: true }));
+
+  it('are whole batches that chain; the transaction joins the position with the last', () => {
+    const script = new ItemScript();
+    const items = [script.rows({ rawRows: 1 }), ...itemsOf(script, ten, 4), script.rows({ rawRows: 1 })];
+    const one = former({ chunked: true });
+    const batches = formAll(one, items);
+    const inside = (rows: number) => `${upTo(1)}#${SOURCE_UUID}:2@${rows}`;
+    expect(batches.map(({ part, lastPart, start, end }) => [part, lastPart, start, end.text])).toEqual([
+      [0, true, 'mysql:', upTo(1)],
+      [0, true, upTo(1), inside(12)],
+      [0, true, inside(12), inside(24)],
+      [0, true, inside(24), upTo(3)],
+    ]);
+    expect(one.counts.chunks).toBe(2);
+    // Where reading begins again is a place of the log all the same.
+    expect(batches[1]?.end.at).toEqual(batches[0]?.end.at);
+  });
+
+  it('never hold rows of XA: those wait for their COMMIT in one piece', () => {
+    const script = new ItemScript();
+    const xa = { xid: 'a', phase: 'open' as const };
+    const items = itemsOf(script, ten, 4).map(
+      (item): SourceItem =>
+        item.kind === 'rows' ? { ...item, xa: item.lastPart ? { ...xa, phase: 'prepared' } : xa } : item,
+    );
+    const batches = formAll(former({ chunked: true }), items);
+    expect(batches.map(({ part, lastPart }) => [part, lastPart])).toEqual([
+      [0, false],
+      [1, false],
+      [2, true],
+    ]);
+  });
+
+  it('go on after a lost link without a rewind, and without a repeat', () => {
+    const script = new ItemScript();
+    const items = itemsOf(script, ten, 4);
+    const again = itemsOf(new ItemScript(), ten, 3);
+    const [first, second] = items;
+    if (first === undefined || second === undefined) throw new Error('no parts');
+    const batches = formAll(former({ chunked: true }), [
+      first,
+      second,
+      { kind: 'interrupted', bytes: 0 },
+      ...again,
+    ]);
+    expect(batches.flatMap(idsOf)).toEqual(Array.from({ length: 30 }, (_, i) => i));
+  });
+
+  it('of a transaction that has fewer rows now stop the pipeline', () => {
+    const start = { ...START, text: `mysql:#${SOURCE_UUID}:1@31` as PositionText };
+    const items = itemsOf(new ItemScript(), ten, 4);
+    expect(() => formAll(former({ chunked: true, start }), items)).toThrow(
+      expect.objectContaining({ code: 'HOLT_POSITION_CHUNK', disposition: 'pause' }),
+    );
+  });
+
+  it('begun are ended in one piece when the choice is taken back', () => {
+    const start = { ...START, text: `mysql:#${SOURCE_UUID}:1@13` as PositionText };
+    const batches = formAll(former({ start }), itemsOf(new ItemScript(), ten, 4));
+    expect(batches.map(({ part, lastPart, end }) => [part, lastPart, end.text])).toEqual([
+      [0, false, start.text],
+      [1, true, upTo(1)],
+    ]);
+    expect(batches.flatMap(idsOf)).toEqual(Array.from({ length: 17 }, (_, i) => 13 + i));
+  });
+
+  it('for any transaction, parts, filters and restarts: every wanted row once, in order', () => {
+    const event = fc.record({ rows: fc.integer({ min: 1, max: 5 }), wanted: fc.boolean() });
+    const log = fc.array(fc.array(event, { maxLength: 12 }), { minLength: 1, maxLength: 5 });
+    const run = fc.record({
+      /** Batches that commit before the node dies. */
+      batches: fc.nat({ max: 6 }),
+      eventsPerPart: fc.integer({ min: 1, max: 5 }),
+      chunked: fc.constantFrom(true, true, true, false),
+    });
+    fc.assert(
+      fc.property(log, fc.array(run, { maxLength: 8 }), fc.boolean(), (transactions, runs, withGtids) => {
+        const start: Position = withGtids
+          ? START
+          : { text: 'file:srv:binlog.000001:4' as PositionText, at: null, lastEvent: null };
+        let position = start;
+        const got: string[] = [];
+        const last = { batches: Number.POSITIVE_INFINITY, eventsPerPart: 3, chunked: true };
+        for (const { batches, eventsPerPart, chunked } of [...runs, last]) {
+          const script = new ItemScript();
+          const log = transactions.map((events, number) => ({
+            number,
+            items: itemsOf(script, events, eventsPerPart),
+          }));
+          const done = Number(
+            withGtids
+              ? (/:1(?:-([0-9]+))?(?:#|$)/.exec(position.text)?.[1] ??
+                  (/:1(?:#|$)/.test(position.text) ? 1 : 0))
+              : transactions.findIndex(
+                  (_, number) =>
+                    log[number]?.items[0]?.kind === 'rows' &&
+                    `file:srv:binlog.000001:${startOf(log[number]?.items[0])}` === baseOf(position),
+                ),
+          );
+          const from = !withGtids && done < 0 ? transactions.length : done;
+          const one = former({ chunked, start: position });
+          let committed = 0;
+          const open: string[] = [];
+          const commit = (batch: FormedBatch | null, number: number): void => {
+            if (batch === null || committed >= batches) return;
+            open.push(...idsOf(batch).map((id) => `${number}:${id}`));
+            if (!batch.lastPart) return;
+            expect(batch.start).toBe(position.text);
+            position = batch.end;
+            got.push(...open.splice(0));
+            committed += 1;
+          };
+          for (const { number, items } of log.slice(from))
+            for (const item of items) {
+              const given = withGtids || item.kind !== 'rows' ? item : { ...item, gtid: null };
+              while (one.take(given) === 'cut-first') commit(one.cut(), number);
+              // One transaction a batch, so that it is known whose rows a batch has.
+              commit(one.cut(), number);
+            }
+        }
+        const wanted = transactions.flatMap((events, number) => {
+          let raw = 0;
+          return events.flatMap(({ rows, wanted }) => {
+            const ids = Array.from({ length: rows }, () => `${number}:${raw++}`);
+            return wanted ? ids : [];
+          });
+        });
+        expect(got).toEqual(wanted);
+      }),
+    );
+  });
+
+  const startOf = (item: SourceItem | undefined): number => (item?.kind === 'rows' ? item.start.offset : -1);
+  const baseOf = (position: Position): string => position.text.replace(/#.*$/s, '');
+
+  it('positions come apart as they were put together', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom('mysql:', `mysql:${SOURCE_UUID}:1-4`, 'mariadb:0-1-5', 'file:srv:bin#1@2.000001:4'),
+        fc.option(
+          fc.record({
+            transaction: fc.constantFrom('a:5', '0-1-6', 'b.1:4'),
+            rawRows: fc.integer({ min: 1 }),
+          }),
+        ),
+        (text, chunk) => {
+          const base = { ...START, text: text as PositionText };
+          expect(splitChunk(withChunk(base, chunk))).toEqual({ base, chunk });
+        },
+      ),
     );
   });
 });

@@ -69,6 +69,7 @@ export interface ItemFacts {
   readonly part?: number;
   readonly lastPart?: boolean;
   readonly xa?: XaBranch;
+  readonly rawRows?: number;
   /** Bytes of log the item takes; default 1000. */
   readonly logBytes?: number;
 }
@@ -99,6 +100,7 @@ export class ItemScript {
       rows: facts.rows ?? [sourceRows('shop', 't', [Number(this.#number)])],
       statements: facts.statements ?? [],
       ...(facts.xa === undefined ? {} : { xa: facts.xa }),
+      ...(facts.rawRows === undefined ? {} : { rawRows: facts.rawRows }),
     };
   }
 

@@ -112,6 +112,7 @@ const PIPELINE: PipelineConfig = {
   batch: { maxRows: 5, maxBytes: 100_000, partBytes: 100_000, window: 2 },
   conflict: { detect: false, winner: siteId('east') },
   pipe: { kind: 'node' },
+  largeTransactions: 'whole',
   ddl: { default: 'stop', kinds: {} },
 };
 
