@@ -224,7 +224,7 @@ export const ERROR_CODES = {
     remedy: 'Write schema.table with * and ? as wildcards; quote names that have a dot, * or ? with `.',
   },
   HOLT_DDL_ON_REPLICATED_TABLE: {
-    what: 'The definition of a replicated table was changed at the source, and DDL is not replicated.',
+    what: 'The definition of a replicated table was changed at the source, and the pipeline is to stop at such statements, or cannot replicate this one.',
     remedy:
       'Run the statement, adapted, at the target; then set the position to the one behind it that the message names, and resume.',
   },
@@ -424,8 +424,14 @@ export const ERROR_CODES = {
     remedy: 'Add start: now, earliest, gtid, file:pos or time; there is no default that loses data.',
   },
   HOLT_DDL_UNSETTLED: {
-    what: 'A schema change was begun at the target, and whether it ran is not known.',
-    remedy: 'Look at the named row of holt.ddl and at the table, then settle the row.',
+    what: 'A schema change was begun at the target, and neither its log nor its tables tell whether it ran.',
+    remedy:
+      'Look with `holt ddl show` and at the table whether it ran, say so with `holt ddl settle`, and resume.',
+  },
+  HOLT_DDL_FAILED: {
+    what: 'The target refuses a schema change of the source.',
+    remedy:
+      "Bring the target's table to where the statement works and resume: it is tried again. Or do by hand what it is to do, and set the position behind it.",
   },
   HOLT_WRITER_NOT_GONE: {
     what: 'An older connection of Holt was killed at the target and does not end.',

@@ -6,6 +6,8 @@
 
 import type { HoltError } from '../lib/errors.ts';
 import type { BatchHeader, LoadReceipt } from '../model/batch.ts';
+import type { DdlStatement } from '../model/ddl.ts';
+import type { ErrorCodeName } from '../model/error-codes.ts';
 import type { TableRoute } from '../model/table-route.ts';
 
 /** A batch with its payload in memory: `payload` is in the form of `model/payload.ts`. */
@@ -20,7 +22,30 @@ export type ExtractedBatch = SelectedBatch;
 /** With the places its tables go to, by table number of the payload. */
 export interface TransformedBatch extends SelectedBatch {
   readonly routes: readonly TableRoute[];
+  /** The schema change that the batch is, as it goes to the target. */
+  readonly ddl?: TransformedDdl;
 }
+
+export interface TransformedDdl {
+  readonly statement: DdlStatement;
+  readonly mapped: TargetDdl;
+}
+
+/** What a schema change is at the target. */
+export type TargetDdl =
+  | {
+      readonly kind: 'run';
+      readonly sql: Buffer;
+      /** To be the session's default; null where the statement needs none. */
+      readonly defaultSchema: string | null;
+      /** Tables and views by the target's names that it makes, changes or takes away: what stands there tells whether it ran. */
+      readonly tables: readonly { readonly schema: string; readonly table: string }[];
+      /** The database that it is about, by the target's name. */
+      readonly database: string | null;
+    }
+  /** Nothing of it concerns what is carried. */
+  | { readonly kind: 'nothing'; readonly why: string }
+  | { readonly kind: 'refused'; readonly code: ErrorCodeName; readonly why: string };
 
 /** What became of a batch at Load (protocol section 4, the table under the guard). */
 export type LoadOutcome =

@@ -2,7 +2,7 @@
  * What Holt reads of its own rows in the log: loop marks and heartbeats. By the places of the columns
  * (`model/holt-tables.ts`), so that a log without column names will do.
  */
-import { CHECKPOINT_COLUMN, HEARTBEAT_COLUMN } from '../../model/holt-tables.ts';
+import { CHECKPOINT_COLUMN, DDL_COLUMN, HEARTBEAT_COLUMN } from '../../model/holt-tables.ts';
 import { bitmapHas, ROW_FLAG } from '../../model/rows.ts';
 import type { LoadMark, SourceRows } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
@@ -132,4 +132,32 @@ export function readHeartbeats(rows: SourceRows): readonly Heartbeat[] {
     if (cluster !== null && site !== null && atUs !== null) beats.push({ cluster, site, atUs: Number(atUs) });
   }
   return beats;
+}
+
+/** A change of `holt.ddl`: what the journal says from then on. */
+export interface DdlRowChange {
+  readonly id: bigint;
+  /** Null for a row that is gone. */
+  readonly state: string | null;
+  /** Of an inserted row; null where the image lacks it. */
+  readonly origin: string | null;
+  readonly connectionId: number | null;
+}
+
+export function readDdlRows(rows: SourceRows): readonly DdlRowChange[] {
+  const changes: DdlRowChange[] = [];
+  for (const row of rowsOf(rows)) {
+    // An update that assigns no state says nothing here: MINIMAL images lack it, full ones have the old one.
+    const id = row.number(DDL_COLUMN.id);
+    const state = row.text(DDL_COLUMN.state);
+    if (id === null) continue;
+    const connectionId = row.number(DDL_COLUMN.connectionId);
+    changes.push({
+      id,
+      state: rows.op === 'delete' ? null : state,
+      origin: row.text(DDL_COLUMN.origin),
+      connectionId: connectionId === null ? null : Number(connectionId),
+    });
+  }
+  return changes;
 }

@@ -39,9 +39,11 @@ export function loadKit(options: LoadKitOptions): LoadKit {
   const { config, target, node, clock, log } = options;
   const side = sideQuery(target);
   const relations = new TargetRelations({ query: side.query, clock });
+  const schema = new TargetSchema({ query: side.query, clock });
+  let tablesAsOf: string | null = null;
   const rows = new ParkingApplier({
     pipeline: config.name,
-    inner: sqlApplier(config, side.query, clock),
+    inner: sqlApplier(config, schema),
     relations: () => relations.all(),
     onError: config.onTableError,
     clock,
@@ -51,6 +53,13 @@ export function loadKit(options: LoadKitOptions): LoadKit {
   const applier = new XaApplier({ inner: rows, route: (shape, table) => mapping.route(shape, table) });
   return {
     applier,
+    tablesAsOf: (name) => {
+      if (tablesAsOf !== name && tablesAsOf !== null) {
+        schema.invalidate();
+        relations.invalidate();
+      }
+      tablesAsOf = name;
+    },
     newRun: () =>
       new TargetLoadRun({
         pipeline: config.name,
@@ -79,7 +88,7 @@ export async function drainKit(options: {
   const extractor = await Extractor.open(config);
   const transformer = new Transformer({ pipeline: config });
   return {
-    applier: sqlApplier(config, side.query, clock),
+    applier: sqlApplier(config, new TargetSchema({ query: side.query, clock })),
     transform: async ({ header, payload }: HeldBatch, signal: AbortSignal) => {
       const repaired = await repairPayload(payload, definitionsOf, signal);
       const extracted = await extractor.processRepaired({ header, payload: repaired }, signal);
@@ -89,9 +98,9 @@ export async function drainKit(options: {
   };
 }
 
-function sqlApplier(config: PipelineConfig, query: SchemaQuery, clock: Clock): SqlBatchApplier {
+function sqlApplier(config: PipelineConfig, schema: TargetSchema): SqlBatchApplier {
   return new SqlBatchApplier({
-    schema: new TargetSchema({ query, clock }),
+    schema,
     ledger: new TargetLedger(),
     conflict: config.conflict,
     sourceSite: config.sourceSite,

@@ -37,6 +37,8 @@ import { terminateWith } from './terminate.ts';
 /** The target half of one configuration: an applier, and a run that begins when the first batch comes. */
 export interface LoadKit {
   readonly applier: BatchApplier;
+  /** Names a state of the target's tables: what was known under another name is forgotten. */
+  tablesAsOf(name: string): void;
   newRun(): LoadRun;
   close(): Promise<void>;
 }
@@ -197,7 +199,12 @@ export class LoadWorker implements Service {
           { header, payload },
           header.transformedMs ?? clock.nowMs(),
         );
-        const prepared = await kit.applier.prepare(batch, claim.lost);
+        kit.tablesAsOf(`${header.tenure}/${header.afterDdl ?? ''}`);
+        // What a schema change brings with it fits no table before it has run.
+        const prepared =
+          batch.ddl === undefined
+            ? await kit.applier.prepare(batch, claim.lost)
+            : { batch, bytes: payload.length };
         if (backoff.attempt > 0) this.#options.onTrouble?.(null);
         return prepared;
       } catch (error) {

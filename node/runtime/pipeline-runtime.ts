@@ -221,6 +221,10 @@ function waitingText(state: Parameters<Parameters<typeof loadKit>[0]['onState']>
       return state.attempt > 1 ? `connecting to the target, attempt ${state.attempt}` : null;
     case 'waiting-for-rollback':
       return "waiting for the target's rollback";
+    case 'running-ddl':
+      return `running-ddl: ${state.statement.slice(0, 200)}`;
+    case 'settling-ddl':
+      return 'settling-ddl: finding out whether a schema change ran';
     case 'conflict':
       return state.attempt > 2 ? 'waiting for a lock at the target' : null;
     case 'blocked':

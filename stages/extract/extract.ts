@@ -104,6 +104,7 @@ async function rewrite(
     if (record === 'transaction') writer.transaction(reader.commitUs, reader.gtid);
     if (record === 'xa-body') writer.xaBody(reader.xid, reader.xaFirst, reader.commitUs, reader.gtid);
     if (record === 'xa-outcome') writer.xaOutcome(reader.xid, reader.xaOutcome, reader.commitUs, reader.gtid);
+    if (record === 'statement' && reader.statement !== null) writer.statement(reader.statement);
     if (record !== 'rows') continue;
     const rewriter = rewriters[reader.table] ?? null;
     const shape = reader.shapes[reader.table];

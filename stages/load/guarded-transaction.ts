@@ -8,6 +8,7 @@ import { failpoint } from '../../lib/failpoint.ts';
 import type { BatchHeader, LoadReceipt } from '../../model/batch.ts';
 import { LANE } from '../../model/holt-tables.ts';
 import type { NodeId } from '../../model/ids.ts';
+import { positionDigest } from '../../model/position.ts';
 import type { LoadOutcome } from '../stage.ts';
 import type { LoadReign, LoadSession } from './load-session.ts';
 import type { CheckpointRow } from './target/checkpoint-row.ts';
@@ -59,6 +60,31 @@ export class GuardedTransaction {
       await failpoint('load:guarded');
       return { kind: 'begun', guard };
     }
+    await writer.execute('ROLLBACK');
+    return await this.#mismatch(header, reign, signal);
+  }
+
+  /**
+   * START TRANSACTION and the guard's conditions under its lock, without moving the row: for what must be on record before it is done. A
+   * transaction is open afterwards exactly if it gives a row.
+   */
+  async check(
+    header: BatchHeader,
+    reign: LoadReign,
+    signal: AbortSignal,
+  ): Promise<{ readonly kind: 'row'; readonly row: CheckpointRow } | Exclude<Begun, { kind: 'begun' }>> {
+    const { writer, identity } = this.#session;
+    await writer.execute('START TRANSACTION');
+    const row = await this.#session.readRow();
+    if (
+      row !== null &&
+      row.tenure === reign.tenure &&
+      row.loader === reign.loader &&
+      row.seq === BigInt(header.seq) - 1n &&
+      positionDigest(row.position.text) === positionDigest(header.start) &&
+      row.targetIdentity === identity
+    )
+      return { kind: 'row', row };
     await writer.execute('ROLLBACK');
     return await this.#mismatch(header, reign, signal);
   }

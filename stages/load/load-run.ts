@@ -15,7 +15,8 @@ import { HoltError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { BatchHeader } from '../../model/batch.ts';
 import { newLoaderId, parseTenure } from '../../model/ids.ts';
-import type { LoadOutcome, LoadStats } from '../stage.ts';
+import type { LoadOutcome, LoadStats, TransformedBatch, TransformedDdl } from '../stage.ts';
+import { DdlLoad } from './ddl/ddl-load.ts';
 import { GuardedTransaction } from './guarded-transaction.ts';
 import {
   type ApplyResult,
@@ -62,6 +63,7 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
   readonly #applier: BatchApplier<Prepared>;
   readonly #session: LoadSession;
   readonly #transaction: GuardedTransaction;
+  readonly #ddl: DdlLoad<Prepared>;
   #open: OpenTransaction | null = null;
   #nextSeq = 1n;
 
@@ -74,6 +76,14 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
       session: this.#session,
       beforeInFlight: options.beforeInFlight,
       guard: options.guard,
+    });
+    this.#ddl = new DdlLoad({
+      pipeline: options.pipeline,
+      node: options.node,
+      target: options.target,
+      session: this.#session,
+      transaction: this.#transaction,
+      applier: options.applier,
     });
   }
 
@@ -111,6 +121,8 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
   async load(prepared: PreparedBatch, signal: AbortSignal): Promise<LoadOutcome> {
     // Whoever gives another batch has given up the one in parts.
     await this.#undo();
+    if (prepared.batch.ddl !== undefined)
+      return await this.#loadDdl(prepared.batch, prepared.batch.ddl, signal);
     let work = prepared as Prepared;
     let careful = false;
     const pauses = new Backoff({ initialMs: 10, maxMs: 1000 });
@@ -145,6 +157,17 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
         const outcome = await this.#session.persistently(signal, once);
         if (outcome !== null) return outcome;
       }
+    } finally {
+      this.#session.tell({ kind: 'idle' });
+    }
+  }
+
+  async #loadDdl(batch: TransformedBatch, ddl: TransformedDdl, signal: AbortSignal): Promise<LoadOutcome> {
+    try {
+      const outcome = await this.#ddl.load(batch, ddl, signal);
+      if (outcome.kind === 'applied' || outcome.kind === 'repeat')
+        this.#nextSeq = BigInt(batch.header.seq) + 1n;
+      return outcome;
     } finally {
       this.#session.tell({ kind: 'idle' });
     }

@@ -14,7 +14,8 @@ import type { DataSourceConfig } from '../../model/config.ts';
 import { LANE } from '../../model/holt-tables.ts';
 import type { LoaderId, NodeId, Tenure } from '../../model/ids.ts';
 import type { LoadOutcome } from '../stage.ts';
-import { type CheckpointRow, hasOpenDdl, readCheckpointRow, rowKey } from './target/checkpoint-row.ts';
+import { judgeOpenDdl, type Settlement, unsettled, writeSettlements } from './ddl/settle.ts';
+import { type CheckpointRow, readCheckpointRow, rowKey } from './target/checkpoint-row.ts';
 import { decideTake, type MismatchDecision } from './target/decide-mismatch.ts';
 import { classify, targetError } from './target/error-classes.ts';
 import { type ConnectTarget, connectTarget } from './target/mysql2-connection.ts';
@@ -53,6 +54,10 @@ export type LoadState =
   | ({ readonly kind: 'waiting-for-rollback' } & WaitingForRollback)
   | { readonly kind: 'executing'; readonly seq: bigint; readonly careful: boolean }
   | { readonly kind: 'committing'; readonly seq: bigint }
+  /** A schema change, however long it takes; the session is asked after from beside. */
+  | { readonly kind: 'running-ddl'; readonly seq: bigint; readonly statement: string }
+  /** Finding out whether a schema change ran whose connection is gone. */
+  | { readonly kind: 'settling-ddl' }
   /** A lock held by others: tried again at once, and again. */
   | { readonly kind: 'conflict'; readonly seq: bigint; readonly attempt: number }
   /** The target cannot take it for now; `error` says why and what to do. */
@@ -107,6 +112,7 @@ export class LoadSession {
     const { writer } = this;
     // Whoever held the run before in this reign; older reigns' went with the raise.
     await this.#kill(writer.session, writer.registration, olderLoader(reign), signal);
+    const settlements = await this.#judgeOpenDdl(signal);
     await writer.execute('START TRANSACTION');
     const row = await this.readRow();
     const refusal = this.refusalOf(row, reign);
@@ -114,9 +120,13 @@ export class LoadSession {
       await writer.execute('ROLLBACK');
       return refusal ?? this.missingRow();
     }
-    if (await hasOpenDdl(writer, this.#options.pipeline)) {
+    const { pipeline, node, target } = this.#options;
+    const open = await writeSettlements(writer, writer.session.server, pipeline, settlements, node);
+    if (open !== null) {
       await writer.execute('ROLLBACK');
-      return this.#stop('HOLT_DDL_UNSETTLED', 'a schema change was begun and is not settled');
+      return open.kind === 'ask'
+        ? { kind: 'stop', error: unsettled(pipeline, target.name, open.settlement) }
+        : { kind: 'lost-run' };
     }
     // Neither seq nor origin: this is no mark.
     await writer.execute(
@@ -132,6 +142,12 @@ export class LoadSession {
       'Load is taken',
     );
     return row;
+  }
+
+  #judgeOpenDdl(signal: AbortSignal): Promise<readonly Settlement[]> {
+    const { pipeline, target } = this.#options;
+    const { writer, log } = this;
+    return judgeOpenDdl({ connection: writer, server: writer.session.server, target, pipeline, signal, log });
   }
 
   /** Null when there is a connection that may write for the run that is held; otherwise why there is none. */
@@ -361,7 +377,7 @@ export class LoadSession {
     else this.log.warn(facts, 'the target fails; trying again');
   }
 
-  #stop(code: 'HOLT_CHECKPOINT_MISSING' | 'HOLT_DDL_UNSETTLED', what: string): LoadOutcome {
+  #stop(code: 'HOLT_CHECKPOINT_MISSING', what: string): LoadOutcome {
     const { pipeline, target } = this.#options;
     return {
       kind: 'stop',

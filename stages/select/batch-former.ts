@@ -19,8 +19,10 @@
  *                ─► throws         pause: nothing of the item was taken; the pending batch is good and goes first
  */
 import {
+  type DdlRowChange,
   type Heartbeat,
   type LaneStart,
+  readDdlRows,
   readHeartbeats,
   readLaneStarts,
 } from '../../canal/assembler/holt-rows.ts';
@@ -28,8 +30,9 @@ import { compileRowScanner } from '../../canal/value/row-scanner.ts';
 import { HoltError } from '../../lib/errors.ts';
 import { type OpenChunk, splitChunk, withChunk } from '../../model/chunk-position.ts';
 import type { BatchLimits } from '../../model/config.ts';
+import { type DdlPolicy, type DdlPolicyKind, ddlActionOf } from '../../model/ddl.ts';
 import { formatMysqlGtid } from '../../model/gtid-set.ts';
-import { CHECKPOINT_TABLE, HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
+import { CHECKPOINT_TABLE, DDL_TABLE, HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
 import type { SiteId } from '../../model/ids.ts';
 import { formatMariadbGtid } from '../../model/mariadb-gtid.ts';
 import { PayloadWriter } from '../../model/payload.ts';
@@ -38,6 +41,8 @@ import { ROW_FLAG } from '../../model/rows.ts';
 import { RunningPosition } from '../../model/running-position.ts';
 import type { LoadMark, SourceItem, SourceRows, SourceStatement } from '../../model/source-item.ts';
 import { concernsReplicated, type ReplicatedTables } from './ddl.ts';
+import { ddlKindOf } from './ddl-kind.ts';
+import { type DdlMark, DdlMarks } from './ddl-marks.ts';
 import { MarkLedger } from './mark-ledger.ts';
 
 export type RowsItem = Extract<SourceItem, { kind: 'rows' }>;
@@ -53,16 +58,21 @@ export interface FormerOptions {
   readonly limits: BatchLimits;
   /** Large transactions are cut into several. Default: they are not. */
   readonly chunked?: boolean;
+  /** Default: stop at every one. */
+  readonly ddl?: DdlPolicy;
+  /** Schema changes of Holt's own that were under way at the source at `start`. */
+  readonly openDdl?: readonly DdlMark[];
   /** Name of the installation: heartbeats of another one say nothing here. */
   readonly cluster: string;
   /** Reads Holt's own rows; real ones by default. */
   readonly holtRows?: {
     readonly heartbeats: (rows: SourceRows) => readonly Heartbeat[];
     readonly laneStarts: (rows: SourceRows) => readonly LaneStart[];
+    readonly ddlRows?: (rows: SourceRows) => readonly DdlRowChange[];
   };
 }
 
-const HOLT_ROWS = { heartbeats: readHeartbeats, laneStarts: readLaneStarts };
+const HOLT_ROWS = { heartbeats: readHeartbeats, laneStarts: readLaneStarts, ddlRows: readDdlRows };
 
 export interface FormedBatch {
   readonly origin: SiteId;
@@ -77,6 +87,8 @@ export interface FormedBatch {
   readonly firstCommitUs: number;
   readonly lastCommitUs: number;
   readonly payload: Buffer;
+  /** Kind of the schema change that the batch is; null for rows. */
+  readonly ddl: DdlPolicyKind | null;
 }
 
 /** What lies between the end of the last batch (or empty advance) and the place reached. */
@@ -104,12 +116,15 @@ export interface SelectCounts {
   statementsIgnored: number;
   /** Batches that hold a piece of a transaction, which commits by itself at the target. */
   chunks: number;
+  /** Schema changes of replicated tables that the policy passes over. */
+  ddlIgnored: number;
 }
 
 interface Pending {
   readonly origin: SiteId;
   readonly part: number;
   readonly lastPart: boolean;
+  readonly ddl: DdlPolicyKind | null;
   firstCommitUs: number;
   lastCommitUs: number;
 }
@@ -135,11 +150,20 @@ interface Prepared {
 /** XA transactions that are remembered as held at the target; the outcome of one that is not goes alone in its batch. */
 const MAX_HELD_XA = 10_000;
 
+const STOP_AT_DDL: DdlPolicy = { default: 'stop', kinds: {} };
+
+interface DdlInside {
+  readonly statement: SourceStatement;
+  readonly kind: DdlPolicyKind;
+}
+
 export class BatchFormer {
   readonly #options: FormerOptions;
   readonly #origins: ReadonlySet<string>;
   readonly #running: RunningPosition;
   readonly #marks = new MarkLedger();
+  readonly #ddlMarks: DdlMarks;
+  readonly #policy: DdlPolicy;
   readonly #writer: PayloadWriter;
   /** By id, in the order of the log. */
   readonly #prepared = new Map<string, Prepared>();
@@ -154,6 +178,7 @@ export class BatchFormer {
     own: 0,
     statementsIgnored: 0,
     chunks: 0,
+    ddlIgnored: 0,
   };
   /** End of the last batch or advance. */
   #start: Position;
@@ -176,6 +201,8 @@ export class BatchFormer {
     this.#running = RunningPosition.from(base);
     this.#chunk = chunk;
     this.#start = options.start;
+    this.#ddlMarks = new DdlMarks(options.openDdl);
+    this.#policy = options.ddl ?? STOP_AT_DDL;
     this.#writer = new PayloadWriter();
   }
 
@@ -191,6 +218,11 @@ export class BatchFormer {
     return this.#pending === null ? 0 : this.#writer.bytes + this.#preparedBytes;
   }
 
+  /** True when the pending batch is a schema change: it goes alone. */
+  get pendingIsDdl(): boolean {
+    return this.#pending !== null && this.#pending.ddl !== null;
+  }
+
   /** Commit time (µs) of the first transaction of the pending batch; 0 without one. */
   get firstCommitUs(): number {
     return this.#pending?.firstCommitUs ?? 0;
@@ -204,6 +236,7 @@ export class BatchFormer {
       (this.#alone ||
         !this.#pending.lastPart ||
         this.#pending.part > 0 ||
+        this.#pending.ddl !== null ||
         this.pendingRows >= maxRows ||
         this.pendingBytes >= maxBytes)
     );
@@ -241,12 +274,12 @@ export class BatchFormer {
   }
 
   take(item: SourceItem): 'taken' | 'cut-first' {
+    if (item.kind !== 'interrupted' && item.afterServerStart === true) this.#ddlMarks.serverStarted();
     switch (item.kind) {
       case 'rows':
         return this.#takeRows(item);
       case 'statement':
-        this.#takeStatement(item);
-        return 'taken';
+        return this.#takeStatement(item);
       case 'xa-outcome':
         return this.#takeOutcome(item);
       case 'interrupted':
@@ -311,9 +344,11 @@ export class BatchFormer {
     // Rows of XA wait for their COMMIT, and then come at once.
     const asChunk = this.#options.chunked === true && carried && !item.lastPart && item.xa === undefined;
     // The last part of what has gone out in parts must go out even if nothing of it is wanted.
-    const wanted = carried && (dataRows || (isRest && item.lastPart));
+    const ddl = carried ? this.#ddlInside(item, inParts) : null;
+    const wanted = carried && (dataRows || ddl !== null || (isRest && item.lastPart));
+    if (ddl !== null && !this.#isClear()) return 'cut-first';
     if (wanted && !this.#fits(item, origin, inParts)) return 'cut-first';
-    if (carried) this.#checkStatements(item);
+    if (carried) this.#checkStatements(item, ddl?.statement ?? null);
     if (item.part === 0 && item.mark !== null) this.#checkMark(item.mark, item.start);
     const aside = carried && !isRest && item.xa?.phase === 'prepared' ? item.xa : null;
     if (aside !== null) this.#putAside(item, aside.xid);
@@ -328,7 +363,7 @@ export class BatchFormer {
     }
     // What is put aside is written with its outcome, or when the batch is cut.
     if (aside !== null && wanted) this.#pend(item, origin as SiteId);
-    else if (wanted) this.#write(item, origin as SiteId, dataRows);
+    else if (wanted) this.#write(item, origin as SiteId, dataRows, ddl);
     if (!item.lastPart) {
       if (wanted && this.#large !== null) this.#large.emitted += 1;
       return 'taken';
@@ -381,24 +416,30 @@ export class BatchFormer {
     return rows + this.#preparedRows <= maxRows && this.pendingBytes + item.bytes <= maxBytes;
   }
 
-  #write(item: RowsItem, origin: SiteId, dataRows: boolean): void {
+  #write(item: RowsItem, origin: SiteId, dataRows: boolean, ddl: DdlInside | null): void {
     const emitted = this.#large?.emitted ?? 0;
-    this.#pend(item, origin);
+    this.#pend(item, origin, ddl?.kind ?? null);
     const { xa, commitUs } = item;
     const gtid = gtidText(item);
     if (xa !== undefined) {
       this.#writer.xaBody(xa.xid, emitted === 0, commitUs, gtid);
-    } else if (dataRows) this.#writer.transaction(commitUs, gtid);
+    } else if (dataRows || ddl !== null) this.#writer.transaction(commitUs, gtid);
+    if (ddl !== null) this.#writer.statement({ ...bare(ddl.statement), kind: ddl.kind, sourceRef: gtid });
     for (const rows of item.rows) if (rows.shape.schema !== HOLT_SCHEMA) this.#writer.sourceRows(rows);
     if (xa?.phase === 'one-phase') this.#writer.xaOutcome(xa.xid, 'commit', commitUs, gtid);
     if (xa?.phase === 'prepared') this.#rememberHeld(xa.xid);
   }
 
-  #pend(item: { readonly commitUs: number; readonly lastPart: boolean }, origin: SiteId): void {
+  #pend(
+    item: { readonly commitUs: number; readonly lastPart: boolean },
+    origin: SiteId,
+    ddl: DdlPolicyKind | null = null,
+  ): void {
     this.#pending ??= {
       origin,
       part: this.#large?.emitted ?? 0,
       lastPart: item.lastPart,
+      ddl,
       firstCommitUs: item.commitUs,
       lastCommitUs: item.commitUs,
     };
@@ -479,18 +520,64 @@ export class BatchFormer {
     return 'taken';
   }
 
-  #takeStatement(item: StatementItem): void {
+  #takeStatement(item: StatementItem): 'taken' | 'cut-first' {
     if (item.nature === 'incident') throw this.#refuse(item, item, 'HOLT_SOURCE_INCIDENT');
-    if (concernsReplicated(item, this.#options.tables)) throw this.#refuse(item, item, refusalOf(item));
+    const mark = item.nature === 'ddl' ? this.#ddlMarks.of(item.threadId) : null;
+    const origin = mark?.origin ?? this.#options.site;
+    const carried = this.#origins.has(origin);
+    let passedAs: 'filtered' | 'foreign' = 'filtered';
+    if (!carried) passedAs = 'foreign';
+    else if (concernsReplicated(item, this.#options.tables)) {
+      const kind = item.nature === 'ddl' ? ddlKindOf(item) : null;
+      const action = kind === null ? 'stop' : ddlActionOf(this.#policy, kind);
+      if (action === 'stop' || kind === null) throw this.#refuse(item, item, refusalOf(item));
+      if (action === 'replicate') return this.#takeDdl(item, kind, origin as SiteId);
+      this.counts.ddlIgnored += 1;
+    }
     this.#running.advance(item.gtid, item.end, item.lastEvent);
     this.#lastCommitUs = item.commitUs;
-    this.counts.statementsIgnored += 1;
-    this.#pass(item, 'filtered');
+    if (passedAs === 'filtered') this.counts.statementsIgnored += 1;
+    this.#pass(item, passedAs);
+    return 'taken';
+  }
+
+  /** False when a batch has to be cut before a schema change; what is put aside goes out with it. */
+  #isClear(): boolean {
+    if (this.#pending === null && this.#prepared.size > 0)
+      this.#pend({ commitUs: this.#lastCommitUs, lastPart: true }, this.#options.site);
+    return this.#pending === null;
+  }
+
+  /** A schema change, alone in its batch. */
+  #takeDdl(item: StatementItem, kind: DdlPolicyKind, origin: SiteId): 'taken' | 'cut-first' {
+    if (!this.#isClear()) return 'cut-first';
+    this.#pend({ commitUs: item.commitUs, lastPart: true }, origin, kind);
+    const sourceRef = gtidText(item);
+    this.#writer.transaction(item.commitUs, sourceRef);
+    this.#writer.statement({ ...bare(item), kind, sourceRef });
+    this.#running.advance(item.gtid, item.end, item.lastEvent);
+    this.#lastCommitUs = item.commitUs;
+    this.counts.taken += 1;
+    return 'taken';
+  }
+
+  /**
+   * The schema change in a transaction of rows that is to be replicated with it: CREATE TABLE … SELECT, which must be whole. Null for none,
+   * or one that is not to be; those are judged by `#checkStatements`.
+   */
+  #ddlInside(item: RowsItem, inParts: boolean): DdlInside | null {
+    if (inParts || item.statements.length !== 1) return null;
+    const [statement] = item.statements;
+    if (statement === undefined || statement.nature !== 'ddl') return null;
+    if (!concernsReplicated(statement, this.#options.tables)) return null;
+    const kind = ddlKindOf(statement);
+    return ddlActionOf(this.#policy, kind) === 'replicate' ? { statement, kind } : null;
   }
 
   /** Statements inside a transaction of rows. */
-  #checkStatements(item: RowsItem): void {
+  #checkStatements(item: RowsItem, replicated: SourceStatement | null): void {
     for (const statement of item.statements) {
+      if (statement === replicated) continue;
       if (concernsReplicated(statement, this.#options.tables))
         throw this.#refuse(item, statement, refusalOf(statement));
       this.counts.statementsIgnored += 1;
@@ -534,13 +621,20 @@ export class BatchFormer {
   #noteHoltRows(all: readonly SourceRows[]): void {
     for (const rows of all) {
       if (rows.shape.schema !== HOLT_SCHEMA) continue;
-      const { heartbeats, laneStarts } = this.#options.holtRows ?? HOLT_ROWS;
+      const { heartbeats, laneStarts, ddlRows = readDdlRows } = this.#options.holtRows ?? HOLT_ROWS;
+      if (rows.shape.table === DDL_TABLE) for (const change of ddlRows(rows)) this.#noteDdl(change);
       if (rows.shape.table === CHECKPOINT_TABLE) for (const lane of laneStarts(rows)) this.#marks.begin(lane);
       if (rows.shape.table !== HEARTBEAT_TABLE) continue;
       for (const beat of heartbeats(rows))
         if (beat.site === this.#options.site && beat.cluster === this.#options.cluster)
           this.#heartbeatUs = Math.max(this.#heartbeatUs ?? 0, beat.atUs);
     }
+  }
+
+  #noteDdl({ id, state, origin, connectionId }: DdlRowChange): void {
+    if (state !== 'open') this.#ddlMarks.note({ kind: 'ended', id });
+    else if (origin !== null && connectionId !== null)
+      this.#ddlMarks.note({ kind: 'opened', mark: { id, origin, threadId: connectionId } });
   }
 
   #interrupted(): void {
@@ -628,8 +722,23 @@ function uncounted(of: string): HoltError {
   return new HoltError('HOLT_INTERNAL', `rows of ${of} were not counted`, { disposition: 'pause' });
 }
 
+/** A statement without what says where it stands. */
+function bare(statement: SourceStatement): SourceStatement {
+  const { schema, sql, threadId, nature, sqlMode, charset, session, errorCode } = statement;
+  return {
+    schema,
+    sql,
+    threadId,
+    nature,
+    sqlMode,
+    charset,
+    ...(session === undefined ? {} : { session }),
+    ...(errorCode === undefined ? {} : { errorCode }),
+  };
+}
+
 /** The transaction's GTID as its server writes it; where it has none, the place of its first event. */
-function gtidText(item: RowsItem | OutcomeItem): string {
+function gtidText(item: RowsItem | StatementItem | OutcomeItem): string {
   const { gtid } = item;
   if (gtid === null) return `${item.start.file}:${item.start.offset}`;
   return gtid.flavour === 'mysql' ? formatMysqlGtid(gtid) : formatMariadbGtid(gtid);

@@ -25,6 +25,7 @@ import type { SourceItem } from '../../model/source-item.ts';
 import type { SelectedBatch } from '../stage.ts';
 import { type Advance, BatchFormer, type FormedBatch, type SelectCounts } from './batch-former.ts';
 import { type CutFacts, cutIsDue, emptyAdvanceIsDue, untilAdvanceMs, untilCutMs } from './cut-policy.ts';
+import type { DdlMark } from './ddl-marks.ts';
 import { TableFilter } from './table-filter.ts';
 
 /** What Select needs of the window of batches in flight. */
@@ -61,6 +62,8 @@ export interface SelectorOptions {
    */
   readonly readFrom?: string | null;
   readonly window: SelectWindow;
+  /** Schema changes of Holt's own that were under way at the source at the reign's position (loop marks). */
+  readonly openDdl?: readonly DdlMark[];
   /** Where the payload of a batch will be. */
   readonly place: (payload: { readonly sha256: string; readonly bytes: number }) => PayloadPlace;
   /** The node that placement predicts for the target side. */
@@ -99,6 +102,10 @@ export class Selector implements Service {
   readonly #breather = new Breather();
   #done: Promise<void> | null = null;
   #nextSeq: bigint;
+  /** Seq of the last schema change of this reign. */
+  #lastDdl: bigint | null = null;
+  /** A schema change is in flight: nothing follows it before it has arrived. */
+  #barrier = false;
   /** Taken from the reader, not yet by the former. */
   #offered: SourceItem | null = null;
   #isReading = false;
@@ -131,6 +138,8 @@ export class Selector implements Service {
       tables: this.#filter,
       limits: pipeline.batch,
       chunked: pipeline.largeTransactions === 'chunked',
+      ddl: pipeline.ddl,
+      openDdl: options.openDdl ?? [],
     });
     this.#nextSeq = reign.seq + 1n;
     this.#lastMoveMs = this.#clock.monotonicMs();
@@ -210,6 +219,11 @@ export class Selector implements Service {
 
   #cutIfDue(reader: CanalReader): boolean {
     if (!this.#former.hasPending || this.#isEmitting) return false;
+    // A schema change goes when all before it has arrived, and all after it when it has.
+    if (this.#barrier || this.#former.pendingIsDdl) {
+      if (!this.#options.window.isEmpty) return false;
+      this.#barrier = false;
+    }
     // Asked before every item: a full window says no without a look at the clock.
     if (!this.#options.window.hasRoom(this.#former.pendingBytes)) return false;
     const due = cutIsDue(this.#cutFacts(reader), this.#options.pipeline.batch);
@@ -329,7 +343,12 @@ export class Selector implements Service {
     if (formed.part === 0) this.#takeSeq();
     // All parts of a transaction share the number that the first one took.
     const seq = this.#nextSeq - 1n;
-    this.#emission = this.#publish(formed, seq)
+    const afterDdl = this.#lastDdl;
+    if (formed.ddl !== null) {
+      this.#barrier = true;
+      this.#lastDdl = seq;
+    }
+    this.#emission = this.#publish(formed, seq, afterDdl)
       .catch((error: unknown) => this.#end(error))
       .finally(() => {
         this.#isEmitting = false;
@@ -337,13 +356,16 @@ export class Selector implements Service {
       });
   }
 
-  async #publish(formed: FormedBatch, seq: bigint): Promise<void> {
+  async #publish(formed: FormedBatch, seq: bigint, afterDdl: bigint | null): Promise<void> {
     const sha256 = await digestOf(formed.payload);
     if (!this.#state.shouldRun()) return;
-    await this.#options.emit({ header: this.#headerOf(formed, seq, sha256), payload: formed.payload });
+    await this.#options.emit({
+      header: this.#headerOf(formed, seq, sha256, afterDdl),
+      payload: formed.payload,
+    });
   }
 
-  #headerOf(formed: FormedBatch, seq: bigint, sha256: string): BatchHeader {
+  #headerOf(formed: FormedBatch, seq: bigint, sha256: string, afterDdl: bigint | null): BatchHeader {
     const { pipeline, reign, configVersion, engine, place, hint } = this.#options;
     const { end } = formed;
     return {
@@ -366,6 +388,8 @@ export class Selector implements Service {
       source: engine.source.identity,
       transactions: formed.transactions,
       rows: formed.rows,
+      ...(formed.ddl === null ? {} : { ddl: formed.ddl }),
+      ...(afterDdl === null ? {} : { afterDdl: String(afterDdl) }),
       firstCommitUs: formed.firstCommitUs,
       lastCommitUs: formed.lastCommitUs,
       selectedMs: this.#clock.nowMs(),

@@ -1,7 +1,9 @@
 import type { PipelineConfig } from '../../model/config.ts';
+import type { DdlStatement } from '../../model/ddl.ts';
 import { surveyPayload } from '../../model/payload.ts';
 import type { TableRoute } from '../../model/table-route.ts';
-import type { ExtractedBatch, TransformedBatch } from '../stage.ts';
+import { statementEffects } from '../select/ddl.ts';
+import type { ExtractedBatch, TargetDdl, TransformedBatch } from '../stage.ts';
 import { TableMapping } from './table-mapping.ts';
 
 /** Transform: finds the place of every table of the batch. Its work grows with tables and records, not with rows. */
@@ -13,8 +15,18 @@ export class Transformer {
   }
 
   transform(batch: ExtractedBatch, nowMs: number): TransformedBatch {
-    const { shapes } = surveyPayload(batch.payload);
+    const { shapes, statement } = surveyPayload(batch.payload);
     const routes = shapes.map((shape, table): TableRoute => this.#mapping.route(shape, table));
-    return { header: { ...batch.header, transformedMs: nowMs }, payload: batch.payload, routes };
+    const header = { ...batch.header, transformedMs: nowMs };
+    if (statement === null) return { header, payload: batch.payload, routes };
+    return { header, payload: batch.payload, routes, ddl: { statement, mapped: unmapped(statement) } };
   }
+}
+
+function unmapped(statement: DdlStatement): TargetDdl {
+  const tables = statementEffects(statement).flatMap((effect) =>
+    effect.kind === 'tables' ? effect.tables : [],
+  );
+  const defaultSchema = statement.schema === '' ? null : statement.schema;
+  return { kind: 'run', sql: statement.sql, defaultSchema, tables, database: null };
 }

@@ -195,7 +195,7 @@ export class ShopWriter {
 
   async #note(db: Connection): Promise<void> {
     const picture = Buffer.from(Array.from({ length: randomInt(2000) }, () => randomInt(256)));
-    await this.#execute(db, 'INSERT INTO notes VALUES (?, ?, ?, ?)', [
+    await this.#execute(db, 'INSERT INTO notes (id, body, picture, site) VALUES (?, ?, ?, ?)', [
       this.#nextId(),
       randomInt(4) === 0 ? null : `It's "quoted" \\ and\n${'long '.repeat(randomInt(200))}`,
       picture,

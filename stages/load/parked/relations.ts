@@ -32,6 +32,11 @@ export class TargetRelations {
     return value;
   }
 
+  /** Forgets them: a schema change may have made others. */
+  invalidate(): void {
+    this.#known = null;
+  }
+
   async #read(): Promise<readonly ColumnRelation[]> {
     const rows = await this.#query(
       'SELECT TABLE_SCHEMA, TABLE_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME ' +

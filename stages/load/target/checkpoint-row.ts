@@ -75,14 +75,6 @@ export async function readLanes(connection: TargetConnection, pipeline: string):
   return rows.map((row) => Number(row[0]?.toString('latin1')));
 }
 
-/** True while a schema change was begun and is not settled (protocol section 5). */
-export async function hasOpenDdl(connection: TargetConnection, pipeline: string): Promise<boolean> {
-  const rows = await connection.rows(
-    `SELECT 1 FROM holt.ddl WHERE pipeline = ${bytesLiteral(pipeline)} AND state = ${bytesLiteral('open')} LIMIT 1`,
-  );
-  return rows.length > 0;
-}
-
 /** Assignments of the columns that hold a position; the digest is what the guard compares. */
 export function positionAssignments(position: Position): string {
   const { at, lastEvent, text } = position;

@@ -14,13 +14,8 @@ import type { DataSourceConfig } from '../../../model/config.ts';
 import { LANE } from '../../../model/holt-tables.ts';
 import { parseTenure, type Tenure } from '../../../model/ids.ts';
 import type { Position } from '../../../model/position.ts';
-import {
-  type CheckpointRow,
-  hasOpenDdl,
-  positionAssignments,
-  readCheckpointRow,
-  readLanes,
-} from './checkpoint-row.ts';
+import { judgeOpenDdl, type Settlement, unsettled, writeSettlements } from '../ddl/settle.ts';
+import { type CheckpointRow, positionAssignments, readCheckpointRow, readLanes } from './checkpoint-row.ts';
 import { decideRaise, type RaiseDecision, type RaiseFacts } from './decide-raise.ts';
 import { classify, targetError } from './error-classes.ts';
 import { type ConnectTarget, connectTarget } from './mysql2-connection.ts';
@@ -219,7 +214,18 @@ export class TargetRaiser {
     await failpoint('raise:registered');
     await this.#kill(writer.writer, (other) => other.epoch <= Math.max(seen, writer.row?.epoch ?? 0), signal);
     await failpoint('raise:killed');
-    const result = await this.#lockAndRaise(writer.writer, facts, request, signal);
+    const { pipeline, target } = this.#options;
+    const { server } = writer.writer.session;
+    // Before the rows are locked: it may mean to read through a log.
+    const settlements = await judgeOpenDdl({
+      connection: writer.writer,
+      server,
+      target,
+      pipeline,
+      signal,
+      log: this.#log,
+    });
+    const result = await this.#lockAndRaise(writer.writer, facts, request, settlements, signal);
     if (result.kind === 'raised') {
       // Step 4: whoever registered between the first killing and the raise.
       await this.#kill(
@@ -255,9 +261,10 @@ export class TargetRaiser {
     writer: RegisteredWriter,
     facts: (rows: readonly CheckpointRow[]) => RaiseFacts,
     request: RaiseRequest,
+    settlements: readonly Settlement[],
     signal: AbortSignal,
   ): Promise<RaiseResult> {
-    const { pipeline } = this.#options;
+    const { pipeline, node, target } = this.#options;
     await writer.execute('START TRANSACTION');
     const rows: CheckpointRow[] = [];
     // Full keys in key order; the stream's row is locked even when it is not there (an uncommitted one is waited for).
@@ -268,9 +275,22 @@ export class TargetRaiser {
     }
     await failpoint('raise:locked');
     const hasRun = request.hasRun || (rows.length === 0 && (await this.#options.hasRunAtSource(signal)));
-    const decision = decideRaise({ ...facts(rows), hasRun, openDdl: await hasOpenDdl(writer, pipeline) });
+    // Who reigns decides first: only the one that is let in writes to the journal.
+    const mayRaise = decideRaise({ ...facts(rows), hasRun }).kind === 'raise';
+    const unsettledDdl = mayRaise
+      ? await writeSettlements(writer, writer.session.server, pipeline, settlements, node)
+      : null;
+    if (unsettledDdl?.kind === 'again') {
+      await writer.execute('ROLLBACK');
+      throw new HoltError('HOLT_RAISE_CONTENDED', 'a schema change was begun while it was looked', {
+        disposition: 'retry',
+      });
+    }
+    const decision = decideRaise({ ...facts(rows), hasRun, openDdl: unsettledDdl !== null });
     if (decision.kind !== 'raise') {
       await writer.execute('ROLLBACK');
+      if (unsettledDdl !== null)
+        return { kind: 'stop', error: unsettled(pipeline, target.name, unsettledDdl.settlement) };
       return this.#refusal(decision);
     }
     const stream = rows.find((row) => row.lane === LANE.stream);

@@ -250,6 +250,16 @@ export interface KillOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** Ends one session by its registration, on this server, and waits until it is gone. Its row stays. */
+export function endRegistration(
+  connection: TargetConnection,
+  registration: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const writer = { registration, node: '', role: 'load' };
+  return untilGone(writer, { connection, pipeline: '', which: () => true, signal });
+}
+
 const TELL_AFTER_MS = 200;
 const ER_NO_SUCH_THREAD = 1094;
 
@@ -268,7 +278,10 @@ export async function killWriters(options: KillOptions): Promise<number> {
   return writers.length;
 }
 
-async function untilGone(writer: WriterRow, options: KillOptions): Promise<void> {
+async function untilGone(
+  writer: Pick<WriterRow, 'registration' | 'node' | 'role'>,
+  options: KillOptions,
+): Promise<void> {
   const clock = options.clock ?? systemClock;
   const started = clock.monotonicMs();
   const deadlineMs = options.deadlineMs ?? 300_000;

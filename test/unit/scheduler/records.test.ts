@@ -34,7 +34,7 @@ describe('records of znodes', () => {
     );
     expect(shapes).toMatchInlineSnapshot(`
       {
-        "batchHeader": "3be6da62c1b9",
+        "batchHeader": "b3e230e0700a",
         "clientCursor": "69e0ff56b252",
         "clientRunning": "d3a04a9cec31",
         "desiredRecord": "378be1d1f699",

@@ -132,6 +132,7 @@ describe('LoadWorker', () => {
           execute: () => Promise.reject(new Error('the run is scripted')),
           executeCarefully: () => Promise.reject(new Error('the run is scripted')),
         },
+        tablesAsOf: () => {},
         newRun: () => target.newRun(),
         close: async () => {},
       }),

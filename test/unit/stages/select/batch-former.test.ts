@@ -27,6 +27,7 @@ function former(options: Partial<FormerOptions> = {}): BatchFormer {
     origins: [siteId('east')],
     tables,
     limits: { maxRows: 100, maxBytes: 1_000_000, partBytes: 1_000_000, window: 4 },
+    ddl: { default: 'stop', kinds: {} },
     cluster: 'c',
     holtRows: holtRows('east'),
     ...options,
