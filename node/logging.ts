@@ -31,7 +31,7 @@ export function rootLogger(node: Pick<NodeConfig, 'name' | 'site' | 'log'>, rele
   if (node.log.pretty)
     return pino({
       ...options,
-      transport: { target: 'pino-pretty', options: { destination: 2, ignore: 'pid,service,version' } },
+      transport: { target: 'pino-pretty', options: { destination: 2, ignore: 'pid,service,version,node,site', singleLine: true } },
     });
   return pino(options, pino.destination({ dest: 2, sync: false }));
 }
