@@ -1,7 +1,7 @@
 /**
  * A schema change on its way from source to target: what it is, and what the pipeline does with its kind.
  */
-import { DDL_KINDS } from './ddl-kind.ts';
+import { DDL_KINDS, type SqlServer } from './ddl-kind.ts';
 import type { SourceStatement } from './source-item.ts';
 
 /** Kinds of statements that a policy can be given for; `other` is what nobody can read, and may concern a replicated table. */
@@ -26,4 +26,7 @@ export interface DdlStatement extends SourceStatement {
   readonly kind: DdlPolicyKind;
   /** Where the source has it: its GTID, else `file:offset` of its first event. Names it among all others. */
   readonly sourceRef: string;
+  /** The server that it was written for: its words, and how it compares names. */
+  readonly server: SqlServer;
+  readonly caseSensitive: boolean;
 }

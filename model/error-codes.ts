@@ -423,6 +423,11 @@ export const ERROR_CODES = {
     what: 'The pipeline has no checkpoint and its configuration says no start.',
     remedy: 'Add start: now, earliest, gtid, file:pos or time; there is no default that loses data.',
   },
+  HOLT_DDL_ON_PARKED_TABLE: {
+    what: 'A schema change concerns a parked table; it was not done, and the table stays parked.',
+    remedy:
+      'Do by hand what `holt ddl show` says, in its place among the changes held, before the table is resumed.',
+  },
   HOLT_DDL_UNSETTLED: {
     what: 'A schema change was begun at the target, and neither its log nor its tables tell whether it ran.',
     remedy:

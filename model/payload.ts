@@ -19,6 +19,7 @@
 import { ByteSink } from '../lib/byte-sink.ts';
 import { HoltError } from '../lib/errors.ts';
 import { DDL_POLICY_KINDS, type DdlPolicyKind, type DdlStatement } from './ddl.ts';
+import type { SqlServer } from './ddl-kind.ts';
 import { type ColumnBitmap, ROW_OPS, type RowOp } from './rows.ts';
 import type { SourceRows, StatementSession, XaOutcome } from './source-item.ts';
 import type { ColumnShape, TableShape } from './table-shape.ts';
@@ -436,6 +437,7 @@ function parseStatement(json: string, sql: Buffer, at: number): DdlStatement {
   if (typeof value !== 'object' || value === null) throw corrupt('a statement has not the form of one', at);
   const facts = value as Partial<Record<keyof DdlStatement, unknown>>;
   const { schema, threadId, nature, sqlMode, charset, session, errorCode, kind, sourceRef } = facts;
+  const { server, caseSensitive } = facts;
   const isNumber = (one: unknown): one is number => typeof one === 'number' && Number.isSafeInteger(one);
   if (
     typeof schema !== 'string' ||
@@ -446,7 +448,9 @@ function parseStatement(json: string, sql: Buffer, at: number): DdlStatement {
     !(session === undefined || (typeof session === 'object' && session !== null)) ||
     !(errorCode === undefined || isNumber(errorCode)) ||
     !DDL_POLICY_KINDS.includes(kind as DdlPolicyKind) ||
-    typeof sourceRef !== 'string'
+    typeof sourceRef !== 'string' ||
+    typeof caseSensitive !== 'boolean' ||
+    !isServer(server)
   )
     throw corrupt('a statement has not the form of one', at);
   return {
@@ -458,9 +462,17 @@ function parseStatement(json: string, sql: Buffer, at: number): DdlStatement {
     charset,
     kind: kind as DdlPolicyKind,
     sourceRef,
+    server,
+    caseSensitive,
     ...(session === undefined ? {} : { session: readSession(session as Record<string, unknown>, at) }),
     ...(errorCode === undefined ? {} : { errorCode }),
   };
+}
+
+function isServer(value: unknown): value is SqlServer {
+  if (typeof value !== 'object' || value === null) return false;
+  const { flavour, version } = value as Partial<Record<keyof SqlServer, unknown>>;
+  return (flavour === 'mysql' || flavour === 'mariadb') && Number.isSafeInteger(version);
 }
 
 /** What is written into statements of the target's session: numbers, and a time zone's name. */

@@ -38,14 +38,26 @@ export type TargetDdl =
       readonly sql: Buffer;
       /** To be the session's default; null where the statement needs none. */
       readonly defaultSchema: string | null;
-      /** Tables and views by the target's names that it makes, changes or takes away: what stands there tells whether it ran. */
-      readonly tables: readonly { readonly schema: string; readonly table: string }[];
+      /** What it makes, changes or takes away: what stands there tells whether it ran. */
+      readonly concerns: readonly ConcernedTable[];
       /** The database that it is about, by the target's name. */
       readonly database: string | null;
     }
   /** Nothing of it concerns what is carried. */
   | { readonly kind: 'nothing'; readonly why: string }
-  | { readonly kind: 'refused'; readonly code: ErrorCodeName; readonly why: string };
+  | {
+      readonly kind: 'refused';
+      readonly code: ErrorCodeName;
+      readonly why: string;
+      /** Carried tables that it may change; empty where that is not known. */
+      readonly concerns: readonly ConcernedTable[];
+    };
+
+/** A table or view of a schema change, by its names at both ends. */
+export interface ConcernedTable {
+  readonly source: { readonly schema: string; readonly table: string };
+  readonly target: { readonly schema: string; readonly table: string };
+}
 
 /** What became of a batch at Load (protocol section 4, the table under the guard). */
 export type LoadOutcome =

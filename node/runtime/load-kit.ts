@@ -60,8 +60,13 @@ export function loadKit(options: LoadKitOptions): LoadKit {
       }
       tablesAsOf = name;
     },
+    server: async () => {
+      const { flavour, versionNumber } = await schema.traits();
+      return { flavour, version: versionNumber };
+    },
     newRun: () =>
       new TargetLoadRun({
+        onTableError: config.onTableError,
         pipeline: config.name,
         node,
         target,

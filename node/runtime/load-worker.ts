@@ -17,6 +17,7 @@ import { RunningState, type Service } from '../../lib/service.ts';
 import { TaskGroup } from '../../lib/task-group.ts';
 import type { BatchHeader, LoadReceipt } from '../../model/batch.ts';
 import type { PipelineConfig } from '../../model/config.ts';
+import type { SqlServer } from '../../model/ddl-kind.ts';
 import type { Claim, PipelineTasks, TaskBoard } from '../../scheduler/contract.ts';
 import {
   initialLoadRun,
@@ -39,6 +40,8 @@ export interface LoadKit {
   readonly applier: BatchApplier;
   /** Names a state of the target's tables: what was known under another name is forgotten. */
   tablesAsOf(name: string): void;
+  /** The target, as far as its language of definitions goes. */
+  server(): Promise<SqlServer>;
   newRun(): LoadRun;
   close(): Promise<void>;
 }
@@ -195,7 +198,8 @@ export class LoadWorker implements Service {
         if (config === null) return null;
         const kit = await this.#kitFor(header.configVersion, config);
         const payload = await pipe.get(header, claim.lost);
-        const batch = new Transformer({ pipeline: config }).transform(
+        const target = header.ddl === undefined ? null : await kit.server();
+        const batch = new Transformer({ pipeline: config, target }).transform(
           { header, payload },
           header.transformedMs ?? clock.nowMs(),
         );

@@ -35,6 +35,8 @@ export interface LoadRunOptions<Prepared extends PreparedBatch> extends LoadSess
   readonly applier: BatchApplier<Prepared>;
   /** Whether a batch or an advance before `seq` is known to be on its way: then Load waits for it instead of asking for a rewind. */
   readonly beforeInFlight?: (seq: bigint) => boolean;
+  /** What becomes of the tables of a schema change that the target does not take; default: the pipeline stops. */
+  readonly onTableError?: 'park' | 'stop';
   /** For tests that show what a weaker guard would let through. */
   readonly guard?: GuardStatement;
 }
@@ -84,6 +86,7 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
       session: this.#session,
       transaction: this.#transaction,
       applier: options.applier,
+      onTableError: options.onTableError ?? 'stop',
     });
   }
 

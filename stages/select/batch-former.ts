@@ -30,7 +30,8 @@ import { compileRowScanner } from '../../canal/value/row-scanner.ts';
 import { HoltError } from '../../lib/errors.ts';
 import { type OpenChunk, splitChunk, withChunk } from '../../model/chunk-position.ts';
 import type { BatchLimits } from '../../model/config.ts';
-import { type DdlPolicy, type DdlPolicyKind, ddlActionOf } from '../../model/ddl.ts';
+import { type DdlPolicy, type DdlPolicyKind, type DdlStatement, ddlActionOf } from '../../model/ddl.ts';
+import type { SqlServer } from '../../model/ddl-kind.ts';
 import { formatMysqlGtid } from '../../model/gtid-set.ts';
 import { CHECKPOINT_TABLE, DDL_TABLE, HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
 import type { SiteId } from '../../model/ids.ts';
@@ -41,8 +42,8 @@ import { ROW_FLAG } from '../../model/rows.ts';
 import { RunningPosition } from '../../model/running-position.ts';
 import type { LoadMark, SourceItem, SourceRows, SourceStatement } from '../../model/source-item.ts';
 import { concernsReplicated, type ReplicatedTables } from './ddl.ts';
-import { ddlKindOf } from './ddl-kind.ts';
 import { type DdlMark, DdlMarks } from './ddl-marks.ts';
+import { judgeDdl } from './judge-ddl.ts';
 import { MarkLedger } from './mark-ledger.ts';
 
 export type RowsItem = Extract<SourceItem, { kind: 'rows' }>;
@@ -60,6 +61,9 @@ export interface FormerOptions {
   readonly chunked?: boolean;
   /** Default: stop at every one. */
   readonly ddl?: DdlPolicy;
+  /** The source's words and how it compares names; needed where the policy replicates. */
+  readonly server?: SqlServer;
+  readonly caseSensitive?: boolean;
   /** Schema changes of Holt's own that were under way at the source at `start`. */
   readonly openDdl?: readonly DdlMark[];
   /** Name of the installation: heartbeats of another one say nothing here. */
@@ -151,6 +155,8 @@ interface Prepared {
 const MAX_HELD_XA = 10_000;
 
 const STOP_AT_DDL: DdlPolicy = { default: 'stop', kinds: {} };
+/** Executes every comment. */
+const UNKNOWN_SERVER: SqlServer = { flavour: 'mysql', version: 0 };
 
 interface DdlInside {
   readonly statement: SourceStatement;
@@ -424,7 +430,7 @@ export class BatchFormer {
     if (xa !== undefined) {
       this.#writer.xaBody(xa.xid, emitted === 0, commitUs, gtid);
     } else if (dataRows || ddl !== null) this.#writer.transaction(commitUs, gtid);
-    if (ddl !== null) this.#writer.statement({ ...bare(ddl.statement), kind: ddl.kind, sourceRef: gtid });
+    if (ddl !== null) this.#writer.statement(this.#ddlStatement(ddl.statement, ddl.kind, gtid));
     for (const rows of item.rows) if (rows.shape.schema !== HOLT_SCHEMA) this.#writer.sourceRows(rows);
     if (xa?.phase === 'one-phase') this.#writer.xaOutcome(xa.xid, 'commit', commitUs, gtid);
     if (xa?.phase === 'prepared') this.#rememberHeld(xa.xid);
@@ -527,12 +533,14 @@ export class BatchFormer {
     const carried = this.#origins.has(origin);
     let passedAs: 'filtered' | 'foreign' = 'filtered';
     if (!carried) passedAs = 'foreign';
-    else if (concernsReplicated(item, this.#options.tables)) {
-      const kind = item.nature === 'ddl' ? ddlKindOf(item) : null;
-      const action = kind === null ? 'stop' : ddlActionOf(this.#policy, kind);
-      if (action === 'stop' || kind === null) throw this.#refuse(item, item, refusalOf(item));
-      if (action === 'replicate') return this.#takeDdl(item, kind, origin as SiteId);
-      this.counts.ddlIgnored += 1;
+    else if (item.nature !== 'ddl') {
+      if (concernsReplicated(item, this.#options.tables)) throw this.#refuse(item, item, refusalOf(item));
+    } else {
+      const kind = this.#judge(item);
+      const action = kind === null ? 'ignore' : ddlActionOf(this.#policy, kind);
+      if (action === 'stop') throw this.#refuse(item, item, refusalOf(item));
+      if (action === 'replicate' && kind !== null) return this.#takeDdl(item, kind, origin as SiteId);
+      if (kind !== null) this.counts.ddlIgnored += 1;
     }
     this.#running.advance(item.gtid, item.end, item.lastEvent);
     this.#lastCommitUs = item.commitUs;
@@ -554,7 +562,7 @@ export class BatchFormer {
     this.#pend({ commitUs: item.commitUs, lastPart: true }, origin, kind);
     const sourceRef = gtidText(item);
     this.#writer.transaction(item.commitUs, sourceRef);
-    this.#writer.statement({ ...bare(item), kind, sourceRef });
+    this.#writer.statement(this.#ddlStatement(item, kind, sourceRef));
     this.#running.advance(item.gtid, item.end, item.lastEvent);
     this.#lastCommitUs = item.commitUs;
     this.counts.taken += 1;
@@ -569,9 +577,18 @@ export class BatchFormer {
     if (inParts || item.statements.length !== 1) return null;
     const [statement] = item.statements;
     if (statement === undefined || statement.nature !== 'ddl') return null;
-    if (!concernsReplicated(statement, this.#options.tables)) return null;
-    const kind = ddlKindOf(statement);
-    return ddlActionOf(this.#policy, kind) === 'replicate' ? { statement, kind } : null;
+    const kind = this.#judge(statement);
+    if (kind === null || ddlActionOf(this.#policy, kind) !== 'replicate') return null;
+    return { statement, kind };
+  }
+
+  #judge(statement: SourceStatement): DdlPolicyKind | null {
+    return judgeDdl(statement, this.#options.tables, this.#options.server ?? UNKNOWN_SERVER);
+  }
+
+  #ddlStatement(statement: SourceStatement, kind: DdlPolicyKind, sourceRef: string): DdlStatement {
+    const { server = UNKNOWN_SERVER, caseSensitive = true } = this.#options;
+    return { ...bare(statement), kind, sourceRef, server, caseSensitive };
   }
 
   /** Statements inside a transaction of rows. */

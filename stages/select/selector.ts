@@ -139,6 +139,8 @@ export class Selector implements Service {
       limits: pipeline.batch,
       chunked: pipeline.largeTransactions === 'chunked',
       ddl: pipeline.ddl,
+      server: { flavour: engine.source.flavour, version: versionNumber(engine.source.version) },
+      caseSensitive: engine.namesAreCaseSensitive,
       openDdl: options.openDdl ?? [],
     });
     this.#nextSeq = reign.seq + 1n;
@@ -429,6 +431,12 @@ export class Selector implements Service {
       changed.catch(() => {});
     }
   }
+}
+
+/** major × 10 000 + minor × 100 + patch. */
+function versionNumber(text: string): number {
+  const [, major, minor, patch] = /^(?:5\.5\.5-)?([0-9]+)\.([0-9]+)\.([0-9]+)/.exec(text) ?? [];
+  return Number(major ?? 0) * 10_000 + Number(minor ?? 0) * 100 + Number(patch ?? 0);
 }
 
 /** Hashing 16 MiB takes longer than the thread may be held. */

@@ -11,15 +11,26 @@
 import { Backoff } from '../../../lib/backoff.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
+import type { BatchHeader } from '../../../model/batch.ts';
 import type { DataSourceConfig } from '../../../model/config.ts';
-import type { LoadOutcome, LoadStats, TargetDdl, TransformedBatch, TransformedDdl } from '../../stage.ts';
+import type { DdlStatement } from '../../../model/ddl.ts';
+import type {
+  ConcernedTable,
+  LoadOutcome,
+  LoadStats,
+  TargetDdl,
+  TransformedBatch,
+  TransformedDdl,
+} from '../../stage.ts';
 import type { GuardedTransaction } from '../guarded-transaction.ts';
 import type { ApplyResult, BatchApplier, PreparedBatch } from '../load.ts';
 import type { LoadReign, LoadSession } from '../load-session.ts';
+import { isSameTable, tableText } from '../parked/parked.ts';
+import { insertParked, readParked } from '../parked/parked-rows.ts';
 import { classify, targetError } from '../target/error-classes.ts';
 import type { Guard } from '../target/guard.ts';
 import { TargetServerError } from '../target/target-connection.ts';
-import type { LogPlace } from './ddl.ts';
+import type { DdlTable, LogPlace } from './ddl.ts';
 import { closeDdlRow, type DdlClosing, openDdlRow, pruneDdl, readOpenDdl, readRanDdl } from './journal.ts';
 import { mayGiveGtids, nextOwnGtid } from './own-gtid.ts';
 import { judgeOpenDdl, readServerStart, shownSql, unsettled, writeSettlements } from './settle.ts';
@@ -42,6 +53,7 @@ export interface DdlLoadOptions<Prepared extends PreparedBatch> {
   readonly session: LoadSession;
   readonly transaction: GuardedTransaction;
   readonly applier: BatchApplier<Prepared>;
+  readonly onTableError: 'park' | 'stop';
 }
 
 /** What one way through comes to. */
@@ -106,8 +118,11 @@ export class DdlLoad<Prepared extends PreparedBatch> {
       const open = await this.#settle(signal);
       if (open !== null) return open;
       const { mapped } = ddl;
-      if (mapped.kind === 'refused') return this.#stop(this.#refusal(ddl, mapped));
       if (mapped.kind === 'nothing') return await this.#done(batch, reign, null, signal);
+      const parked = await this.#parkedAmong(mapped.concerns);
+      if (parked.length > 0) return await this.#pass(batch, ddl, mapped, reign, onParked(parked), signal);
+      if (mapped.kind === 'refused')
+        return await this.#giveUp(batch, ddl, mapped, reign, this.#refusal(batch, ddl, mapped), signal);
       return await this.#run(batch, ddl, mapped, reign, signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -152,6 +167,8 @@ export class DdlLoad<Prepared extends PreparedBatch> {
       this.#current = journaled;
       await failpoint('ddl:journaled');
       const failed = await this.#execute(batch, ddl, mapped, journaled, signal);
+      if (failed instanceof HoltError)
+        return await this.#giveUp(batch, ddl, mapped, reign, failed, signal, true);
       if (failed !== null) return failed;
       this.#current = { ...journaled, ran: true };
       await failpoint('ddl:executed');
@@ -172,7 +189,7 @@ export class DdlLoad<Prepared extends PreparedBatch> {
     const { writer } = this.#session;
     const { server } = writer.session;
     // Asked outside the transaction: one of them waits for other people's locks on the tables.
-    const tablesBefore = await readTableStates(writer, mapped.tables, mapped.database);
+    const tablesBefore = await readTableStates(writer, targetsOf(mapped), mapped.database);
     const mayGive = server.flavour === 'mysql' && (await mayGiveGtids(writer));
     const serverStarted = await readServerStart(writer);
     const checked = await this.#options.transaction.check(header, reign, signal);
@@ -210,14 +227,14 @@ export class DdlLoad<Prepared extends PreparedBatch> {
 
   // ── 2: the statement ────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Null when it has run. */
+  /** Null when it has run; the error when the target refuses it. */
   async #execute(
     { header }: TransformedBatch,
     { statement }: TransformedDdl,
     mapped: RunnableDdl,
     journaled: Journaled,
     signal: AbortSignal,
-  ): Promise<Attempt | null> {
+  ): Promise<Attempt | HoltError | null> {
     const { writer, log, clock } = this.#session;
     const shown = shownSql(mapped.sql);
     const facts = {
@@ -243,7 +260,7 @@ export class DdlLoad<Prepared extends PreparedBatch> {
       await this.#leaveSession(undo);
       // At the source it ended so, too, after doing what it could.
       if (error.errno === statement.errorCode) return null;
-      return await this.#failed(error, header.seq, mapped, journaled.id);
+      return await this.#failed(error, header, mapped, journaled.id);
     }
     await this.#leaveSession(undo);
     log.info(
@@ -308,7 +325,12 @@ export class DdlLoad<Prepared extends PreparedBatch> {
     }
   }
 
-  async #failed(error: TargetServerError, seq: string, mapped: RunnableDdl, id: bigint): Promise<Attempt> {
+  async #failed(
+    error: TargetServerError,
+    header: BatchHeader,
+    mapped: RunnableDdl,
+    id: bigint,
+  ): Promise<Attempt | HoltError> {
     const { log } = this.#session;
     const kind = classify(error);
     const known = targetError(error);
@@ -320,8 +342,11 @@ export class DdlLoad<Prepared extends PreparedBatch> {
     });
     if (kind === 'conflict') return { kind: 'again' };
     if (passes) throw error;
-    log.error({ event: 'ddl:failed', batch: seq, errno: error.errno }, 'the target refuses a schema change');
-    return this.#stop(failedDdl(this.#options.pipeline, this.#options.target.name, mapped, error));
+    log.error(
+      { event: 'ddl:failed', batch: header.seq, errno: error.errno },
+      'the target refuses a schema change',
+    );
+    return failedDdl(this.#options, header, mapped, error);
   }
 
   async #close(id: bigint, closing: Pick<DdlClosing, 'state' | 'why'>): Promise<void> {
@@ -392,10 +417,111 @@ export class DdlLoad<Prepared extends PreparedBatch> {
     return { kind: 'outcome', outcome: { kind: 'applied', receipt, stats } };
   }
 
-  #refusal({ statement }: TransformedDdl, refused: Extract<TargetDdl, { kind: 'refused' }>): HoltError {
+  // ── what is not done ────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #parkedAmong(concerns: readonly ConcernedTable[]): Promise<readonly ConcernedTable[]> {
+    const parked = await readParked(this.#session.writer, this.#options.pipeline);
+    return concerns.filter(({ source }) => parked.some(({ name }) => isSameTable(name, source)));
+  }
+
+  /** By the pipeline's rule: it stops there, or goes on without the tables. */
+  async #giveUp(
+    batch: TransformedBatch,
+    ddl: TransformedDdl,
+    mapped: Exclude<TargetDdl, { kind: 'nothing' }>,
+    reign: LoadReign,
+    error: HoltError,
+    signal: AbortSignal,
+    isRecorded = false,
+  ): Promise<Attempt> {
+    if (this.#options.onTableError === 'stop' || mapped.concerns.length === 0) return this.#stop(error);
+    const reason = { code: error.code, why: error.message };
+    return await this.#pass(batch, ddl, mapped, reign, reason, signal, isRecorded);
+  }
+
+  /**
+   * Moves the checkpoint over a statement that is not done, with its tables parked: what comes for them is held, until somebody has done by hand
+   * what the journal says and resumes them.
+   */
+  async #pass(
+    batch: TransformedBatch,
+    { statement }: TransformedDdl,
+    mapped: Exclude<TargetDdl, { kind: 'nothing' }>,
+    reign: LoadReign,
+    reason: { readonly code: string; readonly why: string },
+    signal: AbortSignal,
+    isRecorded = false,
+  ): Promise<Attempt> {
+    const { transaction, pipeline, applier } = this.#options;
+    const { writer, log } = this.#session;
+    const { header } = batch;
+    const serverStarted = await readServerStart(writer);
+    const logEnd = await this.#logEnd();
+    const begun = await transaction.begin(header, reign, signal);
+    if (begun.kind !== 'begun') return begun;
+    for (const { source, target } of mapped.concerns)
+      await insertParked(writer, pipeline, { name: source, target, root: source, ...reason, by: 'holt' });
+    if (!isRecorded)
+      await this.#recordUndone(header, statement, mapped, reign, reason.why, serverStarted, logEnd);
+    // Rows that came with the statement are of its table: they are held, now that it is parked.
+    const result = await this.#rows(header.rows === 0 ? null : await applier.prepare(batch, signal), signal);
+    const ended = await transaction.commit(begun.guard, reign, signal);
+    if (ended.kind !== 'committed') return ended;
+    log.warn(
+      {
+        event: 'ddl:parked',
+        pipeline,
+        batch: header.seq,
+        code: reason.code,
+        tables: mapped.concerns.map(({ source }) => tableText(source)),
+      },
+      'a schema change was not done; its tables are parked',
+    );
+    return this.#applied(batch, begun.guard, reign, { ...result, executeMs: 0, commitMs: 0 });
+  }
+
+  async #recordUndone(
+    header: BatchHeader,
+    statement: DdlStatement,
+    mapped: Exclude<TargetDdl, { kind: 'nothing' }>,
+    reign: LoadReign,
+    why: string,
+    serverStarted: string,
+    log: LogPlace | null,
+  ): Promise<void> {
+    const { pipeline, node } = this.#options;
+    const { writer } = this.#session;
+    const id = await openDdlRow(writer, {
+      pipeline,
+      tenure: reign.tenure,
+      origin: header.origin,
+      connectionId: writer.threadId,
+      registration: writer.registration,
+      seq: BigInt(header.seq),
+      epoch: reign.epoch,
+      kind: statement.kind,
+      sourceRef: statement.sourceRef,
+      defaultSchema: statement.schema,
+      statement: statement.sql,
+      mapped: mapped.kind === 'run' ? mapped.sql : statement.sql,
+      ownGtid: null,
+      serverIdentity: writer.session.server.identity,
+      serverStarted,
+      log,
+      tablesBefore: [],
+    });
+    await closeDdlRow(writer, id, { state: 'failed', why, by: node, log });
+  }
+
+  #refusal(
+    { header }: TransformedBatch,
+    { statement }: TransformedDdl,
+    refused: Extract<TargetDdl, { kind: 'refused' }>,
+  ): HoltError {
     const shown = shownSql(statement.sql);
     return new HoltError(refused.code, `${this.#options.pipeline}: ${refused.why}: ${shown}`, {
       disposition: 'pause',
+      remedy: `Do at the target what it is to do, set the position to ${header.end}, and resume.`,
       facts: { pipeline: this.#options.pipeline, statement: shown, sourceRef: statement.sourceRef },
     });
   }
@@ -405,21 +531,34 @@ export class DdlLoad<Prepared extends PreparedBatch> {
   }
 }
 
+function targetsOf(mapped: RunnableDdl): readonly DdlTable[] {
+  return mapped.concerns.map(({ target }) => target);
+}
+
+function onParked(parked: readonly ConcernedTable[]): { readonly code: string; readonly why: string } {
+  const names = parked.map(({ source }) => tableText(source)).join(', ');
+  return {
+    code: 'HOLT_DDL_ON_PARKED_TABLE',
+    why: `parked: ${names}; do it by hand before the table is resumed`,
+  };
+}
+
 /** The server's text of an error on a schema change names what is in the statement, which is shown as well. */
 function failedDdl(
-  pipeline: string,
-  target: string,
+  { pipeline, target }: { readonly pipeline: string; readonly target: DataSourceConfig },
+  header: BatchHeader,
   mapped: RunnableDdl,
   error: TargetServerError,
 ): HoltError {
   const statement = shownSql(mapped.sql);
-  const tables = mapped.tables.map(({ schema, table }) => `${schema}.${table}`);
+  const tables = mapped.concerns.map((one) => tableText(one.target));
   return new HoltError(
     'HOLT_DDL_FAILED',
-    `${pipeline}: ${target} refuses a schema change with ${error.message}: ${error.serverText}: ${statement}`,
+    `${pipeline}: ${target.name} refuses a schema change of ${tables.join(', ')} with ${error.message}: ${error.serverText}: ${statement}`,
     {
       disposition: 'pause',
-      facts: { pipeline, target, errno: error.errno, statement, tables: tables.join(', ') },
+      remedy: `Bring the target to where it works and resume: it is tried again. Or do by hand what it is to do, set the position to ${header.end}, and resume.`,
+      facts: { pipeline, target: target.name, errno: error.errno, statement, tables: tables.join(', ') },
       cause: error,
     },
   );

@@ -133,6 +133,7 @@ describe('LoadWorker', () => {
           executeCarefully: () => Promise.reject(new Error('the run is scripted')),
         },
         tablesAsOf: () => {},
+        server: () => Promise.resolve({ flavour: 'mysql' as const, version: 90_700 }),
         newRun: () => target.newRun(),
         close: async () => {},
       }),
