@@ -47,4 +47,6 @@ export interface ShapeFault {
   readonly why: string;
   /** True when `unsigned` of the columns is from the log, and no stand-in. */
   readonly knowsUnsigned: boolean;
+  /** A column's type is not known, so that rows cannot be told apart: each event counts as one. */
+  readonly uncounted?: true;
 }

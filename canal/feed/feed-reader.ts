@@ -27,7 +27,7 @@ export class FeedReader implements CanalReader, FeedMember {
   /** By feed: the version from which on its items have all that this reader wants. */
   readonly #admitted = new WeakMap<SourceFeed, number>();
   readonly #running: RunningPosition;
-  readonly #verdicts = new Map<TableShape, boolean | HoltError>();
+  readonly #verdicts = new Map<TableShape, boolean>();
   #feed: SourceFeed | null = null;
   #isShared = false;
   #isStarved = false;
@@ -197,10 +197,8 @@ export class FeedReader implements CanalReader, FeedMember {
     if (verdict === undefined) {
       const isOwn = shape.schema === HOLT_SCHEMA;
       verdict = isOwn || this.#options.reader.wants(shape.schema, shape.table);
-      if (verdict) verdict = this.#feed?.schema.faultOf(shape) ?? true;
       this.#verdicts.set(shape, verdict);
     }
-    if (typeof verdict !== 'boolean') throw verdict;
     return verdict;
   }
 }

@@ -42,8 +42,6 @@ export interface FeedEntry {
   readonly bytes: number;
   /** Which version of "who wants what" it was assembled under; see `SchemaBook.wantsVersion`. */
   readonly wantsVersion: number;
-  /** True when it has rows of a table whose columns are not known. */
-  readonly isFaulty: boolean;
 }
 
 /** A reader's place in a feed: its identity as far as the ring is concerned. */
@@ -103,7 +101,6 @@ export class SourceFeed {
   #failure: HoltError | null = null;
   /** Version under which the open transaction began. */
   #openVersion: number;
-  #lastFaulty = -1;
   #transactions = 0;
 
   constructor(options: SourceFeedOptions) {
@@ -123,7 +120,9 @@ export class SourceFeed {
     this.#assembler = new TransactionAssembler({
       shapeOf: (map) => options.schema.find(map) ?? null,
       countRows: (shape, event) =>
-        this.#scannerOf(shape).countRows(event.data, event.before, event.after, event.partialJson),
+        shape.fault?.uncounted === true
+          ? 1
+          : this.#scannerOf(shape).countRows(event.data, event.before, event.after, event.partialJson),
       countsAll: () => options.schema.countsRows,
       countUnwanted: (map, event) =>
         this.#unwantedScannerOf(map).countRows(event.data, event.before, event.after, event.partialJson),
@@ -174,7 +173,7 @@ export class SourceFeed {
 
   /**
    * Sequence from which a reader that stands at `at` can go on in this ring, or null: `at` must be a boundary between
-   * transactions that is still there, and everything behind it assembled with what the reader wants, and sound.
+   * transactions that is still there, and everything behind it assembled with what the reader wants.
    */
   findBoundary(at: BinlogCoordinates, wantsVersion: number): number | null {
     const { ring } = this;
@@ -193,7 +192,7 @@ export class SourceFeed {
     const before = low === ring.oldest ? this.#tail.at : boundaryBehind(ring.at(low - 1).item);
     if (before === null || compareCoordinates(before, at) !== 0) return null;
     const version = low === ring.putCursor ? this.#nextVersion() : ring.at(low).wantsVersion;
-    return version >= wantsVersion && this.#lastFaulty < low ? low : null;
+    return version >= wantsVersion ? low : null;
   }
 
   /** The position before the item `sequence`: what lies between the oldest item and it, added up. */
@@ -284,13 +283,8 @@ export class SourceFeed {
     const { schema } = this.#options;
     let stored = 0;
     for (const item of this.#assembled) {
-      const isFaulty =
-        schema.hasFaults &&
-        item.kind === 'rows' &&
-        item.rows.some((rows) => schema.faultOf(rows.shape) !== null);
-      const entry: FeedEntry = { item, bytes: item.bytes, wantsVersion: this.#openVersion, isFaulty };
+      const entry: FeedEntry = { item, bytes: item.bytes, wantsVersion: this.#openVersion };
       if (!this.ring.put(entry)) break;
-      if (isFaulty) this.#lastFaulty = this.ring.putCursor - 1;
       if (advance(this.#head, item)) this.#transactions += 1;
       if (item.kind === 'statement') schema.passed(item);
       else if (item.kind === 'rows') for (const one of item.statements) schema.passed(one);
@@ -331,7 +325,7 @@ export class SourceFeed {
   }
 
   #isUnknown(map: TableMap): boolean {
-    return this.#options.schema.find(map) === undefined;
+    return this.#options.schema.mustResolve(map);
   }
 
   /** Looks up a table that is not known yet; waits for a source that cannot be asked now. */

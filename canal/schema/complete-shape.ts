@@ -24,7 +24,7 @@ const PERIOD: readonly string[] = ['row_start', 'row_end'];
 
 export interface Completion {
   readonly shape: TableShape;
-  /** Why rows of this shape must not be used: what stands in for names and key is a guess. Null for a good shape. */
+  /** Why rows of this shape must not be applied: what stands in for names and key is a guess; `shape.fault` says so, too. Null for a good shape. */
   readonly fault: HoltError | null;
 }
 
@@ -32,7 +32,7 @@ export interface Completion {
 export function completeShape(map: TableMap, facts: TableFacts | null): Completion {
   if (map.names !== null) return { shape: shapeByLog(map, map.names, facts), fault: null };
   // Rows of Holt's own tables are read by the places of their columns, which never change (model/holt-tables.ts).
-  if (map.schema === HOLT_SCHEMA) return { shape: placeholder(map), fault: null };
+  if (map.schema === HOLT_SCHEMA) return { shape: placeholder(map, null), fault: null };
   if (facts !== null) {
     const columns = withHidden(map, facts);
     const fits =
@@ -40,7 +40,8 @@ export function completeShape(map: TableMap, facts: TableFacts | null): Completi
       map.types.every((_, index) => columnFits(map, index, columns[index]));
     if (fits) return { shape: shapeByFacts(map, columns, facts), fault: null };
   }
-  return { shape: placeholder(map), fault: mismatch(map, facts) };
+  const fault = mismatch(map, facts);
+  return { shape: placeholder(map, fault), fault };
 }
 
 /**
@@ -166,13 +167,16 @@ function columnFits(map: TableMap, index: number, fact: ColumnFacts | undefined)
 }
 
 /** A shape by which rows can be counted and skipped, and nothing more. */
-function placeholder(map: TableMap): TableShape {
+function placeholder(map: TableMap, fault: HoltError | null): TableShape {
   return {
     schema: map.schema,
     table: map.table,
     columns: map.types.map((_, index) => columnOf(map, index, `@${index + 1}`, null, false)),
     key: [],
     hasPrimaryKey: false,
+    ...(fault === null
+      ? {}
+      : { fault: { code: fault.code, why: fault.message, knowsUnsigned: map.unsigned !== null } }),
   };
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { TableShape } from '../../model/table-shape.ts';
 import type { TableMap } from '../event/event.ts';
+import { compileRowScanner } from '../value/row-scanner.ts';
 import { completeShape } from './complete-shape.ts';
 import type { TableFacts } from './table-facts.ts';
 
@@ -74,7 +75,17 @@ export function repairedShape(faulty: TableShape, facts: TableFacts): TableShape
     raw: Buffer.alloc(0),
   };
   const { shape, fault: still } = completeShape(map, facts);
-  return still === null ? { ...shape, repaired: true } : null;
+  if (still !== null || !canScan(shape)) return null;
+  return { ...shape, repaired: true };
+}
+
+function canScan(shape: TableShape): boolean {
+  try {
+    compileRowScanner(shape);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function nullableBits({ columns }: TableShape): Uint8Array {

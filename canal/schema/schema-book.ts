@@ -7,11 +7,14 @@
  * The same table gets another table id whenever the server opens it anew, and the same map otherwise: the id's six bytes are no part
  * of the key. A version of a table stays known as long as it may be met again; the oldest go when there are too many.
  */
-import type { HoltError } from '../../lib/errors.ts';
+
+import { type Clock, systemClock } from '../../lib/clock.ts';
+import { HoltError } from '../../lib/errors.ts';
 import { CHECKPOINT_TABLE, DDL_TABLE, HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
 import type { SourceStatement } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
 import type { TableMap } from '../event/event.ts';
+import { compileRowScanner } from '../value/row-scanner.ts';
 import { completeShape } from './complete-shape.ts';
 import type { FactsCache } from './facts-cache.ts';
 
@@ -27,6 +30,7 @@ export interface SchemaBookOptions {
   readonly facts: FactsCache;
   /** Rows of tables nobody wants are counted, too. */
   readonly countsRows?: boolean;
+  readonly clock?: Clock;
 }
 
 interface Known {
@@ -34,15 +38,19 @@ interface Known {
   readonly table: string;
   /** Null: nobody wants it. */
   readonly shape: TableShape | null;
+  /** When it was looked up. */
+  readonly lookedMs: number;
 }
+
+/** What could not be decoded may have been mended since: asked about again after so long. */
+const FAULT_RETRY_MS = 5_000;
 
 export class SchemaBook {
   readonly #options: SchemaBookOptions;
   readonly #byMap = new Map<string, Known>();
   /** What a table id meant last: most maps are the same as the one before under the same id, and comparing is cheap. */
   readonly #byId = new Map<number, { readonly map: TableMap; readonly shape: TableShape | null }>();
-  readonly #faults = new WeakMap<TableShape, HoltError>();
-  #hasFaults = false;
+  readonly #clock: Clock;
   #wantsVersion = 1;
   #countsRows: boolean;
   /** A table nobody wanted was pushed out: whether somebody wants it now cannot be told any more. */
@@ -50,6 +58,7 @@ export class SchemaBook {
 
   constructor(options: SchemaBookOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     this.#countsRows = options.countsRows ?? false;
   }
 
@@ -61,7 +70,7 @@ export class SchemaBook {
     let entry = this.#byMap.get(key);
     if (entry === undefined) {
       if (this.#isWanted(map)) return undefined;
-      entry = { schema: map.schema, table: map.table, shape: null };
+      entry = { schema: map.schema, table: map.table, shape: null, lookedMs: 0 };
       this.#remember(key, entry);
     }
     const { shape } = entry;
@@ -70,20 +79,33 @@ export class SchemaBook {
     return shape;
   }
 
+  /** True when `resolve` is to be called before rows of this map are read: it is not known, or faulty and not asked about for a while. */
+  mustResolve(map: TableMap): boolean {
+    const shape = this.find(map);
+    return shape === undefined || (shape?.fault !== undefined && this.#isDue(map));
+  }
+
+  #isDue(map: TableMap): boolean {
+    const entry = this.#byMap.get(keyOf(map));
+    return entry !== undefined && this.#clock.monotonicMs() - entry.lookedMs >= FAULT_RETRY_MS;
+  }
+
   /** Makes `find` know this map. Rejects only if the source cannot be asked; a table that does not fit gets a shape with a fault. */
   async resolve(map: TableMap): Promise<void> {
-    if (this.find(map) !== undefined) return;
+    if (!this.mustResolve(map)) return;
     const { schema, table } = map;
     const { facts } = this.#options;
     const isOwn = schema === HOLT_SCHEMA;
     let completion = completeShape(map, isOwn ? null : await facts.get(schema, table));
     if (completion.fault !== null) completion = completeShape(map, await facts.ask(schema, table));
-    const { shape, fault } = completion;
-    if (fault !== null) {
-      this.#faults.set(shape, fault);
-      this.#hasFaults = true;
-    }
-    this.#remember(keyOf(map), { schema, table, shape });
+    const key = keyOf(map);
+    const known = this.#byMap.get(key)?.shape;
+    const found = scannable(completion.shape);
+    // One object for as long as nothing is known of it.
+    const shape = known?.fault !== undefined && found.fault !== undefined ? known : found;
+    this.#byMap.delete(key);
+    this.#byId.delete(map.tableId);
+    this.#remember(key, { schema, table, shape, lookedMs: this.#clock.monotonicMs() });
   }
 
   /** A statement that is no change of rows passes in the log. */
@@ -94,11 +116,6 @@ export class SchemaBook {
     for (const [key, entry] of this.#byMap)
       if (entry.shape !== null && tables.has(`${entry.schema}\0${entry.table}`)) this.#byMap.delete(key);
     this.#byId.clear();
-  }
-
-  /** False as long as every shape is sound. */
-  get hasFaults(): boolean {
-    return this.#hasFaults;
   }
 
   /** Counts up whenever a table that was passed over begins to be wanted: what was assembled before lacks its rows. */
@@ -116,11 +133,6 @@ export class SchemaBook {
     return completeShape(map, null).shape;
   }
 
-  /** Why rows of this shape must not be used. */
-  faultOf(shape: TableShape): HoltError | null {
-    return this.#faults.get(shape) ?? null;
-  }
-
   /**
    * Somebody new reads, whose wishes `wants` of the options knows already. Tables passed over so far are decided again if they are
    * wanted now, and faults that may have been mended are looked at again when next met.
@@ -130,7 +142,7 @@ export class SchemaBook {
     let widened = this.#hasForgotten || (countsRows && !this.#countsRows);
     this.#countsRows ||= countsRows;
     for (const [key, { schema, table, shape }] of this.#byMap) {
-      if (shape === null ? schema !== HOLT_SCHEMA && wants(schema, table) : this.#faults.has(shape)) {
+      if (shape === null ? schema !== HOLT_SCHEMA && wants(schema, table) : shape.fault !== undefined) {
         this.#byMap.delete(key);
         widened ||= shape === null;
       }
@@ -156,6 +168,18 @@ export class SchemaBook {
       }
     }
     this.#byMap.set(key, entry);
+  }
+}
+
+/** With a fault where a column is of a type that nobody can step over. */
+function scannable(shape: TableShape): TableShape {
+  try {
+    compileRowScanner(shape);
+    return shape;
+  } catch (error) {
+    if (!(error instanceof HoltError) || error.code !== 'HOLT_EVENT_UNSUPPORTED') throw error;
+    const knowsUnsigned = shape.fault?.knowsUnsigned ?? true;
+    return { ...shape, fault: { code: error.code, why: error.message, knowsUnsigned, uncounted: true } };
   }
 }
 

@@ -4,9 +4,11 @@
  */
 import { readsAlike, repairedShape } from '../../../canal/schema/definition.ts';
 import type { TableFacts } from '../../../canal/schema/table-facts.ts';
+import { compileRowScanner } from '../../../canal/value/row-scanner.ts';
 import { Breather } from '../../../lib/breather.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import { PayloadReader, PayloadWriter, surveyPayload } from '../../../model/payload.ts';
+import { ROW_FLAG } from '../../../model/rows.ts';
 import type { TableShape } from '../../../model/table-shape.ts';
 import { type TableName, tableText } from './parked.ts';
 
@@ -34,7 +36,7 @@ export async function repairPayload(
         shape,
         reader.op,
         reader.flags,
-        reader.rows,
+        shapes[reader.table]?.fault?.uncounted === true ? counted(reader, shape) : reader.rows,
         reader.before,
         reader.after,
         payload,
@@ -47,6 +49,12 @@ export async function repairPayload(
     }
   }
   return writer.finish();
+}
+
+function counted(reader: PayloadReader, shape: TableShape): number {
+  const data = reader.bytes.subarray(reader.dataStart, reader.dataEnd);
+  const partial = (reader.flags & ROW_FLAG.partialJson) !== 0;
+  return compileRowScanner(shape).countRows(data, reader.before, reader.after, partial);
 }
 
 function repaired(faulty: TableShape, definitions: readonly TableFacts[]): TableShape {

@@ -1,3 +1,5 @@
+import { SchemaReader } from '../../../canal/schema/schema-reader.ts';
+import type { TableFacts } from '../../../canal/schema/table-facts.ts';
 import { systemClock } from '../../../lib/clock.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import { nodeId, siteId } from '../../../model/ids.ts';
@@ -12,6 +14,7 @@ import { type DrainOptions, type DrainOutcome, drainGroup } from '../../../stage
 import type { TableName } from '../../../stages/load/parked/parked.ts';
 import { ParkingApplier } from '../../../stages/load/parked/parking-applier.ts';
 import { TargetRelations } from '../../../stages/load/parked/relations.ts';
+import { repairPayload } from '../../../stages/load/parked/repair.ts';
 import {
   type ParkedGroup,
   parkedGroups,
@@ -202,26 +205,47 @@ export class ParkingBench implements AsyncDisposable {
     return resumeTable(this.session, this.pipeline.name, this.name(table));
   }
 
-  async drain(root: string, change: Partial<DrainOptions<Inner>> = {}): Promise<DrainOutcome> {
+  /** `definitions`: what the columns of tables were, for rows that could not be decoded. */
+  async drain(
+    root: string,
+    change: Partial<DrainOptions<Inner>> & { readonly definitions?: readonly TableFacts[] } = {},
+  ): Promise<DrainOutcome> {
     const looks = await this.#sessions.to(this.pipeline.config);
     const mapping = new TableMapping([]);
+    const { definitions = [], ...rest } = change;
     return drainGroup<Inner>({
       pipeline: this.pipeline.name,
       root: this.name(root),
       node: nodeId('node-w'),
       target: this.pipeline.config,
       applier: this.#inner(looks),
-      transform: async ({ header, payload }): Promise<TransformedBatch> => ({
-        header,
-        payload,
-        routes: surveyPayload(payload).shapes.map((shape, table) => ({
-          ...mapping.route(shape, table),
-          schema: this.target,
-        })),
-      }),
+      transform: async ({ header, payload: held }, signal): Promise<TransformedBatch> => {
+        const payload = await repairPayload(held, () => definitions, signal);
+        return {
+          header,
+          payload,
+          routes: surveyPayload(payload).shapes.map((shape, table) => ({
+            ...mapping.route(shape, table),
+            schema: this.target,
+          })),
+        };
+      },
       signal: noSignal,
-      ...change,
+      ...rest,
     });
+  }
+
+  /** What the source says of a table of its own now. */
+  async facts(table: string): Promise<TableFacts> {
+    const reader = new SchemaReader({
+      query: async (sql) => {
+        const rows = await this.#server.db.query(sql);
+        return rows.map((row) => Object.values(row).map((value) => (value === null ? null : String(value))));
+      },
+    });
+    const facts = await reader.read(this.source, table);
+    if (facts === null) throw new Error(`no table ${table}`);
+    return facts;
   }
 
   /** Rows of a table at both sides. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { waitFor } from '../../../lib/abort.ts';
+import type { TableShape } from '../../../model/table-shape.ts';
 import type { DatabaseServer } from '../../support/database-server.ts';
 import { startDatabase } from '../../support/servers.ts';
 import { describeWithOwn } from '../../support/shared-servers.ts';
@@ -158,6 +159,58 @@ for (const flavour of ['mariadb', 'mysql'] as const)
       await bench.query('ALTER TABLE %.plain MODIFY v VARCHAR(30)');
       await bench.resume('plain');
       expect(await bench.drain('plain')).toMatchObject({ kind: 'unparked' });
+      const { source, target } = await bench.rows('plain');
+      expect(target).toEqual(source);
+    });
+
+    it('that cannot be decoded are quarantined with the reason, and drained once their columns are known', async () => {
+      await using bench = await ParkingBench.on(server, [
+        "CREATE TABLE %.plain (id INT UNSIGNED PRIMARY KEY, v VARCHAR(30), e ENUM('x', 'y'), n DECIMAL(10,2)) ENGINE=InnoDB",
+        OTHER,
+      ]);
+      await bench.take();
+      const spoil = (shape: TableShape): TableShape =>
+        shape.table !== 'plain'
+          ? shape
+          : {
+              ...shape,
+              columns: shape.columns.map((column, i) => ({
+                ...column,
+                name: `@${i + 1}`,
+                unsigned: false,
+                collation: 0,
+                declared: null,
+              })),
+              key: [],
+              hasPrimaryKey: false,
+              fault: { code: 'HOLT_SCHEMA_MISMATCH', why: 'altered since', knowsUnsigned: false },
+            };
+      const changes = [
+        "INSERT INTO %.plain VALUES (4294967295, 'ä', 'y', 1.25), (2, 'b', NULL, NULL)",
+        "INSERT INTO %.other VALUES (1, 'a')",
+        "UPDATE %.plain SET v = 'c', n = -7 WHERE id = 2",
+      ];
+      expect(await bench.carry(changes, spoil)).toMatchObject({ kind: 'applied', stats: { rows: 1 } });
+      expect(await bench.groups()).toMatchObject([
+        { changes: 3, tables: [{ code: 'HOLT_SCHEMA_MISMATCH', why: 'altered since', by: 'holt' }] },
+      ]);
+      // Good rows behind those that are not wait for them.
+      await bench.carry(['DELETE FROM %.plain WHERE id = 4294967295']);
+      expect((await bench.rows('plain')).target).toEqual([]);
+      await bench.resume('plain');
+      expect(await bench.drain('plain')).toMatchObject({
+        kind: 'refused',
+        error: { code: 'HOLT_TABLE_UNREPAIRED' },
+      });
+      const facts = await bench.facts('plain');
+      const narrower = { ...facts, columns: facts.columns.slice(1) };
+      await bench.resume('plain');
+      expect(await bench.drain('plain', { definitions: [narrower] })).toMatchObject({ kind: 'refused' });
+      await bench.resume('plain');
+      expect(await bench.drain('plain', { definitions: [narrower, facts] })).toMatchObject({
+        kind: 'unparked',
+        done: { changes: 4, ledgered: 0 },
+      });
       const { source, target } = await bench.rows('plain');
       expect(target).toEqual(source);
     });

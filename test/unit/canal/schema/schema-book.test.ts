@@ -2,14 +2,22 @@ import { describe, expect, it } from 'vitest';
 import { FactsCache } from '../../../../canal/schema/facts-cache.ts';
 import { SchemaBook } from '../../../../canal/schema/schema-book.ts';
 import type { TableFacts } from '../../../../canal/schema/table-facts.ts';
+import { systemClock } from '../../../../lib/clock.ts';
 import { tableMap } from '../assembler/event-script.ts';
 
 const FACTS: TableFacts = { columns: [], primaryKey: [], uniqueKeys: [], type: 'BASE TABLE' };
 
-function book(options: { wanted?: (table: string) => boolean; facts?: () => TableFacts | null } = {}) {
+function book(
+  options: {
+    wanted?: (table: string) => boolean;
+    facts?: () => TableFacts | null;
+    nowMs?: () => number;
+  } = {},
+) {
   const asked: string[] = [];
   const one = new SchemaBook({
     wants: (_, table) => (options.wanted ?? (() => true))(table),
+    clock: { ...systemClock, monotonicMs: options.nowMs ?? (() => 0) },
     facts: new FactsCache({
       source: {
         read: (schema, table) => {
@@ -75,7 +83,7 @@ describe('SchemaBook', () => {
     const map = { ...tableMap(1, 'shop', 't', 1), names: null, primaryKey: null };
     await one.resolve(map);
     const broken = one.find(map);
-    expect(broken && one.faultOf(broken)).toMatchObject({ code: 'HOLT_SCHEMA_UNREADABLE' });
+    expect(broken?.fault).toMatchObject({ code: 'HOLT_SCHEMA_UNREADABLE' });
     facts = {
       ...FACTS,
       columns: [{ name: 'id', declared: 'int', nullable: false, octetLength: null, collation: 0 }],
@@ -83,8 +91,37 @@ describe('SchemaBook', () => {
     one.admit(() => false);
     await one.resolve(map);
     const mended = one.find(map);
-    expect(mended && one.faultOf(mended)).toBeNull();
+    expect(mended).toMatchObject({ columns: [{ name: 'id' }] });
+    expect(mended?.fault).toBeUndefined();
     expect(asked.length).toBeGreaterThan(1);
+  });
+
+  it('looks again at what does not fit after a while, and has a shape all the while', async () => {
+    let facts: TableFacts | null = null;
+    let nowMs = 0;
+    const { one, asked } = book({ facts: () => facts, nowMs: () => nowMs });
+    const map = { ...tableMap(1, 'shop', 't', 1), names: null, primaryKey: null };
+    await one.resolve(map);
+    const broken = one.find(map);
+    nowMs = 4_999;
+    expect(one.mustResolve(map)).toBe(false);
+    nowMs = 5_000;
+    expect(one.mustResolve(map)).toBe(true);
+    expect(one.find(map)).toBe(broken);
+    await one.resolve(map);
+    expect(one.find(map)).toBe(broken);
+    expect(one.mustResolve(map)).toBe(false);
+    facts = {
+      ...FACTS,
+      columns: [{ name: 'id', declared: 'int', nullable: false, octetLength: null, collation: 0 }],
+    };
+    nowMs = 10_000;
+    const before = asked.length;
+    await one.resolve(map);
+    expect(one.find(map)?.fault).toBeUndefined();
+    nowMs = 100_000;
+    expect(one.mustResolve(map)).toBe(false);
+    expect(asked.length).toBeGreaterThan(before);
   });
 
   it('asks again about a table once a statement that names it has passed, and not before', async () => {
