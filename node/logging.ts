@@ -31,7 +31,10 @@ export function rootLogger(node: Pick<NodeConfig, 'name' | 'site' | 'log'>, rele
   if (node.log.pretty)
     return pino({
       ...options,
-      transport: { target: 'pino-pretty', options: { destination: 2, ignore: 'pid,service,version,node,site', singleLine: true } },
+      transport: {
+        target: 'pino-pretty',
+        options: { destination: 2, ignore: 'pid,service,version,node,site', singleLine: true },
+      },
     });
   return pino(options, pino.destination({ dest: 2, sync: false }));
 }

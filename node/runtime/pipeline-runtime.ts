@@ -18,6 +18,7 @@ import { Transformer } from '../../stages/transform/transform.ts';
 import { parkedViews } from '../parked-view.ts';
 import type { PipelineMeter } from '../status/local-status.ts';
 import { loadKit } from './load-kit.ts';
+import { LoadWaiting } from './load-waiting.ts';
 import { LoadWorker } from './load-worker.ts';
 import { ParkedKeeper } from './parked-keeper.ts';
 import type { PipelineConfigs } from './pipeline-configs.ts';
@@ -151,6 +152,7 @@ export class PipelineRuntime {
     };
     const common = { tasks: this.tasks, configs, pipe, clock, log: log.child({ stage }) };
     if (stage === 'load') {
+      const waiting = new LoadWaiting(clock);
       const worker = new LoadWorker({
         ...common,
         ahead: LOAD_AHEAD,
@@ -163,7 +165,7 @@ export class PipelineRuntime {
               node: node.name,
               beforeInFlight: (seq) => this.#standsBefore(seq),
               onState: (state) => {
-                share.wait(waitingText(state));
+                share.wait(waiting.textOf(state));
                 // It stands until the batch is through, also while it is tried again.
                 if (state.kind === 'blocked') share.blocked(state.error);
                 else if (state.kind === 'idle') share.blocked(null);
@@ -206,30 +208,5 @@ export class PipelineRuntime {
     return TASK_STAGES.some(
       (stage) => this.tasks.serves(stage) && this.tasks.board(stage).tasks.some((task) => task.seq < seq),
     );
-  }
-}
-
-function waitingText(state: Parameters<Parameters<typeof loadKit>[0]['onState']>[0]): string | null {
-  switch (state.kind) {
-    case 'idle':
-    case 'executing':
-    case 'committing':
-      return null;
-    case 'taking':
-      return 'taking Load';
-    case 'connecting':
-      return state.attempt > 1 ? `connecting to the target, attempt ${state.attempt}` : null;
-    case 'waiting-for-rollback':
-      return "waiting for the target's rollback";
-    case 'running-ddl':
-      return `running-ddl: ${state.statement.slice(0, 200)}`;
-    case 'settling-ddl':
-      return 'settling-ddl: finding out whether a schema change ran';
-    case 'conflict':
-      return state.attempt > 2 ? 'waiting for a lock at the target' : null;
-    case 'blocked':
-      return 'blocked: tried again';
-    default:
-      return state satisfies never;
   }
 }

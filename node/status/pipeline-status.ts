@@ -156,6 +156,15 @@ function lagOf(
   return { lagMs: read, lagStage: read === null || read === 0 ? null : 'select' };
 }
 
+/** Why nothing arrives, as far as it is known: the oldest change is at the stage furthest down that has any. */
+function standstillText(stages: readonly StageStatus[]): string {
+  const what = 'nothing has been applied for seconds';
+  const at = stages.findLast((stage) => stage.batches > 0);
+  if (at === undefined) return what;
+  const who = at.holder === null ? at.stage : `${at.stage} on ${at.holder}`;
+  return at.waiting === null ? `${what}: ${who} is at it` : `${what}: ${who} is ${at.waiting}`;
+}
+
 function stateOf(
   facts: PipelineFacts,
   stages: readonly StageStatus[],
@@ -211,10 +220,13 @@ function stateOf(
       reason: `changes of ${facts.parked.map(({ table }) => table).join(', ')} are held: ${first.why}`,
       code: first.code,
     };
-  if (lagMs !== null && lagMs > CATCHING_UP_MS)
+  // Not even a heartbeat since the reign began: how far behind that is nobody knows yet, and idle it is not.
+  if (lagMs === null)
+    return { state: 'catching-up', reason: 'nothing has been read since the reign began', code: null };
+  if (lagMs > CATCHING_UP_MS)
     return rows > 0
       ? { state: 'catching-up', reason: null, code: null }
-      : { state: 'degraded', reason: 'nothing has been applied for seconds', code: null };
+      : { state: 'degraded', reason: standstillText(stages), code: null };
   const busy = rows > 0 || facts.select.inFlight > 0 || stages.some((stage) => stage.batches > 0);
   return { state: busy ? 'running' : 'idle', reason: null, code: null };
 }

@@ -97,6 +97,15 @@ describe('pipelineStatus()', () => {
     expect(pipelineStatus(facts({ foreign, desired })).state).toBe('paused');
   });
 
+  test('is not idle before anything was read: nobody knows how far behind that is', () => {
+    const unread = { ...select, lastReadSourceMs: null, lastReadMs: null };
+    expect(pipelineStatus(facts({ select: unread }))).toMatchObject({
+      state: 'catching-up',
+      lagMs: null,
+      reason: 'nothing has been read since the reign began',
+    });
+  });
+
   test('why nobody takes the mainstem is said when a node knows it', () => {
     const free = { mainstem: null, select: null, selectAnsweredMs: null };
     expect(pipelineStatus(facts(free))).toMatchObject({
@@ -135,7 +144,14 @@ describe('pipelineStatus()', () => {
       transform: none,
       load: { tasks: 1, oldestCommitMs: NOW - 20_000, holder: 'west-1' },
     };
-    expect(pipelineStatus(facts({ stages })).state).toBe('degraded');
+    expect(pipelineStatus(facts({ stages }))).toMatchObject({
+      state: 'degraded',
+      reason: 'nothing has been applied for seconds: load on west-1 is at it',
+    });
+    const waiting = [{ node: 'west-1', report: { ...stage, waiting: 'waiting for a lock at the target' } }];
+    expect(
+      pipelineStatus(facts({ stages, reports: { extract: [], transform: [], load: waiting } })).reason,
+    ).toBe('nothing has been applied for seconds: load on west-1 is waiting for a lock at the target');
     const reports = {
       extract: [],
       transform: [],
