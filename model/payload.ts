@@ -317,6 +317,8 @@ export class PayloadReader {
     const length = this.#bytes.readUInt32LE(this.#at);
     this.#at += 4;
     this.#need(length);
+    // Only a row without a single column has no bytes, and such rows come one a record: the count is not to be believed beyond that.
+    if (this.rows > Math.max(1, length)) throw corrupt(`${this.rows} rows in ${length} bytes`, this.#at);
     this.dataStart = this.#at;
     this.dataEnd = this.#at + length;
     this.#at = this.dataEnd;

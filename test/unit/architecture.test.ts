@@ -19,6 +19,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Programs for people who look at Holt: they start real servers as the tests do.
   demo: ['lib', 'model', 'canal', 'scheduler', 'jobs', 'conf', 'stages', 'node', 'test/support'],
   bench: ['lib', 'model', 'canal', 'scheduler', 'jobs', 'conf', 'stages', 'node', 'test/support'],
+  fuzz: [
+    'lib',
+    'model',
+    'canal',
+    'scheduler',
+    'jobs',
+    'conf',
+    'stages',
+    'node',
+    'test/support',
+    'test/cases',
+  ],
   'test/support': ['lib', 'model', 'canal', 'scheduler', 'jobs', 'conf', 'stages', 'node'],
 };
 
@@ -127,7 +139,7 @@ function wrongPackage(from: string, specifier: string): string | undefined {
   if (/^(fs|net|path|os|crypto|events|stream|zlib|http|https|tls|url|util|child_process|buffer)$/.test(name))
     return `${specifier} must be written node:${specifier}`;
   // Test support, and programs that measure or ask others beside us
-  if (/^(bench|demo|test\/support)\//.test(from)) return undefined;
+  if (/^(bench|demo|fuzz|test\/support)\//.test(from)) return undefined;
   return `${name} is not among the dependencies of package.json`;
 }
 

@@ -3,6 +3,7 @@ import { ABSENT_LENGTH, NULL_LENGTH } from '../../../canal/value/row-scanner.ts'
 import { ByteSink } from '../../../lib/byte-sink.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import type { RowImage } from './fold.ts';
+import { implicitDefault } from './implicit-default.ts';
 import { type PlanSql, planSql } from './plan-sql.ts';
 import type { Statement } from './statement.ts';
 import type { TablePlan, WrittenColumn } from './table-plan.ts';
@@ -63,7 +64,7 @@ export class RunWriter {
     this.#most = Math.min(options.maxStatementBytes, options.traits.maxAllowedPacket - PACKET_MARGIN);
   }
 
-  /** Columns that the image lacks take their defaults. */
+  /** Columns that the image lacks take their defaults; those that have none, what a server without strict mode gives them. */
   insert(plan: TablePlan, image: RowImage, checksOff: number): void {
     const omitted = omittedColumns(plan, image);
     const sql = this.#begin('insert', plan, checksOff, omitted);
@@ -271,10 +272,12 @@ export class RunWriter {
     for (let i = 0; i < columns.length; i++) {
       const column = columns[i] as WrittenColumn;
       const length = lengths[column.index] as number;
-      if (length === ABSENT_LENGTH) continue;
+      const implicit = length === ABSENT_LENGTH ? implicitDefault(column.target) : null;
+      if (length === ABSENT_LENGTH && implicit === null) continue;
       if (!first) sink.byte(COMMA);
       first = false;
-      if (length === NULL_LENGTH) sink.copy(NULL_BYTES);
+      if (implicit !== null) sink.latin1(implicit);
+      else if (length === NULL_LENGTH) sink.copy(NULL_BYTES);
       else writeValue(sink, column, payload, offsets[column.index] as number, length);
     }
     if (sql.constantValues.length > 0) sink.copy(sql.constantValues, first ? 1 : 0);
@@ -380,7 +383,8 @@ function omittedColumns(plan: TablePlan, image: RowImage): string {
   let omitted = '';
   for (let i = 0; i < columns.length; i++) {
     const column = columns[i] as WrittenColumn;
-    if (image.lengths[column.index] === ABSENT_LENGTH) omitted += `${column.index},`;
+    if (image.lengths[column.index] === ABSENT_LENGTH && implicitDefault(column.target) === null)
+      omitted += `${column.index},`;
   }
   return omitted;
 }

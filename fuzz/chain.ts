@@ -1,0 +1,25 @@
+/** What stands between the two sides of a case: Holt, in one of the forms that it can be run in. */
+import type { FuzzCase } from './case.ts';
+
+/** What became of a case's changes. */
+export interface Applied {
+  batches: number;
+  rows: number;
+  /** Batches that went row by row. */
+  careful: number;
+  /** Parts of batches that came in several. */
+  inParts: number;
+  /** Changes that were not applied as they came, as `kind table`. */
+  readonly ledger: string[];
+  /** Tables written in order, and why. */
+  readonly ordered: Map<string, string>;
+}
+
+export interface Chain {
+  /** Before the first change of a case: whatever was before is no concern of it. */
+  begin(): Promise<void>;
+  /** Brings the target up to the marker that was just written at the source. */
+  follow(schema: string, one: FuzzCase, applied: Applied): Promise<void>;
+  /** After a failure: nothing of the case may come with the next one. */
+  reset(): Promise<void>;
+}

@@ -1,0 +1,276 @@
+/**
+ * The stages in one process, without a scheduler: the real engine reads the source, and what it gives goes through Select's former,
+ * Extract, Transform and Load's applier, in batches cut as the case says. So a case takes a fraction of a second, and runs
+ * the same way every time.
+ */
+import type { CanalReader } from '../canal/canal.ts';
+import { BinlogEngine } from '../canal/engine.ts';
+import { literalSecret } from '../conf/secret.ts';
+import type { DataSourceConfig, PipelineConfig } from '../model/config.ts';
+import { channelId, dataSourceId, pipelineId, siteId } from '../model/ids.ts';
+import type { Position } from '../model/position.ts';
+import type { SourceItem } from '../model/source-item.ts';
+import { Extractor } from '../stages/extract/extract.ts';
+import { type AppliedBatch, SqlBatchApplier } from '../stages/load/apply/batch-applier.ts';
+import { TargetSchema } from '../stages/load/apply/target-schema.ts';
+import { DivergenceSignal } from '../stages/load/load.ts';
+import { connectTarget } from '../stages/load/target/mysql2-connection.ts';
+import type { TargetSession } from '../stages/load/target/target-connection.ts';
+import { BatchFormer, type FormedBatch } from '../stages/select/batch-former.ts';
+import { TableFilter } from '../stages/select/table-filter.ts';
+import { Transformer } from '../stages/transform/transform.ts';
+import { headerOf } from '../test/support/batch-header.ts';
+import type { Database } from '../test/support/database.ts';
+import type { ApplySpec, FuzzCase } from './case.ts';
+import type { Applied, Chain } from './chain.ts';
+import { MARKER_TABLE, SCHEMA_PREFIX } from './sides.ts';
+
+/** Parts are small, so that a few large values make a transaction that comes in several. */
+const PART_BYTES = 128 * 1024;
+const READ_DEADLINE_MS = 60_000;
+
+function dataSourceOf(db: Database, site: 'east' | 'west', serverId: number): DataSourceConfig {
+  return {
+    name: dataSourceId(`${site}-db`),
+    site: siteId(site),
+    host: db.host,
+    port: db.port,
+    user: db.user,
+    password: literalSecret(db.password),
+    tls: { mode: 'disabled', ca: null, cert: null, key: null },
+    serverId,
+    connectTimeoutMs: 10_000,
+  };
+}
+
+/** Reads on behind the last marker; opened once for many cases. */
+export class DirectChain implements Chain, AsyncDisposable {
+  readonly #engine: BinlogEngine;
+  readonly #running: Promise<void>;
+  readonly #target: Database;
+  #reader: CanalReader | null = null;
+  #session: TargetSession | null = null;
+  #looks: TargetSession | null = null;
+
+  private constructor(engine: BinlogEngine, target: Database) {
+    this.#engine = engine;
+    this.#running = engine.run();
+    this.#target = target;
+  }
+
+  static async open(source: Database, target: Database): Promise<DirectChain> {
+    const engine = await BinlogEngine.open(
+      {
+        source: dataSourceOf(source, 'east', 990_000),
+        limits: { partBytes: PART_BYTES },
+        lingerMs: 60_000,
+      },
+      AbortSignal.timeout(30_000),
+    );
+    return new DirectChain(engine, target);
+  }
+
+  /** Begins at the end of the source's log, or goes on where the last case ended. */
+  async begin(): Promise<void> {
+    this.#reader ??= await this.#engine.openReader({
+      name: 'fuzz',
+      start: await this.#engine.currentPosition(),
+      wants: (schema) => schema.startsWith(SCHEMA_PREFIX),
+    });
+  }
+
+  async follow(schema: string, one: FuzzCase, applied: Applied): Promise<void> {
+    const reader = this.#reader;
+    if (reader === null) throw new Error('the chain was not begun');
+    const run = new CaseRun({
+      schema,
+      start: reader.position,
+      spec: one.apply,
+      applied,
+      session: await this.#sessionOf(),
+      looks: await this.#looksOf(),
+    });
+    const signal = AbortSignal.timeout(READ_DEADLINE_MS);
+    try {
+      for (;;) {
+        const item = await reader.next(signal);
+        reader.ack();
+        if (endsAt(item, schema)) break;
+        await run.take(item, signal);
+      }
+      await run.finish(signal);
+    } catch (error) {
+      // Whatever is left of this case must not come with the next one.
+      await this.reset();
+      throw error;
+    }
+  }
+
+  async reset(): Promise<void> {
+    await this.#reader?.close().catch(() => {});
+    this.#reader = null;
+    await this.#session?.close().catch(() => {});
+    await this.#looks?.close().catch(() => {});
+    this.#session = null;
+    this.#looks = null;
+  }
+
+  async #sessionOf(): Promise<TargetSession> {
+    this.#session ??= await connectTarget(dataSourceOf(this.#target, 'west', 990_100));
+    return this.#session;
+  }
+
+  async #looksOf(): Promise<TargetSession> {
+    this.#looks ??= await connectTarget(dataSourceOf(this.#target, 'west', 990_100));
+    return this.#looks;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.reset();
+    await this.#engine.stop();
+    await this.#running;
+  }
+}
+
+function endsAt(item: SourceItem, schema: string): boolean {
+  return (
+    item.kind === 'rows' &&
+    item.rows.some(({ shape }) => shape.schema === schema && shape.table === MARKER_TABLE)
+  );
+}
+
+class CaseRun {
+  readonly #former: BatchFormer;
+  readonly #extractor: Promise<Extractor>;
+  readonly #transformer: Transformer;
+  readonly #applier: SqlBatchApplier;
+  readonly #session: TargetSession;
+  readonly #applied: Applied;
+  readonly #batches: readonly number[];
+  #batch = 0;
+  #pending = 0;
+  #isOpen = false;
+
+  constructor(options: {
+    readonly schema: string;
+    readonly start: Position;
+    readonly spec: ApplySpec;
+    readonly applied: Applied;
+    readonly session: TargetSession;
+    readonly looks: TargetSession;
+  }) {
+    const { schema, spec, applied, session, looks } = options;
+    const pipeline = pipelineOf(schema, spec);
+    this.#former = new BatchFormer({
+      start: options.start,
+      site: pipeline.sourceSite,
+      origins: pipeline.origins,
+      cluster: 'fuzz',
+      tables: new TableFilter(pipeline.tables, { caseSensitive: true }),
+      limits: pipeline.batch,
+    });
+    this.#extractor = Extractor.open(pipeline);
+    this.#transformer = new Transformer({ pipeline });
+    this.#session = session;
+    this.#applied = applied;
+    this.#batches = spec.batches;
+    this.#applier = new SqlBatchApplier({
+      schema: new TargetSchema({
+        query: async (sql) => {
+          const rows = await looks.rows(sql);
+          // As if there were many rows, so that many keys go into one statement.
+          return sql.includes('TABLE_ROWS')
+            ? rows.map((row) => [...row.slice(0, 4), Buffer.from('1000000')])
+            : rows;
+        },
+      }),
+      ledger: {
+        append: async (_connection, _batch, entry) => {
+          applied.ledger.push(`${entry.kind} ${entry.route.name}`);
+        },
+      },
+      conflict: pipeline.conflict,
+      sourceSite: pipeline.sourceSite,
+      maxStatementBytes: spec.maxStatementBytes,
+    });
+  }
+
+  async take(item: SourceItem, signal: AbortSignal): Promise<void> {
+    // Tables are changed at both sides by the case itself.
+    if (item.kind === 'statement' && item.nature === 'ddl') return;
+    while (this.#former.take(item) === 'cut-first') await this.#cut(signal);
+    if (item.kind === 'rows' && item.lastPart) this.#pending += 1;
+    if (this.#pending >= (this.#batches[this.#batch % this.#batches.length] ?? 1)) await this.#cut(signal);
+  }
+
+  async finish(signal: AbortSignal): Promise<void> {
+    await this.#cut(signal);
+  }
+
+  async #cut(signal: AbortSignal): Promise<void> {
+    const formed = this.#former.cut();
+    this.#pending = 0;
+    this.#batch += 1;
+    if (formed === null) return;
+    const header = headerOf({
+      rows: formed.rows,
+      transactions: formed.transactions,
+      part: formed.part,
+      lastPart: formed.lastPart,
+    });
+    const selected = await (await this.#extractor).process({ header, payload: formed.payload }, signal);
+    const prepared = await this.#applier.prepare(this.#transformer.transform(selected, 0), signal);
+    for (const [table, why] of prepared.ordered) this.#applied.ordered.set(table, why);
+    await this.#apply(formed, prepared, signal);
+    this.#applied.batches += 1;
+    this.#applied.rows += formed.rows;
+  }
+
+  /** As Load does it: a divergence undoes the batch (of one in parts, the part), and it goes again with care. */
+  async #apply(formed: FormedBatch, prepared: AppliedBatch, signal: AbortSignal): Promise<void> {
+    const session = this.#session;
+    if (formed.part === 0 && !this.#isOpen) {
+      await session.execute('START TRANSACTION');
+      this.#isOpen = true;
+    }
+    if (!formed.lastPart) this.#applied.inParts += 1;
+    try {
+      await session.execute('SAVEPOINT fuzz_part');
+      try {
+        await this.#applier.execute(prepared, session, signal);
+      } catch (error) {
+        if (!(error instanceof DivergenceSignal)) throw error;
+        this.#applied.careful += 1;
+        await session.execute('ROLLBACK TO SAVEPOINT fuzz_part');
+        await this.#applier.executeCarefully(prepared, session, signal);
+      }
+      if (formed.lastPart) {
+        await session.execute('COMMIT');
+        this.#isOpen = false;
+      }
+    } catch (error) {
+      this.#isOpen = false;
+      await session.execute('ROLLBACK').catch(() => {});
+      throw error;
+    }
+  }
+}
+
+function pipelineOf(schema: string, spec: ApplySpec): PipelineConfig {
+  return {
+    name: pipelineId('fuzz'),
+    channel: channelId('fuzz'),
+    source: dataSourceId('east-db'),
+    target: dataSourceId('west-db'),
+    sourceSite: siteId('east'),
+    targetSite: siteId('west'),
+    origins: [siteId('east')],
+    start: null,
+    tables: { include: [`${schema}.*`], exclude: [] },
+    rules: [],
+    ddl: { default: 'stop', kinds: {} },
+    batch: { maxRows: 10_000, maxBytes: 8_000_000, partBytes: PART_BYTES, window: 3 },
+    conflict: { detect: spec.detect, winner: siteId('east') },
+    pipe: { kind: 'node' },
+  };
+}
