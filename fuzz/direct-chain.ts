@@ -3,11 +3,13 @@
  * Extract, Transform and Load's applier, in batches cut as the case says. So a case takes a fraction of a second, and runs
  * the same way every time.
  */
+import { join } from 'node:path';
 import type { CanalReader } from '../canal/canal.ts';
 import { BinlogEngine } from '../canal/engine.ts';
+import { loadConfig } from '../conf/load.ts';
 import { literalSecret } from '../conf/secret.ts';
 import type { DataSourceConfig, PipelineConfig } from '../model/config.ts';
-import { channelId, dataSourceId, pipelineId, siteId } from '../model/ids.ts';
+import { dataSourceId, siteId } from '../model/ids.ts';
 import type { Position } from '../model/position.ts';
 import type { SourceItem } from '../model/source-item.ts';
 import { Extractor } from '../stages/extract/extract.ts';
@@ -21,6 +23,7 @@ import { TableFilter } from '../stages/select/table-filter.ts';
 import { Transformer } from '../stages/transform/transform.ts';
 import { headerOf } from '../test/support/batch-header.ts';
 import type { Database } from '../test/support/database.ts';
+import { repositoryRoot } from '../test/support/inventory.ts';
 import type { ApplySpec, FuzzCase } from './case.ts';
 import type { Applied, Chain } from './chain.ts';
 import { MARKER_TABLE, SCHEMA_PREFIX } from './sides.ts';
@@ -256,21 +259,16 @@ class CaseRun {
   }
 }
 
+/** The example of a one-way pipeline with the case's tables: whatever else a pipeline has, it has by default. */
 function pipelineOf(schema: string, spec: ApplySpec): PipelineConfig {
+  const { config } = loadConfig(join(repositoryRoot(), 'conf/examples/one-way.yaml'));
+  const [example] = config.pipelines;
+  if (example === undefined) throw new Error('the example has no pipeline');
   return {
-    name: pipelineId('fuzz'),
-    channel: channelId('fuzz'),
-    source: dataSourceId('east-db'),
-    target: dataSourceId('west-db'),
-    sourceSite: siteId('east'),
-    targetSite: siteId('west'),
-    origins: [siteId('east')],
-    start: null,
+    ...example,
     tables: { include: [`${schema}.*`], exclude: [] },
     rules: [],
-    ddl: { default: 'stop', kinds: {} },
-    batch: { maxRows: 10_000, maxBytes: 8_000_000, partBytes: PART_BYTES, window: 3 },
+    batch: { ...example.batch, maxRows: 10_000, maxBytes: 8_000_000, partBytes: PART_BYTES },
     conflict: { detect: spec.detect, winner: siteId('east') },
-    pipe: { kind: 'node' },
   };
 }
