@@ -15,6 +15,8 @@ export interface Difference {
   readonly example: string;
 }
 
+type Zeros = 'signed' | 'plain';
+
 interface Column {
   readonly name: string;
   readonly sql: string;
@@ -28,6 +30,8 @@ export async function differencesOf(
   tables: readonly string[],
 ): Promise<Difference[]> {
   const [left, right] = [await reader(source, schema), await reader(target, schema)];
+  // MariaDB stores no negative zero, however it is written.
+  const zeros: Zeros = source.flavour === target.flavour ? 'signed' : 'plain';
   try {
     const differences: Difference[] = [];
     for (const table of tables) {
@@ -57,23 +61,36 @@ async function columnsOf(connection: Connection, schema: string, table: string):
   );
   return (rows as { name: string; type: string }[]).map(({ name, type }) => ({
     name,
-    sql: `IFNULL(${hexOf(quoted(name), type.toLowerCase())},'NULL')`,
+    sql: valueOf(quoted(name), type.toLowerCase()),
   }));
 }
 
-/** HEX of a number would round it, a FLOAT's own text has not all its digits, and adding 0 would lose the sign of one. */
-function hexOf(column: string, type: string): string {
-  if (type === 'float' || type === 'double') return `CONCAT(${column} * 1e0)`;
-  if (type === 'enum' || type === 'set') return `CONCAT(${column} + 0,':',HEX(${column}))`;
-  if (/char|text|binary|blob|bit|geo|point|polygon|line|vector/.test(type)) return `HEX(${column})`;
+/** FLOAT and DOUBLE come as they are: no text that a server makes of them tells all of their bits. */
+function valueOf(column: string, type: string): string {
+  if (type === 'float' || type === 'double') return column;
+  if (type === 'enum') return `CONCAT(${column} + 0,':',HEX(${column}))`;
+  if (/char|text|binary|blob|bit|set|geo|point|polygon|line|vector/.test(type)) return `HEX(${column})`;
   if (type === 'json') return `CONCAT(JSON_TYPE(${column}),':',HEX(CAST(${column} AS CHAR)))`;
   return `CAST(${column} AS CHAR)`;
 }
 
-async function rowsOf(connection: Connection, table: string, columns: readonly Column[]): Promise<string[]> {
-  const list = columns.map(({ sql }) => sql).join(",'|',");
-  const [rows] = await connection.query(`SELECT CONCAT(${list}) AS line FROM ${quoted(table)}`);
-  return (rows as { line: Buffer | string | null }[]).map(({ line }) => String(line)).sort();
+async function rowsOf(
+  connection: Connection,
+  table: string,
+  columns: readonly Column[],
+  zeros: Zeros,
+): Promise<string[]> {
+  // A prepared statement: its rows are binary.
+  const [rows] = await connection.execute({
+    sql: `SELECT ${columns.map(({ sql }) => sql).join(',')} FROM ${quoted(table)}`,
+    rowsAsArray: true,
+  });
+  return (rows as unknown[][]).map((row) => row.map((value) => textOf(value, zeros)).join('|')).sort();
+}
+
+function textOf(value: unknown, zeros: Zeros): string {
+  if (typeof value === 'number') return Object.is(value, -0) && zeros === 'signed' ? '-0' : String(value);
+  return value === null ? 'NULL' : String(value);
 }
 
 function compare(

@@ -1,5 +1,5 @@
 import type { TablePlan, WrittenColumn } from './table-plan.ts';
-import type { TargetTraits } from './target-table.ts';
+import type { TargetColumn, TargetTraits } from './target-table.ts';
 
 /** The fixed parts of a plan's statements, as bytes. */
 export interface PlanSql {
@@ -32,8 +32,9 @@ const FAIL = '(SELECT 1 UNION ALL SELECT 2)';
 export function planSql(plan: TablePlan, traits: TargetTraits): PlanSql {
   const { quotedTable, columns, constants, identity, identityConstants } = plan;
   const names = [...columns, ...constants].map(({ quoted }) => quoted);
+  // Text is equal as its collation says, and zero has two signs.
   const rewrittenIdentity = identity.filter(
-    ({ target }) => target.collation !== null && target.collation !== 'binary',
+    ({ target }) => (target.collation !== null && target.collation !== 'binary') || isFloat(target),
   );
   const looseConstants = constants.filter((column) => !identityConstants.includes(column));
   const identityNames = identity.map(({ quoted }) => quoted);
@@ -59,6 +60,10 @@ export function planSql(plan: TablePlan, traits: TargetTraits): PlanSql {
     ),
     rewrittenIdentity,
   };
+}
+
+export function isFloat({ dataType }: TargetColumn): boolean {
+  return dataType === 'float' || dataType === 'double';
 }
 
 /**

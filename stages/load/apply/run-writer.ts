@@ -4,7 +4,7 @@ import { ByteSink } from '../../../lib/byte-sink.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import type { RowImage } from './fold.ts';
 import { implicitDefault } from './implicit-default.ts';
-import { type PlanSql, planSql } from './plan-sql.ts';
+import { isFloat, type PlanSql, planSql } from './plan-sql.ts';
 import type { Statement } from './statement.ts';
 import type { TablePlan, WrittenColumn } from './table-plan.ts';
 import type { TargetTraits } from './target-table.ts';
@@ -340,7 +340,8 @@ export class RunWriter {
   /** ` AND CAST(`b` AS BINARY)='x'` for key columns whose equality is not that of bytes. */
   #exactKey(sink: ByteSink, sql: PlanSql, image: RowImage): void {
     for (const column of sql.rewrittenIdentity) {
-      if (column.keyPrefix !== '') continue;
+      // The text of a number says less than its bits: then a row with the other zero counts as found.
+      if (column.keyPrefix !== '' || isFloat(column.target)) continue;
       sink.utf8(` AND CAST(${column.quoted} AS BINARY)=`);
       this.#keyValue(sink, column, image);
     }
