@@ -130,9 +130,11 @@ export function textKeysOf(pair: PairName): readonly KeyChoice[] {
         (type): KeyChoice => ({
           family: type.startsWith('C') ? 'char' : 'varchar',
           ddl: `${type} CHARACTER SET ${charset} COLLATE ${collation}`,
-          values: WORDS.map(
-            (word) => `CONVERT(_utf8mb4 X'${Buffer.from(word).toString('hex')}' USING ${charset})`,
-          ).map((sql, i) => (WORDS[i] === '' ? "''" : sql)),
+          // Introduced, not converted: such a literal gives way to the column's collation.
+          values: WORDS.map((word) => {
+            const bytes = Buffer.from(word, charset === 'latin1' ? 'latin1' : 'utf8');
+            return word === '' ? "''" : `_${charset} X'${bytes.toString('hex')}'`;
+          }),
           prefix: 2,
         }),
       ),

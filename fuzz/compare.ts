@@ -36,7 +36,8 @@ export async function differencesOf(
     const differences: Difference[] = [];
     for (const table of tables) {
       const columns = await columnsOf(left, schema, table);
-      const [here, there] = [await rowsOf(left, table, columns), await rowsOf(right, table, columns)];
+      const here = await rowsOf(left, table, columns, zeros);
+      const there = await rowsOf(right, table, columns, zeros);
       const difference = compare(table, columns, here, there);
       if (difference !== null) differences.push(difference);
     }
@@ -61,12 +62,12 @@ async function columnsOf(connection: Connection, schema: string, table: string):
   );
   return (rows as { name: string; type: string }[]).map(({ name, type }) => ({
     name,
-    sql: valueOf(quoted(name), type.toLowerCase()),
+    sql: readable(quoted(name), type.toLowerCase()),
   }));
 }
 
 /** FLOAT and DOUBLE come as they are: no text that a server makes of them tells all of their bits. */
-function valueOf(column: string, type: string): string {
+function readable(column: string, type: string): string {
   if (type === 'float' || type === 'double') return column;
   if (type === 'enum') return `CONCAT(${column} + 0,':',HEX(${column}))`;
   if (/char|text|binary|blob|bit|set|geo|point|polygon|line|vector/.test(type)) return `HEX(${column})`;
