@@ -367,6 +367,11 @@ export const ERROR_CODES = {
     remedy:
       'Compare types, lengths, character sets and CHECK constraints of the table at both sides. Holt tries again by itself.',
   },
+  HOLT_ROW_FOREIGN_BYTES: {
+    what: "A row has bytes in a character column that are no text of the column's character set, and the target does not take them. The change stands in the ledger with its images; nothing of it was applied.",
+    remedy:
+      'Correct the value at the source, which brings the row over, or make the column VARBINARY or BLOB at the target and replay the entry.',
+  },
   HOLT_TARGET_ROW_AMBIGUOUS: {
     what: 'A change of a table without a key fits several rows at the target.',
     remedy:

@@ -53,11 +53,28 @@ export async function verifyInput(
     );
     return gather(rows.map((row) => row.map((value) => value?.toString('utf8') ?? null)));
   });
+  const targetColumns = await withSession(target, signal, async (session) => {
+    const losesSignOfZero = session.server.flavour === 'mariadb';
+    const rows = await session.rows(
+      'SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME FROM information_schema.COLUMNS',
+    );
+    return new Map(
+      rows.map((row) => {
+        const [schema = '', table = '', name = '', dataType = '', charset = null] = row.map(
+          (value) => value?.toString('utf8') ?? null,
+        );
+        return [
+          columnId(schema, table, name),
+          { dataType: (dataType ?? '').toLowerCase(), charset, losesSignOfZero },
+        ];
+      }),
+    );
+  });
   return {
     pipeline: pipeline.name,
     tables: tables
       .filter((one) => filter.matches(one.schema, one.table))
-      .map((one) => verifyTable(one, mapping)),
+      .map((one) => verifyTable(one, mapping, targetColumns)),
     open: async () => {
       try {
         const left = await connectTarget(source, { session: { writes: false } });
@@ -108,7 +125,21 @@ function gather(rows: readonly (readonly (string | null)[])[]): SourceTable[] {
   }));
 }
 
-function verifyTable(table: SourceTable, mapping: TableMapping): VerifyTable {
+interface TargetColumn {
+  readonly dataType: string;
+  readonly charset: string | null;
+  readonly losesSignOfZero: boolean;
+}
+
+function columnId(schema: string | null, table: string | null, column: string | null): string {
+  return `${schema}\0${table}\0${column}`.toLowerCase();
+}
+
+function verifyTable(
+  table: SourceTable,
+  mapping: TableMapping,
+  targetColumns: ReadonlyMap<string, TargetColumn>,
+): VerifyTable {
   const rule = mapping.ruleFor(table.schema, table.table);
   if (rule !== null && rule.processor !== null)
     throw new HoltError(
@@ -151,14 +182,21 @@ function verifyTable(table: SourceTable, mapping: TableMapping): VerifyTable {
       ];
     const own = table.columns[column.index];
     if (own === undefined || own.generated) return [];
+    const there = targetColumns.get(columnId(route.schema, route.name, column.name));
+    // The text of a document is compared as a document only where the other end holds no text but MySQL's own form of it.
+    const isDocument = there !== undefined && (own.dataType === 'json') !== (there.dataType === 'json');
+    const isFloat = own.dataType === 'float' || own.dataType === 'double';
+    const converted =
+      own.charset !== null && there !== undefined && there.charset !== null && own.charset !== there.charset;
     return [
       {
         source: own.name,
         target: column.name,
         constant: null,
-        form: own.dataType === 'json' || own.dataType === 'longtext' ? 'json' : 'bytes',
+        form: isDocument ? 'json' : isFloat && there?.losesSignOfZero === true ? 'unsigned-zero' : 'bytes',
         dataType: own.dataType,
         charset: own.charset,
+        ...(converted && own.dataType !== 'enum' && own.dataType !== 'set' ? { converted } : {}),
       },
     ];
   });

@@ -31,12 +31,15 @@ import {
   writeDecimal,
   writeInteger,
   writeTemporal,
+  writeValueText,
 } from './value-text.ts';
 
 /** What the literal is for. */
 export interface LiteralTarget {
   /** True where the column it goes to, or is compared with, is MySQL's JSON. Other columns get JSON as text. */
   readonly nativeJson: boolean;
+  /** True where the column takes characters: numbers stand quoted, and UUID, INET4 and INET6 are written out. Default false. */
+  readonly text?: boolean;
 }
 
 const TEXT_TARGET: LiteralTarget = { nativeJson: false };
@@ -63,6 +66,13 @@ export function writeLiteral(
 ): void {
   if (column.carrier === 'text') {
     writeTextLiteral(sink, column, buf, off, len, target);
+    return;
+  }
+  if (target.text === true && isPrinted(column)) {
+    // None of these texts has a quote or a backslash.
+    sink.byte(QUOTE);
+    writeValueText(sink, column, buf, off, len);
+    sink.byte(QUOTE);
     return;
   }
   switch (column.type) {
@@ -126,6 +136,31 @@ export function writeLiteral(
       return;
     default:
       throw invalidValue(column, `type ${column.type}`);
+  }
+}
+
+/** Types without characters of their own, whose text is ASCII. */
+export function isPrinted(column: ColumnShape): boolean {
+  switch (column.type) {
+    case TYPE.tiny:
+    case TYPE.short:
+    case TYPE.int24:
+    case TYPE.long:
+    case TYPE.longlong:
+    case TYPE.bit:
+    case TYPE.year:
+    case TYPE.newDecimal:
+    case TYPE.date:
+    case TYPE.newDate:
+    case TYPE.time:
+    case TYPE.datetime:
+    case TYPE.timestamp:
+    case TYPE.time2:
+    case TYPE.datetime2:
+    case TYPE.timestamp2:
+      return true;
+    default:
+      return addressType(column) !== null;
   }
 }
 
@@ -214,10 +249,10 @@ function writeTextLiteral(
     case TYPE.enum:
     case TYPE.set:
     case TYPE.year:
-      sink.latin1(checked(INTEGER));
+      writeNumber(sink, checked(INTEGER), target);
       return;
     case TYPE.newDecimal:
-      sink.latin1(checked(DECIMAL));
+      writeNumber(sink, checked(DECIMAL), target);
       return;
     case TYPE.float:
       writeDouble(sink, doubleText(Math.fround(Number(checked(DOUBLE)))));
@@ -241,7 +276,11 @@ function writeTextLiteral(
       return;
     default:
       // MariaDB takes a binary string for the sixteen bytes of a UUID, and one with a character set for its text.
-      if (addressType(column) !== null) sink.latin1('_latin1');
+      if (addressType(column) !== null && target.text !== true) sink.latin1('_latin1');
       writeCharacters(sink, column, buf, off, len, target);
   }
+}
+
+function writeNumber(sink: ByteSink, digits: string, target: LiteralTarget): void {
+  sink.latin1(target.text === true ? `'${digits}'` : digits);
 }

@@ -26,6 +26,8 @@ export const LEDGER_KINDS = [
   'parent-missing',
   /** UPDATE or DELETE: rows that only the target has point to this one. */
   'children-left',
+  /** INSERT or UPDATE: a value's bytes are no text of its character set, and the target does not take them (HOLT_ROW_FOREIGN_BYTES). */
+  'foreign-bytes',
 ] as const;
 export type LedgerKind = (typeof LEDGER_KINDS)[number];
 

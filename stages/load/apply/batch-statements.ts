@@ -10,6 +10,7 @@ import { PayloadReader } from '../../../model/payload.ts';
 import { ROW_FLAG } from '../../../model/rows.ts';
 import type { TableRoute } from '../../../model/table-route.ts';
 import type { TableShape } from '../../../model/table-shape.ts';
+import { DivergenceSignal } from '../load.ts';
 import { writeComparisons } from './before-images.ts';
 import { type ImageLayout, imageLayout, TableFold } from './fold.ts';
 import { OrderedWriter } from './ordered-writer.ts';
@@ -59,7 +60,7 @@ interface Group {
 }
 
 export async function batchStatements(options: BatchStatementsOptions): Promise<BatchStatements> {
-  const { payload, traits, signal } = options;
+  const { payload, signal } = options;
   const breather = new Breather();
   const pause = async () => {
     await breather.breathe();
@@ -102,6 +103,25 @@ export async function batchStatements(options: BatchStatementsOptions): Promise<
     }
   }
 
+  try {
+    return { rows, plans, ...(await writeGroups(options, plans, groupOf, groups, breather, pause)) };
+  } catch (error) {
+    // A value that must not stand in a statement: row by row it is told from the others.
+    if (!(error instanceof DivergenceSignal)) throw error;
+    return { statements: [], rows, ordered: new Map(), mustBeCareful: error.message, plans };
+  }
+}
+
+/** Second pass: the folded rows, or the rows in order, as statements. */
+async function writeGroups(
+  options: BatchStatementsOptions,
+  plans: readonly TablePlan[],
+  groupOf: readonly Group[],
+  groups: ReadonlyMap<string, Group>,
+  breather: Breather,
+  pause: () => Promise<void>,
+): Promise<Omit<BatchStatements, 'rows' | 'plans'>> {
+  const { payload, traits } = options;
   for (const group of groups.values()) {
     group.order = group.fold.reason ?? foreignKeyReason(group, groups);
     if (group.order === null && (await movesUniqueValues(group.fold, breather, pause)))
@@ -182,10 +202,8 @@ export async function batchStatements(options: BatchStatementsOptions): Promise<
   }
   return {
     statements,
-    rows,
     ordered: new Map(ordered.map((group) => [group.name, group.order ?? ''])),
     mustBeCareful,
-    plans,
   };
 }
 

@@ -12,13 +12,15 @@ import { ROW_FLAG, type RowOp } from '../../../model/rows.ts';
 import type { TransformedBatch } from '../../stage.ts';
 import type { LedgerKind, LedgerWriter } from '../ledger-contract.ts';
 import type { ApplyResult } from '../load.ts';
+import { LENIENT_SQL_MODE, SQL_MODE } from '../target/session-settings.ts';
 import type { TargetConnection } from '../target/target-connection.ts';
 import { checksOff, LayoutCache } from './batch-statements.ts';
 import { writeExactMatch } from './exact-match.ts';
 import type { ImageLayout, RowImage } from './fold.ts';
+import { countErrorLabels, hasFilledUp, hasForeignBytes } from './foreign-bytes.ts';
 import { foundColumns, foundJson, keyJson } from './row-json.ts';
 import { RunWriter } from './run-writer.ts';
-import { ERRNO, errnoOf, isValueRefused } from './server-error.ts';
+import { ERRNO, errnoOf, isTextRefused, isValueRefused } from './server-error.ts';
 import type { SessionChecks } from './session-checks.ts';
 import { CHECKS_OFF, type Statement } from './statement.ts';
 import type { SecondaryKey, TablePlan } from './table-plan.ts';
@@ -56,7 +58,8 @@ interface Change {
 }
 
 /** How the server answered: rows found, or the divergence that its error number names. */
-type Answer = { readonly rows: number } | { readonly problem: 'duplicate' | 'no-parent' | 'has-children' };
+type Answer = { readonly rows: number } | { readonly problem: Problem };
+type Problem = 'duplicate' | 'no-parent' | 'has-children' | 'foreign-bytes';
 
 /** What stands at the target. */
 interface Found {
@@ -128,6 +131,13 @@ export class CarefulApplier {
   }
 
   async #change(change: Change): Promise<void> {
+    // Servers fill such values up, and would store or find others.
+    if (change.after !== null && hasFilledUp(change.plan.columns, this.#after(change)))
+      return this.#record(change, 'foreign-bytes', false, null);
+    if (change.before !== null && this.#isFilledUp(change, change.before, this.#before(change)))
+      return change.op === 'delete'
+        ? this.#record(change, 'delete-missing', true, null)
+        : this.#updateMissing(change);
     switch (change.op) {
       case 'insert':
         return this.#insert(change);
@@ -138,6 +148,11 @@ export class CarefulApplier {
       default:
         return change.op satisfies never;
     }
+  }
+
+  /** True where the values by which the row is looked for hold half a character: no row at the target has them. */
+  #isFilledUp({ plan }: Change, layout: ImageLayout, image: RowImage): boolean {
+    return hasFilledUp(layout.identified ? plan.identity : plan.columns, image);
   }
 
   async #insert(change: Change): Promise<void> {
@@ -184,8 +199,8 @@ export class CarefulApplier {
 
   async #updateMissing(change: Change): Promise<void> {
     const row = this.#wholeRow(change);
-    // A row that is known in part only cannot be made.
-    const made = this.#options.sourceWins && row !== null;
+    // A row that is known in part only cannot be made, nor one with half a character.
+    const made = this.#options.sourceWins && row !== null && !hasFilledUp(change.plan.columns, row);
     await this.#record(change, 'update-missing', made, null);
     if (!made) return;
     const answer = await this.#answer(change, this.#insertStatement(change, row));
@@ -212,7 +227,7 @@ export class CarefulApplier {
   /** What stands in the way of a change that the source could make: other rows, or none where there should be one. */
   async #obstacle(
     change: Change,
-    problem: 'duplicate' | 'no-parent' | 'has-children',
+    problem: Problem,
     how: 'insert' | 'overwrite' | 'update' | 'delete',
   ): Promise<void> {
     const { sourceWins } = this.#options;
@@ -235,6 +250,9 @@ export class CarefulApplier {
         case 'has-children':
           // They would be orphans: the row stays, and the change waits in the ledger.
           await this.#record(change, 'children-left', false, null);
+          return;
+        case 'foreign-bytes':
+          await this.#record(change, 'foreign-bytes', false, null);
           return;
         case 'no-parent':
           await this.#record(change, 'parent-missing', sourceWins, null);
@@ -327,10 +345,10 @@ export class CarefulApplier {
     await checks.set(connection, off, traits);
     this.#statements += 1;
     try {
-      const { affectedRows } = await connection.execute(statement.sql);
-      return { rows: affectedRows };
+      return { rows: await this.#execute(change, statement) };
     } catch (error) {
-      switch (errnoOf(error)) {
+      const errno = errnoOf(error);
+      switch (errno) {
         case ERRNO.duplicateEntry:
         case ERRNO.duplicateEntryNamed:
           return { problem: 'duplicate' };
@@ -341,8 +359,40 @@ export class CarefulApplier {
         case ERRNO.rowIsReferencedOld:
           return { problem: 'has-children' };
         default:
+          if (errno !== null && isTextRefused(errno) && this.#writesForeignBytes(change, statement))
+            return { problem: 'foreign-bytes' };
           throw this.#refusal(change, error);
       }
+    }
+  }
+
+  #writesForeignBytes(change: Change, statement: Statement): boolean {
+    const row = this.#written(change, statement);
+    return row !== null && hasForeignBytes(change.plan, row, this.#payload);
+  }
+
+  /** The values that a statement stores; null for one that stores none. */
+  #written(change: Change, { kind }: Statement): RowImage | null {
+    if (kind === 'insert') return this.#wholeRow(change) ?? this.#after(change);
+    return kind === 'update' ? this.#after(change) : null;
+  }
+
+  /**
+   * Rows affected. A strict session refuses the error value of an ENUM: such a row goes through one that only warns, and
+   * its warnings must be those of the error values and no others.
+   */
+  async #execute(change: Change, statement: Statement): Promise<number> {
+    const { connection } = this.#options;
+    const row = this.#written(change, statement);
+    const zeros = row === null ? 0 : countErrorLabels(change.plan, row, this.#payload);
+    if (zeros === 0) return (await connection.execute(statement.sql)).affectedRows;
+    await connection.execute(`SET SESSION sql_mode = '${LENIENT_SQL_MODE}'`);
+    try {
+      const { affectedRows, warningCount } = await connection.execute(statement.sql);
+      if (affectedRows > 0 && warningCount !== zeros) throw this.#refused(change, `${warningCount} warnings`);
+      return affectedRows;
+    } finally {
+      if (connection.usable) await connection.execute(`SET SESSION sql_mode = '${SQL_MODE}'`);
     }
   }
 
@@ -350,15 +400,20 @@ export class CarefulApplier {
   #refusal(change: Change, error: unknown): unknown {
     const errno = errnoOf(error);
     if (errno === null || !isValueRefused(errno)) return error;
+    return this.#refused(change, `server error ${errno}`, error);
+  }
+
+  #refused(change: Change, how: string, cause?: unknown): HoltError {
     const table = tableOf(change.plan);
+    const errno = errnoOf(cause);
     return new HoltError(
       'HOLT_TARGET_VALUE_REFUSED',
-      `${table} at the target refuses a value that the source ${change.op === 'insert' ? 'inserted' : 'wrote'} (server error ${errno})`,
+      `${table} at the target refuses a value that the source ${change.op === 'insert' ? 'inserted' : 'wrote'} (${how})`,
       {
         disposition: 'retry',
         remedy: `Compare the columns of ${table} at both sides: types, lengths, character sets, CHECK constraints; Holt tries again by itself.`,
-        facts: { table, errno, gtid: change.gtid },
-        cause: error,
+        facts: { table, gtid: change.gtid, ...(errno === null ? {} : { errno }) },
+        ...(cause === undefined ? {} : { cause }),
       },
     );
   }
@@ -503,6 +558,9 @@ export class CarefulApplier {
   }
 }
 
+/** Stands in the ledger: nothing is thrown. */
+const FOREIGN_BYTES = 'HOLT_ROW_FOREIGN_BYTES';
+
 const WHY: Readonly<Record<LedgerKind, string>> = {
   'insert-present': 'The row that was inserted at the source was already at the target.',
   'update-missing': 'The row that was updated at the source was not at the target.',
@@ -512,6 +570,7 @@ const WHY: Readonly<Record<LedgerKind, string>> = {
   'unique-taken': 'Another row at the target had the value of a unique key.',
   'parent-missing': 'The row that a foreign key points to was not at the target.',
   'children-left': 'Rows that only the target has point to the row by a foreign key.',
+  'foreign-bytes': `${FOREIGN_BYTES}: a value's bytes are no text of its character set, and the target does not take them.`,
 };
 
 function copyOf(image: RowImage): { offsets: Int32Array; lengths: Int32Array } {

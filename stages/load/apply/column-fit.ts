@@ -1,3 +1,5 @@
+import { charsetOf } from '../../../canal/value/charset.ts';
+import { oldTemporalDigits } from '../../../canal/value/temporal.ts';
 import type { ColumnShape } from '../../../model/table-shape.ts';
 import type { TargetColumn } from './target-table.ts';
 
@@ -146,7 +148,7 @@ const ALSO_FITS: Readonly<Record<ValueFamily, readonly ValueFamily[]>> = {
   geometry: [],
   vector: ['bytes'],
   uuid: ['text'],
-  inet4: ['text', 'inet6'],
+  inet4: ['text'],
   inet6: ['text'],
 };
 
@@ -161,8 +163,19 @@ export function misfit(source: ColumnShape, target: TargetColumn): string | null
     const has = target.scale ?? 0;
     if (scale > has) return `${scale} digits after the point do not fit the ${has} of ${target.columnType}`;
   }
-  if (from === 'enum' || from === 'set') return labelMisfit(source, target);
-  return null;
+  switch (from) {
+    case 'enum':
+    case 'set':
+      return labelMisfit(source, target);
+    case 'float':
+    case 'double':
+      return roundingMisfit(source, target);
+    case 'text':
+    case 'bytes':
+      return stringMisfit(source, target);
+    default:
+      return null;
+  }
 }
 
 function sourceScale(source: ColumnShape, family: ValueFamily): number | null {
@@ -172,17 +185,43 @@ function sourceScale(source: ColumnShape, family: ValueFamily): number | null {
     case 'time':
     case 'datetime':
     case 'timestamp':
-      return source.type === 17 || source.type === 18 || source.type === 19 ? source.meta & 0xff : 0;
+      return source.type === 17 || source.type === 18 || source.type === 19
+        ? source.meta & 0xff
+        : oldTemporalDigits(source);
     default:
       return null;
   }
 }
 
+/** FLOAT(m,d) and DOUBLE(m,d) round what they are given. */
+function roundingMisfit(source: ColumnShape, target: TargetColumn): string | null {
+  if (target.scale === null) return null;
+  const digits = /^(?:float|double)(?: precision)?\([0-9]+,([0-9]+)\)/.exec(source.declared ?? '')?.[1];
+  if (digits !== undefined && Number(digits) <= target.scale) return null;
+  return `${target.columnType} would round its values`;
+}
+
+/** CHAR drops spaces at the end, and BINARY(n) fills up to n: other columns' values would come back changed. */
+function stringMisfit(source: ColumnShape, target: TargetColumn): string | null {
+  if (target.dataType === 'char' && source.type !== 254)
+    return `${target.columnType} would drop spaces at the end of its values`;
+  if (target.dataType === 'binary') {
+    const length = /\(([0-9]+)\)/.exec(target.columnType)?.[1] ?? '1';
+    if (source.type !== 254 || source.meta !== Number(length))
+      return `${target.columnType} would fill up its values with zero bytes`;
+  }
+  const charset = charsetOf(source.collation);
+  if (charset === null || charset === 'binary' || targetFamily(target) !== 'text') return null;
+  if (charset !== target.charset && target.unknownCharsets?.includes(charset) === true)
+    return `the target server does not know the character set ${charset}`;
+  return null;
+}
+
 /** ENUM and SET travel as numbers: the target's labels must begin with the source's, in the same order. */
 function labelMisfit(source: ColumnShape, target: TargetColumn): string | null {
   if (source.declared === null) return null;
-  const from = labelsOf(source.declared.toLowerCase());
-  const to = labelsOf(target.columnType.toLowerCase());
+  const from = labelsOf(source.declared);
+  const to = labelsOf(target.columnType);
   const same = from.every((label, i) => label === to[i]);
   return same ? null : `the labels of ${target.columnType} are not, in the same order, those of the source`;
 }

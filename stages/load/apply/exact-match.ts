@@ -49,6 +49,17 @@ function writeEqual(
         sink.latin1(' AS BINARY)');
       }
       return;
+    case 'float':
+    case 'double': {
+      sink.utf8(`${quoted}=`);
+      const start = sink.length;
+      literal();
+      // Zero is equal to its negative.
+      const text = sink.view().toString('latin1', start);
+      if (Number(text) === 0 && target.losesSignOfZero !== true)
+        sink.utf8(` AND CONCAT(${quoted}*1e0)='${text.startsWith('-') ? '-0' : '0'}'`);
+      return;
+    }
     case 'json':
       // A text is compared as a JSON string, whatever it holds.
       sink.utf8(`${quoted}=CAST(`);

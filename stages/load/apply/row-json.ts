@@ -51,8 +51,8 @@ function expressionOf(column: TargetColumn): string {
     case 'set':
       return `${quoted}+0`;
     case 'float':
-      // As a double: the text of a FLOAT has not all its digits.
-      return `${quoted}+0e0`;
+      // As a double: the text of a FLOAT has not all its digits. A sum would lose the sign of zero.
+      return `${quoted}*1e0`;
     default:
       return quoted;
   }

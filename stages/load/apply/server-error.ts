@@ -65,16 +65,23 @@ export function isValueRefused(errno: number): boolean {
     case 1264: // out of range
     case 1265: // data truncated
     case 1292: // incorrect value
+    case 1300: // invalid character string
     case 1366: // incorrect string or number
     case 1406: // too long
     case 1416: // not a geometry
     case 1690: // out of range in an expression
     case 3140: // invalid JSON text
     case 3141:
+    case 3854: // cannot convert string
     case 3819: // CHECK (MySQL)
     case 4025: // CHECK (MariaDB)
       return true;
     default:
       return false;
   }
+}
+
+/** A string's bytes are no text of the character set that they are said to have. */
+export function isTextRefused(errno: number): boolean {
+  return errno === 1300 || errno === 1366 || errno === 3854 || errno === 1406;
 }

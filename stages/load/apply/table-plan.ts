@@ -4,7 +4,8 @@
  */
 import { charsetOf } from '../../../canal/value/charset.ts';
 import { compileRowScanner, type RowScanner } from '../../../canal/value/row-scanner.ts';
-import type { LiteralTarget } from '../../../canal/value/value-literal.ts';
+import { isPrinted, type LiteralTarget } from '../../../canal/value/value-literal.ts';
+import { characterWidth } from '../../../canal/value/well-formed.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import { quoteName, quoteTable, quoteText } from '../../../lib/sql-name.ts';
 import { bitmapHas, type ColumnBitmap } from '../../../model/rows.ts';
@@ -25,6 +26,8 @@ export interface WrittenColumn {
   readonly introducer: string;
   readonly keyPrefix: string;
   readonly keySuffix: string;
+  /** Bytes that values come in multiples of; text that does not would be filled up by the server (`foreign-bytes.ts`). */
+  readonly wholeCharacters: number;
 }
 
 /** A target column that always has the same value. */
@@ -181,19 +184,23 @@ export function planTable(shape: TableShape, route: TableRoute, target: TargetTa
  * else the server converts the column, row by row.
  */
 function writtenColumn(index: number, source: ColumnShape, target: TargetColumn): WrittenColumn {
+  const from = sourceFamily(source);
+  const intoText = targetFamily(target) === 'text';
   const column = {
     quoted: quoteName(target.name),
     index,
     source,
     target,
-    literal: { nativeJson: target.dataType === 'json' },
+    literal: { nativeJson: target.dataType === 'json', text: intoText },
     introducer: '',
     keyPrefix: '',
     keySuffix: '',
+    wholeCharacters: 1,
   };
-  const charset = charsetOf(source.collation);
-  if (sourceFamily(source) !== 'text' || targetFamily(target) !== 'text') return column;
-  if (charset === null || target.charset === null || sameBytes(charset, target.charset)) return column;
+  if (!intoText) return column;
+  const charset = from === 'text' ? charsetOf(source.collation) : isPrinted(source) ? 'ascii' : null;
+  if (charset === null || target.charset === null) return column;
+  if (sameBytes(charset, target.charset)) return { ...column, wholeCharacters: characterWidth(charset) };
   // The one name of it that all servers know.
   const introducer = charset === 'utf8mb3' ? 'utf8' : charset;
   return {
@@ -201,6 +208,7 @@ function writtenColumn(index: number, source: ColumnShape, target: TargetColumn)
     introducer: `_${introducer}`,
     keyPrefix: `CONVERT(_${introducer}`,
     keySuffix: ` USING ${target.charset}) COLLATE ${target.collation}`,
+    wholeCharacters: characterWidth(charset),
   };
 }
 

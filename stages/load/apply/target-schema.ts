@@ -130,6 +130,7 @@ export class TargetSchema {
       `SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = ${quoteText(schema)} AND EVENT_OBJECT_TABLE = ${quoteText(name)}`,
     );
     if (triggers.length === 0) await this.#refuseHiddenTriggers(realSchema, realName);
+    const traits = await this.traits();
     const graph = await this.#graph();
     const node = `${realSchema}\0${realName}`.toLowerCase();
     return {
@@ -137,7 +138,7 @@ export class TargetSchema {
       name: realName,
       engine: textOf(table[2]) === 'BASE TABLE' ? textOf(table[3]) : textOf(table[2]),
       rowEstimate: Number(textOf(table[4])),
-      columns: columns.filter(mine).map(columnOf),
+      columns: columns.filter(mine).map((row) => columnOf(row, traits)),
       uniqueKeys: uniqueKeysOf(indexes.filter(mine)),
       triggers: triggers.filter(mine).map((row) => textOf(row[2])),
       foreignKeyGroup: graph.groups.get(node) ?? null,
@@ -230,7 +231,13 @@ function pickTable(rows: readonly TextRow[], schema: string, name: string): Text
   );
 }
 
-function columnOf(row: TextRow): TargetColumn {
+/** gb18030 came with MySQL 5.7.4; MariaDB has not got it. */
+function unknownCharsets(traits: TargetTraits): readonly string[] {
+  return traits.flavour === 'mysql' && traits.versionNumber >= 50_704 ? [] : ['gb18030'];
+}
+
+function columnOf(row: TextRow, traits: TargetTraits): TargetColumn {
+  const unknown = unknownCharsets(traits);
   const extra = textOf(row[7]).toLowerCase();
   const nullable = textOf(row[5]) === 'YES';
   const scale = row[10] ?? row[11] ?? null;
@@ -250,6 +257,9 @@ function columnOf(row: TextRow): TargetColumn {
     charset: optionalTextOf(row[8]),
     collation: optionalTextOf(row[9]),
     scale: scale === null ? null : Number(textOf(scale)),
+    ...(unknown.length > 0 ? { unknownCharsets: unknown } : {}),
+    // Measured on 10.11, however the zero is written.
+    ...(traits.flavour === 'mariadb' ? { losesSignOfZero: true } : {}),
   };
 }
 

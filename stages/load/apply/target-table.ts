@@ -17,8 +17,12 @@ export interface TargetColumn {
   /** Null for what is not character text. */
   readonly charset: string | null;
   readonly collation: string | null;
-  /** Digits after the point: of decimals, and of seconds in times. Null where it does not apply. */
+  /** Digits after the point: of decimals, of floats that round to them, and of seconds in times. Null where it does not apply. */
   readonly scale: number | null;
+  /** Character sets that other servers have and this one does not, so that it cannot convert from them; none by default. */
+  readonly unknownCharsets?: readonly string[];
+  /** True where the server stores 0 in place of -0.0; false by default. */
+  readonly losesSignOfZero?: boolean;
 }
 
 export interface UniqueKey {

@@ -1,5 +1,7 @@
 import { writeKeyLiteral, writeLiteral } from '../../../canal/value/value-literal.ts';
 import type { ByteSink } from '../../../lib/byte-sink.ts';
+import { DivergenceSignal } from '../load.ts';
+import { isFilledUp } from './foreign-bytes.ts';
 import type { WrittenColumn } from './table-plan.ts';
 
 /** The value as it is stored into its target column. */
@@ -10,6 +12,7 @@ export function writeValue(
   offset: number,
   length: number,
 ): void {
+  refuseFilledUp(column, length);
   if (column.introducer !== '') sink.latin1(column.introducer);
   writeLiteral(sink, column.source, payload, offset, length, column.literal);
 }
@@ -22,7 +25,14 @@ export function writeKeyValue(
   offset: number,
   length: number,
 ): void {
+  refuseFilledUp(column, length);
   if (column.keyPrefix !== '') sink.latin1(column.keyPrefix);
   writeKeyLiteral(sink, column.source, payload, offset, length, column.literal);
   if (column.keySuffix !== '') sink.latin1(column.keySuffix);
+}
+
+/** Row by row such values go to the ledger. */
+function refuseFilledUp(column: WrittenColumn, length: number): void {
+  if (isFilledUp(column, length))
+    throw new DivergenceSignal(`a value of ${column.target.name} has half a character`);
 }
