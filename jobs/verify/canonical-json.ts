@@ -1,6 +1,7 @@
 /**
  * JSON text in a form that is equal for equal documents on both servers: white space outside strings gone, members sorted by key.
- * Number literals stay as they are written: nothing passes through a double.
+ * Integers of 64 bits and decimals of more digits than a double has stay as they are written; other numbers are doubles
+ * to MySQL, and equal where their doubles are.
  */
 export function canonicalJsonText(text: string): string {
   const parser = new JsonText(text);
@@ -33,8 +34,13 @@ class JsonText {
       case '"':
         return this.#string();
       default:
-        return this.#take(/(?:-?[0-9][-+0-9.eE]*|true|false|null)/y);
+        return this.#scalar();
     }
+  }
+
+  #scalar(): string | null {
+    const text = this.#take(/(?:-?[0-9][-+0-9.eE]*|true|false|null)/y);
+    return text === null || /^[a-z]/.test(text) ? text : canonicalNumber(text);
   }
 
   #object(depth: number): string | null {
@@ -101,4 +107,24 @@ class JsonText {
   #space(): void {
     this.#take(/[ \t\r\n]*/y);
   }
+}
+
+const LEAST_INTEGER = -(2n ** 63n);
+const MOST_INTEGER = 2n ** 64n - 1n;
+/** A double has no more. */
+const MOST_DIGITS = 17;
+
+function canonicalNumber(text: string): string {
+  if (/^-?[0-9]{1,20}$/.test(text)) {
+    const integer = BigInt(text);
+    if (integer >= LEAST_INTEGER && integer <= MOST_INTEGER) return String(integer);
+  } else if (/^-?[0-9]+\.[0-9]+$/.test(text)) {
+    const digits = text.replace(/[-.]/g, '').replace(/^0+/, '');
+    if (digits.length > MOST_DIGITS) return text;
+  }
+  const number = Number(text);
+  if (!Number.isFinite(number)) return text;
+  const shortest = Object.is(number, -0) ? '-0' : String(number);
+  // A double is no integer, whatever its value.
+  return /[.e]/.test(shortest) ? shortest : `${shortest}.0`;
 }

@@ -45,10 +45,19 @@ const BINARY: ReadonlySet<string> = new Set([
 /** What is selected for a column, so that its text tells every bit. */
 export function selectExpression(name: string, dataType: string): string {
   const quoted = quoteName(name);
-  // FLOAT prints six digits; as a double it prints all of them.
-  if (dataType === 'float') return `(${quoted} + 0e0)`;
+  // FLOAT prints six digits and DOUBLE(m,d) its d; multiplied they print all of them. A sum would lose the sign of zero.
+  if (dataType === 'float' || dataType === 'double') return `(${quoted} * 1e0)`;
   if (dataType === 'bit') return `(${quoted} + 0)`;
   return quoted;
+}
+
+/** As `selectExpression` for what is no key: ENUM and SET with the numbers of their labels, since the error value reads like an empty label. */
+function valueExpression(table: VerifyTable, index: number, name: string): string {
+  const { dataType = '', converted } = table.columns[index] ?? {};
+  if (table.key.includes(index)) return selectExpression(name, dataType);
+  const quoted = quoteName(name);
+  if (dataType === 'enum' || dataType === 'set') return `CONCAT(CAST(${quoted} AS UNSIGNED), ':', ${quoted})`;
+  return converted === true ? `CONVERT(${quoted} USING utf8mb4)` : selectExpression(name, dataType);
 }
 
 /** As `selectExpression`, and ENUM and SET as the numbers by which row filters compare them. */
@@ -101,9 +110,9 @@ export function selectBoundary(table: VerifyTable, after: ChunkRange['after'], r
 }
 
 function selectFrom(table: VerifyTable, side: 'source' | 'target'): string {
-  const list = table.columns.map((column) => {
-    if (side === 'target') return selectExpression(column.target, column.dataType);
-    return column.source === null ? 'NULL' : selectExpression(column.source, column.dataType);
+  const list = table.columns.map((column, index) => {
+    if (side === 'target') return valueExpression(table, index, column.target);
+    return column.source === null ? 'NULL' : valueExpression(table, index, column.source);
   });
   if (side === 'source')
     list.push(...table.filterColumns.map((column) => filterExpression(column.name, column.dataType)));

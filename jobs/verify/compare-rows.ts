@@ -111,9 +111,17 @@ function valueText(table: VerifyTable, row: Row, index: number, side: 'source' |
   if (side === 'source' && column?.source === null)
     return column.constant === null ? 'N' : textOf(Buffer.from(column.constant, 'utf8'));
   const value = row[index] ?? null;
-  if (value !== null && column?.form === 'json')
-    return textOf(Buffer.from(canonicalJsonText(value.toString('utf8'))));
-  return textOf(value);
+  if (value === null || column === undefined) return textOf(value);
+  switch (column.form) {
+    case 'bytes':
+      return textOf(value);
+    case 'json':
+      return textOf(Buffer.from(canonicalJsonText(value.toString('utf8'))));
+    case 'unsigned-zero':
+      return textOf(value.toString('latin1') === '-0' ? Buffer.from('0') : value);
+    default:
+      return column.form satisfies never;
+  }
 }
 
 /** NULL differs from every value, the empty one too; the length keeps two values apart, whatever bytes they hold. */

@@ -11,7 +11,11 @@ export interface RowReader {
 }
 
 /** How a column's text is brought into a form that is equal on both servers. */
-export type CanonicalForm = 'bytes' | 'json';
+export type CanonicalForm =
+  | 'bytes'
+  | 'json'
+  /** A number whose zero has no sign: MariaDB stores 0 for -0.0. */
+  | 'unsigned-zero';
 
 export interface VerifyColumn {
   /** Name at the source; null for a constant. */
@@ -23,6 +27,8 @@ export interface VerifyColumn {
   /** DATA_TYPE in lower case and CHARACTER_SET_NAME at the source: how key values are written back into SQL. */
   readonly dataType: string;
   readonly charset: string | null;
+  /** True where the ends differ in character set: then the characters are compared, not their bytes. */
+  readonly converted?: boolean;
 }
 
 export interface VerifyTable {

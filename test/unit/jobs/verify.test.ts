@@ -95,7 +95,11 @@ describe('comparing', () => {
   });
 
   test('JSON is equal when its documents are, to the last digit', () => {
-    expect(canonicalJsonText('{"b": 1, "a":[ 1.50 , "\\u00e9"]}')).toBe('{"a":[1.50,"é"],"b":1}');
+    expect(canonicalJsonText('{"b": 1, "a":[ 1.50 , "\\u00e9"]}')).toBe('{"a":[1.5,"é"],"b":1}');
+    expect(canonicalJsonText('[1e0, 1, -0.0, 1e15, 18446744073709551616]')).toBe(
+      '[1.0,1,-0.0,1000000000000000.0,18446744073709552000.0]',
+    );
+    expect(canonicalJsonText('[-99999999999999999999.123456789]')).toBe('[-99999999999999999999.123456789]');
     expect(canonicalJsonText('{"a": 18446744073709551615}')).toBe('{"a":18446744073709551615}');
     expect(canonicalJsonText('no json')).toBe('no json');
   });
