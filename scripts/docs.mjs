@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { register } from 'tsx/esm/api';
 import { configPage } from './docs/config-page.mjs';
 import { errorsPage } from './docs/errors-page.mjs';
+import { columnTypesSection, typesPage } from './docs/types-page.mjs';
 
 /*
  * npm run docs: writes the reference pages that are made from the sources. A test fails when they are out of date.
@@ -13,6 +14,8 @@ import { errorsPage } from './docs/errors-page.mjs';
 register();
 const { configJsonSchema } = await import('../conf/schema.ts');
 const { ERROR_CODES } = await import('../model/error-codes.ts');
+const { COLUMN_TYPE_FAMILIES, outcomeOf } = await import('../test/cases/column-types/column-type-case.ts');
+const { COLUMN_TYPE_CASES } = await import('../test/cases/column-types/column-type-cases.ts');
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const schema = configJsonSchema();
@@ -20,6 +23,9 @@ const pages = {
   'docs/reference/config.md': configPage(schema),
   'docs/reference/config.schema.json': `${JSON.stringify(schema, null, 2)}\n`,
   'docs/reference/errors.md': errorsPage(ERROR_CODES),
+  'docs/types.md': typesPage([
+    columnTypesSection({ families: COLUMN_TYPE_FAMILIES, cases: COLUMN_TYPE_CASES, outcomeOf }),
+  ]),
 };
 for (const [path, text] of Object.entries(pages)) {
   mkdirSync(dirname(join(root, path)), { recursive: true });

@@ -31,7 +31,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'test/support',
     'test/cases',
   ],
-  'test/support': ['lib', 'model', 'canal', 'scheduler', 'jobs', 'conf', 'stages', 'node'],
+  'test/support': ['lib', 'model', 'canal', 'scheduler', 'jobs', 'conf', 'stages', 'node', 'test/cases'],
+  // Tables of cases: data, and pure functions of it.
+  'test/cases': ['lib', 'model'],
 };
 
 /** Third-party code that comes with the product; the rest of package.json is for building and testing it. */

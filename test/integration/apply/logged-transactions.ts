@@ -16,10 +16,11 @@ import type { DatabaseServer } from '../../support/database-server.ts';
 /** What a server really logged: the rows of each transaction that touches a schema, as they stand in its binlog files. */
 export type LoggedTransaction = readonly SourceRows[];
 
-/** All transactions on `schema` since the server's first file. */
+/** All transactions on `schema` since the server's first file, or the `fromFile`-th. */
 export async function loggedTransactions(
   server: DatabaseServer,
   schema: string,
+  fromFile = 0,
 ): Promise<LoggedTransaction[]> {
   const facts = new SchemaReader({
     query: async (sql) => {
@@ -68,7 +69,7 @@ export async function loggedTransactions(
       default:
     }
   };
-  for (const file of await server.binlogFiles()) {
+  for (const file of (await server.binlogFiles()).slice(fromFile)) {
     const decoder = new EventDecoder();
     for await (const { bytes } of readBinlogFile(file)) await take(decoder.decode(bytes));
   }

@@ -2,7 +2,8 @@ import { siteId } from '../../../model/ids.ts';
 import { type ApplierOptions, SqlBatchApplier } from '../../../stages/load/apply/batch-applier.ts';
 import { TargetSchema } from '../../../stages/load/apply/target-schema.ts';
 import type { LedgerEntry, LedgerWriter } from '../../../stages/load/ledger-contract.ts';
-import { type ApplyResult, DivergenceSignal } from '../../../stages/load/load.ts';
+import type { ApplyResult } from '../../../stages/load/load.ts';
+import { classify } from '../../../stages/load/target/error-classes.ts';
 import { connectTarget } from '../../../stages/load/target/mysql2-connection.ts';
 import type { TargetSession } from '../../../stages/load/target/target-connection.ts';
 import type { TransformedBatch } from '../../../stages/stage.ts';
@@ -70,8 +71,8 @@ export class TargetHarness implements AsyncDisposable {
       return result;
     } catch (error) {
       await this.session.execute('ROLLBACK');
-      if (!(error instanceof DivergenceSignal)) throw error;
-      this.divergences.push(error.message);
+      if (classify(error) !== 'careful') throw error;
+      this.divergences.push(error instanceof Error ? error.message : String(error));
     }
     await this.session.execute('START TRANSACTION');
     try {
@@ -105,7 +106,8 @@ export async function hexRows(db: Database, schema: string, table: string): Prom
 
 /** HEX of a number would round it, and the text of a FLOAT has not all its digits. */
 function hexOf(column: string, type: string): string {
-  if (type === 'float' || type === 'double') return `HEX(CONCAT(${column} + 0e0))`;
+  // A sum would lose the sign of zero.
+  if (type === 'float' || type === 'double') return `HEX(CONCAT(${column} * 1e0))`;
   if (/char|text|binary|blob|bit|geometry|point|polygon|line|vector/.test(type)) return `HEX(${column})`;
   return `HEX(CAST(${column} AS CHAR))`;
 }

@@ -269,7 +269,9 @@ async function memberLabels(server: DatabaseServer): Promise<Map<string, readonl
   return new Map(
     rows.map((row) => [
       `${row.t}.${row.n}`,
-      [...String(row.d).matchAll(/'((?:[^']|'')*)'/g)].map(([, label = '']) => label.replaceAll("''", "'")),
+      [...String(row.d).matchAll(/'((?:[^']|'')*)'/g)].map(([, label = '']) =>
+        label.replaceAll("''", "'").replaceAll('\\\\', '\\'),
+      ),
     ]),
   );
 }

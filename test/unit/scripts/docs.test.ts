@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configJsonSchema } from '../../../conf/schema.ts';
 import { ERROR_CODES } from '../../../model/error-codes.ts';
+import { COLUMN_TYPE_FAMILIES, outcomeOf } from '../../cases/column-types/column-type-case.ts';
+import { COLUMN_TYPE_CASES } from '../../cases/column-types/column-type-cases.ts';
 import { importScript } from '../../support/import-script.ts';
 import { repositoryRoot } from '../../support/inventory.ts';
 
@@ -11,6 +13,10 @@ const { configPage, undescribedKeys } = await importScript<{
   undescribedKeys(schema: unknown): string[];
 }>('docs/config-page.mjs');
 const { errorsPage } = await importScript<{ errorsPage(codes: unknown): string }>('docs/errors-page.mjs');
+const { columnTypesSection, typesPage } = await importScript<{
+  typesPage(sections: readonly string[]): string;
+  columnTypesSection(table: unknown): string;
+}>('docs/types-page.mjs');
 
 const schema = configJsonSchema();
 
@@ -25,6 +31,13 @@ describe('the reference pages (after a change: npm run docs)', () => {
 
   test('config.schema.json is what `holt config schema` prints', () => {
     expect(written('config.schema.json')).toBe(`${JSON.stringify(schema, null, 2)}\n`);
+  });
+
+  test('types.md is the tables of cases', () => {
+    const page = typesPage([
+      columnTypesSection({ families: COLUMN_TYPE_FAMILIES, cases: COLUMN_TYPE_CASES, outcomeOf }),
+    ]);
+    expect(readFileSync(join(repositoryRoot(), 'docs/types.md'), 'utf8')).toBe(page);
   });
 
   test('errors.md is the list of codes', () => {

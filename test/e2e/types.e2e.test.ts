@@ -1,0 +1,6 @@
+import { describeTypes } from './types-suite.ts';
+
+describeTypes([
+  ['mysql', 'mysql'],
+  ['mariadb', 'mysql'],
+]);
