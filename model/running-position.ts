@@ -56,6 +56,11 @@ export class RunningPosition {
     return this.#at;
   }
 
+  /** True where file and offset are the position. */
+  get isByFile(): boolean {
+    return this.#body.form === 'file';
+  }
+
   /** Moves behind a whole transaction. @throws HOLT_POSITION_FORM */
   advance(gtid: TransactionGtid | null, end: BinlogCoordinates, lastEvent: LastEvent | null): void {
     const body = this.#body;

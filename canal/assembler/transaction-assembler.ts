@@ -31,6 +31,7 @@ import type {
 } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
 import type { BinlogEvent, EventHeader, TableMap } from '../event/event.ts';
+import type { QueryParts } from '../event/query.ts';
 import { parseQueryStatus, type QueryStatus } from '../event/query-status.ts';
 import { BitmapKeeper, RowSlab } from './row-slab.ts';
 import { queryVerb, xidOf } from './statement.ts';
@@ -171,9 +172,10 @@ export class TransactionAssembler {
         return;
       case 'load-data':
         // The last of its events carries the statement; those before only the file's bytes.
-        if (event.sql !== null) {
+        if (event.sql !== null && event.session !== null) {
           const open = this.#open;
-          const statement = plainStatement('load-data', event.sql);
+          // A table without a schema is one of the session's.
+          const statement = statementOf({ ...event.session, sql: event.sql }, 'load-data');
           if (open !== null && open.form === 'group') open.statements.push(statement);
           else this.#emitStatement(statement, place, outer);
         } else this.#open ??= this.#begun(null, place, null, 'single', 'none');
@@ -462,7 +464,7 @@ function lastEventOf(header: EventHeader): LastEvent {
   return { timestamp: header.timestamp, crc32: header.crc32, length: header.eventLength };
 }
 
-function statementOf(event: EventOf<'query'>, nature: StatementNature): SourceStatement {
+function statementOf(event: QueryParts & { readonly sql: Buffer }, nature: StatementNature): SourceStatement {
   const status = sessionOf(event.statusVars);
   return {
     schema: event.schema,

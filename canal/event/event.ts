@@ -4,6 +4,7 @@
  */
 import type { ColumnBitmap, RowOp } from '../../model/rows.ts';
 import type { TransactionGtid } from '../../model/source-item.ts';
+import type { QueryParts } from './query.ts';
 
 /** The common header, 19 bytes. */
 export interface EventHeader {
@@ -133,7 +134,9 @@ export type BinlogEvent =
       readonly kind: 'load-data';
       readonly header: EventHeader;
       readonly name: string;
+      /** With the statement comes its session; the events before it have only bytes of the file. */
       readonly sql: Buffer | null;
+      readonly session: QueryParts | null;
     }
   | {
       readonly kind: 'incident';

@@ -12,10 +12,10 @@ import { readQueryParts } from './query.ts';
 
 export function decodeLoadBlock(reader: ByteReader, header: EventHeader, name: string): BinlogEvent {
   reader.skip(4);
-  return { kind: 'load-data', header, name, sql: null };
+  return { kind: 'load-data', header, name, sql: null, session: null };
 }
 
 export function decodeExecuteLoadQuery(reader: ByteReader, header: EventHeader): BinlogEvent {
-  readQueryParts(reader, () => reader.skip(13));
-  return { kind: 'load-data', header, name: 'execute-load-query', sql: reader.rest() };
+  const session = readQueryParts(reader, () => reader.skip(13));
+  return { kind: 'load-data', header, name: 'execute-load-query', sql: reader.rest(), session };
 }

@@ -383,6 +383,9 @@ export function boundaryBehind(item: SourceItem): BinlogCoordinates | null {
 /** Moves a position behind the item; false if the item is not the end of a transaction. */
 export function advance(running: RunningPosition, item: SourceItem): boolean {
   if (item.kind === 'interrupted' || (item.kind === 'rows' && !item.lastPart)) return false;
+  // MariaDB logs an incident between transactions, without a GTID: no set of GTIDs says that it was read.
+  if (item.kind === 'statement' && item.nature === 'incident' && item.gtid === null && !running.isByFile)
+    return false;
   running.advance(item.gtid, item.end, item.lastEvent);
   return true;
 }

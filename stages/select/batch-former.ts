@@ -41,7 +41,7 @@ import type { BinlogCoordinates, Position, PositionText } from '../../model/posi
 import { ROW_FLAG } from '../../model/rows.ts';
 import { RunningPosition } from '../../model/running-position.ts';
 import type { LoadMark, SourceItem, SourceRows, SourceStatement } from '../../model/source-item.ts';
-import { concernsReplicated, type ReplicatedTables } from './ddl.ts';
+import { changedTables, concernsReplicated, type ReplicatedTables } from './ddl.ts';
 import { type DdlMark, DdlMarks } from './ddl-marks.ts';
 import { judgeDdl } from './judge-ddl.ts';
 import { MarkLedger } from './mark-ledger.ts';
@@ -666,25 +666,37 @@ export class BatchFormer {
       );
   }
 
+  /** Null where no position says it: the end of a transaction in parts is not known yet, an incident may have no GTID. */
+  #behind(item: RowsItem | StatementItem): RunningPosition | null {
+    if (item.kind === 'rows' && !item.lastPart) return null;
+    if (item.gtid === null && !this.#running.isByFile) return null;
+    const behind = this.#running.clone();
+    behind.advance(item.gtid, item.end, item.lastEvent);
+    return behind;
+  }
+
   #refuse(
     item: RowsItem | StatementItem,
     statement: SourceStatement,
     code: ReturnType<typeof refusalOf> | 'HOLT_SOURCE_INCIDENT',
   ): HoltError {
-    // In the midst of a transaction in parts its end is not known yet.
-    const behind = item.kind === 'rows' && !item.lastPart ? null : this.#running.clone();
-    behind?.advance(item.gtid, item.end, item.lastEvent);
+    const behind = this.#behind(item);
     const shown = shownStatement(statement);
     const place = `${item.start.file}:${item.start.offset}`;
-    return new HoltError(code, `${REFUSALS[code]} at ${place}: ${shown}`, {
+    const changed = changedTables(statement, this.#options.tables);
+    const of = changed.length === 0 ? '' : ` (${changed.slice(0, MAX_NAMED).join(', ')})`;
+    // Whoever sets the position behind it must not lose what was put aside before it.
+    this.#isClear();
+    return new HoltError(code, `${REFUSALS[code]}${of} at ${place}: ${shown}`, {
       disposition: 'pause',
-      remedy: `Bring the target to the same state, set the position ${behind === null ? 'behind this transaction' : `to ${behind.text}`}, and resume.`,
+      remedy: `Bring the target to the same state, ${wayOn(item, behind)}, and resume.`,
       facts: {
         position: this.#running.text,
         behind: behind?.text ?? null,
         file: item.start.file,
         offset: item.start.offset,
         schema: statement.schema,
+        tables: changed.slice(0, MAX_NAMED),
         statement: shown,
       },
     });
@@ -754,6 +766,13 @@ function bare(statement: SourceStatement): SourceStatement {
   };
 }
 
+function wayOn(item: RowsItem | StatementItem, behind: RunningPosition | null): string {
+  if (behind !== null) return `set the position to ${behind.text}`;
+  if (item.kind === 'rows') return 'set the position behind this transaction';
+  // It has no GTID, so that a position cannot tell it from the transaction before.
+  return 'up to and with the first transaction after it, and set the position to the GTID of that one';
+}
+
 /** The transaction's GTID as its server writes it; where it has none, the place of its first event. */
 function gtidText(item: RowsItem | StatementItem | OutcomeItem): string {
   const { gtid } = item;
@@ -762,11 +781,15 @@ function gtidText(item: RowsItem | StatementItem | OutcomeItem): string {
 }
 
 const MAX_SHOWN = 2000;
+/** Tables that a message names. */
+const MAX_NAMED = 10;
 
 /** The statement, as far as it may be shown: changes in statement form hold values of rows, so of those only the first words. */
 function shownStatement(statement: SourceStatement): string {
   const text = statement.sql.toString('utf8', 0, 4 * MAX_SHOWN).trim();
-  if (statement.nature === 'dml' || statement.nature === 'load-data')
-    return `${/^(?:[a-z_`][\w`.$]*\s*){1,6}/i.exec(text)?.[0].trim() ?? ''} … (${statement.sql.length} bytes)`;
+  if (statement.nature === 'dml' || statement.nature === 'load-data') {
+    const bare = text.replace(/^(?:\s+|\/\*(?!M?!)[\s\S]*?\*\/|--\s[^\n]*\n|#[^\n]*\n)+/, '');
+    return `${/^(?:[a-z_`][\w`.$]*\s*){1,6}/i.exec(bare)?.[0].trim() ?? ''} … (${statement.sql.length} bytes)`;
+  }
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }

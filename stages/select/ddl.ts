@@ -58,6 +58,14 @@ function isReplicated({ schema, table }: TableName, tables: ReplicatedTables): b
   return tables.matches(schema, table);
 }
 
+/** The replicated tables that a statement plainly changes, `schema.table`; none where that is not plain. */
+export function changedTables(statement: SourceStatement, tables: ReplicatedTables): readonly string[] {
+  const names = statementEffects(statement).flatMap((effect) =>
+    effect.kind === 'tables' ? effect.tables.filter((name) => isReplicated(name, tables)) : [],
+  );
+  return [...new Set(names.map(({ schema, table }) => `${schema}.${table}`))];
+}
+
 /** One effect for each way to read the statement. */
 export function statementEffects(statement: SourceStatement): readonly StatementEffect[] {
   if (statement.sql.length > MAX_SQL_BYTES) return [{ kind: 'anything', what: 'a statement above 1 MiB' }];
@@ -112,6 +120,33 @@ const RESERVED = new Set(
    WHERE WITH XOR`.split(/\s+/),
 );
 
+/** Functions that the servers have, and words that stand before a parenthesis. Others are taken for stored functions. */
+const BUILT_IN = new Set(
+  `ABS ACOS ADDDATE ADDTIME AES_DECRYPT AES_ENCRYPT ANY ANY_VALUE ASCII ASIN ATAN ATAN2 AVG BENCHMARK BIN BIN_TO_UUID BIT_AND BIT_COUNT
+   BIT_LENGTH BIT_OR BIT_XOR CAST CEIL CEILING CHARACTER_LENGTH CHARSET CHAR_LENGTH CHR COALESCE COERCIBILITY COLLATION COLUMNS COMPRESS
+   CONCAT CONCAT_WS CONNECTION_ID CONV CONVERT_TZ COS COT COUNT CRC32 CRC32C CUME_DIST CURDATE CURRENT_DATE CURRENT_ROLE CURRENT_TIME
+   CURRENT_TIMESTAMP CURRENT_USER CURTIME DATABASE DATE DATEDIFF DATE_ADD DATE_FORMAT DATE_SUB DATETIME DAY DAYNAME DAYOFMONTH
+   DAYOFWEEK DAYOFYEAR DECIMAL DECODE DEGREES DENSE_RANK ELT ENCODE ENCRYPT EXP EXPORT_SET EXTRACT EXTRACTVALUE FIELD FIND_IN_SET
+   FIRST_VALUE FLOAT FLOOR FORMAT FORMAT_BYTES FOUND_ROWS FROM_BASE64 FROM_DAYS FROM_UNIXTIME FORMAT_PICO_TIME GET_FORMAT GET_LOCK
+   GREATEST GROUPING GROUP_CONCAT GTID_SUBSET GTID_SUBTRACT HEX HOUR IFNULL INET6_ATON INET6_NTOA INET_ATON INET_NTOA INSTR
+   IS_FREE_LOCK IS_IPV4 IS_IPV6 IS_USED_LOCK IS_UUID ISNULL JSON_ARRAY JSON_ARRAYAGG JSON_ARRAY_APPEND JSON_ARRAY_INSERT JSON_COMPACT
+   JSON_CONTAINS JSON_CONTAINS_PATH JSON_DEPTH JSON_EXISTS JSON_EXTRACT JSON_INSERT JSON_KEYS JSON_LENGTH JSON_MERGE JSON_MERGE_PATCH
+   JSON_MERGE_PRESERVE JSON_OBJECT JSON_OBJECTAGG JSON_OVERLAPS JSON_PRETTY JSON_QUERY JSON_QUOTE JSON_REMOVE JSON_REPLACE JSON_SEARCH
+   JSON_SET JSON_TABLE JSON_TYPE JSON_UNQUOTE JSON_VALID JSON_VALUE LAG LAST_DAY LAST_INSERT_ID LAST_VALUE LCASE LEAD LEAST LENGTH
+   LENGTHB LN LOAD_FILE LOCALTIME LOCALTIMESTAMP LOCATE LOG LOG10 LOG2 LOWER LPAD LTRIM MAKEDATE MAKETIME MAKE_SET MATCH AGAINST MAX
+   MD5 MEDIAN MEMBER MICROSECOND MID MIN MINUTE MONTH MONTHNAME NAME_CONST NATURAL_SORT_KEY NOW NTH_VALUE NTILE NULLIF NVL NVL2 OCT
+   OCTET_LENGTH OF OLD_PASSWORD ORD OVER PARTITION PASSWORD PERCENTILE_CONT PERCENTILE_DISC PERCENT_RANK PERIOD_ADD PERIOD_DIFF PI POSITION
+   POW POWER QUARTER QUOTE RADIANS RAND RANDOM_BYTES RANK REGEXP_INSTR REGEXP_LIKE REGEXP_REPLACE REGEXP_SUBSTR RELEASE_LOCK REVERSE
+   ROUND ROW ROW_COUNT ROW_NUMBER RPAD RTRIM SCHEMA SECOND SEC_TO_TIME SESSION_USER SFORMAT SHA SHA1 SHA2 SIGN SIGNED SIN SLEEP SOME
+   SOUNDEX SPACE SQRT STD STDDEV STDDEV_POP STDDEV_SAMP STRCMP STR_TO_DATE SUBDATE SUBSTR SUBSTRING SUBSTRING_INDEX SUBTIME SUM SYSDATE
+   SYSTEM_USER SYS_GUID TAN TIME TIMEDIFF TIMESTAMP TIMESTAMPADD TIMESTAMPDIFF TIME_FORMAT TIME_TO_SEC TO_BASE64 TO_CHAR TO_DAYS
+   TO_SECONDS TRIM TRUNCATE UCASE UNCOMPRESS UNCOMPRESSED_LENGTH UNHEX UNIX_TIMESTAMP UPDATEXML UPPER USER UTC_DATE UTC_TIME
+   UTC_TIMESTAMP UUID UUID_SHORT UUID_TO_BIN VALUE VARCHAR VARIANCE VAR_POP VAR_SAMP VEC_DISTANCE VEC_FROMTEXT VEC_TOTEXT VERSION
+   WEEK WEEKDAY WEEKOFYEAR WEIGHT_STRING WINDOW YEAR YEARWEEK NCHAR RETURNING LATERAL RECURSIVE ROLLUP SEPARATOR`.split(
+    /\s+/,
+  ),
+);
+
 class StatementReader {
   readonly #tokens: readonly SqlToken[];
   readonly #schema: string;
@@ -162,24 +197,52 @@ class StatementReader {
     }
   }
 
-  /** Of a change in statement form: whatever it mentions may be what it changes. */
+  /** Of a change in statement form: the one table it changes, where that is plain; else whatever it mentions. */
   changeEffect(): StatementEffect {
     const verb = this.#takeWord();
     if (verb !== 'INSERT' && verb !== 'UPDATE' && verb !== 'DELETE' && verb !== 'REPLACE')
       return { kind: 'anything', what: verb ?? 'a change' };
-    // The server writes calls of stored functions with quoted names; what one does is not in the statement.
+    // What a stored function does is not in the statement.
     const calls = this.#tokens.some(
-      (token, index) => token.kind === 'name' && this.#tokens[index + 1]?.text === '(' && this.#isCall(index),
+      (token, index) => isName(token) && this.#tokens[index + 1]?.text === '(' && this.#isCall(index),
     );
-    return calls ? { kind: 'anything', what: 'a stored function' } : this.#mentions();
+    if (calls) return { kind: 'anything', what: 'a stored function' };
+    return this.#changedTable(verb) ?? this.#mentions();
   }
 
-  /** `` `t` ( `` after INTO is a list of columns, anywhere else the call of a function. */
+  /** The table that a statement over one table changes; null for those over several, and for what is not understood. */
+  #changedTable(verb: 'INSERT' | 'UPDATE' | 'DELETE' | 'REPLACE'): StatementEffect | null {
+    while (this.#word('LOW_PRIORITY', 'HIGH_PRIORITY', 'DELAYED', 'QUICK', 'IGNORE')) {
+      // Ways to do it.
+    }
+    if (verb === 'DELETE' && !this.#word('FROM')) return null;
+    if (verb === 'INSERT' || verb === 'REPLACE') this.#word('INTO');
+    const name = this.#name();
+    const changed: StatementEffect | null = name === null ? null : { kind: 'tables', tables: [name] };
+    if (verb === 'INSERT' || verb === 'REPLACE') return changed;
+    if (this.#word('AS')) this.#identifier();
+    if (verb === 'UPDATE') return this.#word('SET') ? changed : null;
+    return this.#isAtEnd() || this.#word('WHERE', 'ORDER', 'LIMIT', 'RETURNING') ? changed : null;
+  }
+
+  /**
+   * `t (` after INTO is a list of columns. Anywhere else it is the call of a function: of a stored one if it has a schema, is quoted, or is none
+   * that the servers know.
+   */
   #isCall(index: number): boolean {
-    let head = index - 1;
-    if (this.#tokens[head]?.text === '.') head -= 2;
-    const before = this.#tokens[head];
-    return !(before?.kind === 'word' && /^(?:INTO|INSERT|REPLACE|IGNORE|TABLE)$/i.test(before.text));
+    const isQualified = this.#tokens[index - 1]?.text === '.';
+    const before = this.#tokens[isQualified ? index - 3 : index - 1];
+    const isWord = before?.kind === 'word';
+    if (
+      isWord &&
+      /^(?:INTO|INSERT|REPLACE|IGNORE|TABLE|DELAYED|LOW_PRIORITY|HIGH_PRIORITY)$/i.test(before.text)
+    )
+      return false;
+    const name = this.#tokens[index];
+    if (isQualified || name?.kind !== 'word') return true;
+    const word = name.text.toUpperCase();
+    // FORCE INDEX (…), FOR JOIN (…), a common table expression's columns and the like.
+    return !RESERVED.has(word) && !BUILT_IN.has(word);
   }
 
   #create(): StatementEffect | null {

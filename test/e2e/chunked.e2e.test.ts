@@ -17,7 +17,7 @@ describe('G1 exactly once, with large transactions in chunks', () => {
     const { holt, source, target } = run;
     // Without a key: whatever is applied twice stands there twice.
     for (const { db } of [source, target])
-      await db.query(`CREATE TABLE ${SCHEMA}.pile (n INT NOT NULL, filler CHAR(100) NOT NULL)`);
+      await db.query(`CREATE TABLE ${SCHEMA}.pile (n INT NOT NULL, filler VARCHAR(100) NOT NULL)`);
     await holt.start();
     await run.reigning();
     const [selector, loader] = [holt.node('east-1'), holt.node('west-1')];
@@ -26,7 +26,7 @@ describe('G1 exactly once, with large transactions in chunks', () => {
     const session = await source.db.connect({ schema: SCHEMA });
     await session.beginTransaction();
     for (let from = 0; from < ROWS; from += 500) {
-      const values = Array.from({ length: 500 }, (_, i) => `(${from + i}, 'x')`);
+      const values = Array.from({ length: 500 }, (_, i) => `(${from + i}, REPEAT('x', 100))`);
       await session.query(`INSERT INTO pile VALUES ${values}`);
     }
     await session.commit();

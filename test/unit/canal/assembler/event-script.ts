@@ -125,6 +125,17 @@ export class EventScript {
     return this.add((header) => queryEvent(header, sql, schema));
   }
 
+  loadData(sql: string, schema = 'shop'): this {
+    this.add((header) => ({ kind: 'load-data', header, name: 'begin-load-query', sql: null, session: null }));
+    return this.add((header) => ({
+      kind: 'load-data',
+      header,
+      name: 'execute-load-query',
+      sql: Buffer.from(sql),
+      session: { threadId: 9, schema, errorCode: 0, statusVars: Buffer.alloc(0) },
+    }));
+  }
+
   xid(): this {
     return this.add((header) => ({ kind: 'xid', header, xid: 7n }));
   }

@@ -317,21 +317,12 @@ describe('statements', () => {
   });
 
   it('LOAD DATA and INCIDENT are told', () => {
-    const script = new EventScript().query('BEGIN').add((header) => ({
-      kind: 'load-data',
-      header,
-      name: 'begin-load-query',
-      sql: null,
-    }));
-    script.add((header) => ({
-      kind: 'load-data',
-      header,
-      name: 'execute-load-query',
-      sql: Buffer.from("LOAD DATA LOCAL INFILE 'f' INTO TABLE t"),
-    }));
+    const script = new EventScript()
+      .query('BEGIN')
+      .loadData("LOAD DATA LOCAL INFILE 'f' INTO TABLE t", 'depot');
     script.xid().add((header) => ({ kind: 'incident', header, incident: 1, message: 'lost' }));
     const items = assemble(script.events);
-    expect(items[0]).toMatchObject({ kind: 'rows', statements: [{ nature: 'load-data' }] });
+    expect(items[0]).toMatchObject({ kind: 'rows', statements: [{ nature: 'load-data', schema: 'depot' }] });
     expect(items[1]).toMatchObject({ kind: 'statement', nature: 'incident', sql: Buffer.from('lost') });
   });
 });

@@ -218,6 +218,8 @@ describe('EventDecoder', () => {
     expect(decode(18, concat(head, text('s'), u8(0), text('LOAD DATA')))).toMatchObject({
       name: 'execute-load-query',
       sql: text('LOAD DATA'),
+      // Names in the statement may be without a schema.
+      session: { threadId: 9, schema: 's' },
     });
   });
 
