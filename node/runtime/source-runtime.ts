@@ -14,6 +14,7 @@ import type { PipelineStore, Reign } from '../../scheduler/contract.ts';
 import { TreeSourceOwnership } from '../../scheduler/source-ownership.ts';
 import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
 import { readCheckpoint } from '../../stages/load/checkpoint.ts';
+import { readOpenMarks } from '../../stages/load/ddl/open-marks.ts';
 import { EmptyAdvance } from '../../stages/load/empty-advance.ts';
 import type { Pipe } from '../../stages/pipe/pipe.ts';
 import { Selector } from '../../stages/select/selector.ts';
@@ -234,6 +235,9 @@ class PipelineDesk {
       origin: config.config.sourceSite,
       clock,
     });
+    const openDdl = await withSession(this.#source.source, signal, (session) =>
+      readOpenMarks(session, session.server.identity, reign.position.at),
+    );
     let hint: NodeId | null = null;
     const unwatch = store.receipt.watch((reading) => {
       if (reading.kind === 'value') hint = reading.value.node;
@@ -245,6 +249,7 @@ class PipelineDesk {
       reign,
       engine,
       window,
+      openDdl,
       // Completed by the pipe before the batch is published.
       place: ({ sha256, bytes }) => ({
         kind: 'node',
