@@ -39,6 +39,7 @@ export async function fuzzRun(options: FuzzRunOptions): Promise<FuzzRunResult> {
   const { sides, chain, pair, seed, from, say } = options;
   const coverage = new Coverage(pair);
   const found: Found[] = [];
+  const start = performance.now();
   for (let index = from; options.mayGoOn(index - from) && found.length < options.maxFailures; index++) {
     const one = generateCase({ seed, index, pair });
     let failure: Failure | null;
@@ -52,6 +53,8 @@ export async function fuzzRun(options: FuzzRunOptions): Promise<FuzzRunResult> {
     if (failure === null) continue;
     await chain.reset();
     say(`case ${index} of seed ${seed} on ${pair} fails: ${failure.kind}: ${failure.detail.slice(0, 1500)}`);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    say(`found after ${seconds} s: ${failure.kind} in case ${index}`);
     found.push(options.keep ? await shrunk(options, one, failure) : { failure, case: one });
   }
   return { coverage, found };

@@ -104,9 +104,14 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'canal/value/value-text.ts',
     integers((column, len) => [column, column.type === SET ? Math.min(len, 4) : len]),
   ),
-  fault<ValueText>('the sign of a zero DOUBLE is lost', 'decoding', 'canal/value/value-text.ts', {
-    readDouble: (original) => (column, buf, off, len) => original(column, buf, off, len) + 0,
-  }),
+  fault<ValueText>(
+    'the sign of a zero DOUBLE is lost',
+    'decoding',
+    'canal/value/value-text.ts',
+    { readDouble: (original) => (column, buf, off, len) => original(column, buf, off, len) + 0 },
+    // MariaDB stores no negative zero.
+    'mysql-mysql',
+  ),
   fault<typeof import('../canal/value/decimal.ts')>(
     'the last digit of a DECIMAL’s fraction is cut',
     'decoding',

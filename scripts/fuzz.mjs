@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { register as registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isComplete, ROOT, SetupError, setup, whatIsMissing } from './setup.mjs';
@@ -10,10 +11,19 @@ import { isComplete, ROOT, SetupError, setup, whatIsMissing } from './setup.mjs'
 const say = (text) => process.stderr.write(`fuzz: ${text}\n`);
 const PAIR = /^(mariadb|mysql|mysql56)-(mariadb|mysql|mysql56)$/;
 
+/** Before anything of the product is loaded: the wrapper of a planted fault goes between one module and its importers. */
+async function plant(name) {
+  const faults = pathToFileURL(join(ROOT, 'fuzz/planted-faults.ts')).href;
+  const { plantedFault } = await import(faults);
+  const { module, exports } = plantedFault(name);
+  const data = { module: pathToFileURL(join(ROOT, module)).href, faults, name, exports };
+  registerHooks('./fuzz/fault-hooks.mjs', { parentURL: import.meta.url, data });
+}
+
 async function main() {
   const args = process.argv.slice(2);
   const named = args.flatMap((arg) => arg.replace('--pair=', '').match(PAIR)?.slice(1) ?? []);
-  const wantsNone = args.includes('--bytes') || args.includes('--endpoints');
+  const wantsNone = args.some((arg) => /^--(bytes|endpoints)\b/.test(arg));
   const servers = wantsNone ? [] : [...new Set(named.length > 0 ? named : ['mariadb', 'mysql', 'mysql56'])];
   const inventory = await setup({
     servers: args.includes('--nodes') ? [...servers, 'zookeeper'] : servers,
@@ -24,6 +34,8 @@ async function main() {
   process.argv = [process.execPath, program, ...args];
   const { register } = await import('tsx/esm/api');
   register();
+  const fault = args.indexOf('--fault');
+  if (fault !== -1) await plant(args[fault + 1]);
   await import(pathToFileURL(program).href);
 }
 

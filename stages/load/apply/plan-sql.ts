@@ -26,8 +26,8 @@ export interface PlanSql {
 /** The alias of the new row where VALUES() is deprecated; no column or table of a user is likely to be named so, and a clash is an SQL error. */
 const NEW_ROW = '`holt new row`';
 
-/** An error that every sql_mode gives: 1242. */
-const FAIL = '(SELECT 1 UNION ALL SELECT 2)';
+/** An error that every sql_mode gives: 1242. NULL goes with every type: MariaDB takes no number for a UUID. */
+const FAIL = '(SELECT NULL UNION ALL SELECT NULL)';
 
 export function planSql(plan: TablePlan, traits: TargetTraits): PlanSql {
   const { quotedTable, columns, constants, identity, identityConstants } = plan;
