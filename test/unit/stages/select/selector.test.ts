@@ -356,3 +356,25 @@ describe('Selector', () => {
     expect(bench.reader.isClosed).toBe(true);
   });
 });
+
+describe('a schema change', () => {
+  const pipeline: PipelineConfig = { ...PIPELINE, ddl: { default: 'replicate', kinds: {} } };
+
+  it('is a barrier: it goes when all before it has arrived, and all after it when it has', async () => {
+    bench = new Bench({ pipeline });
+    const { reader, script, headers } = bench;
+    reader.put(script.rows(), script.statement('ALTER TABLE t ADD c INT'), script.rows());
+    await bench.until('the rows before', () => headers.length === 1);
+    await bench.settle();
+    expect(headers).toHaveLength(1);
+    bench.receive();
+    await bench.until('the schema change', () => headers.length === 2);
+    await bench.settle();
+    expect(headers[1]).toMatchObject({ ddl: 'alter-table', rows: 0, seq: '12' });
+    expect(headers).toHaveLength(2);
+    bench.receive();
+    await bench.until('the rows after', () => headers.length === 3);
+    expect(headers[0]?.afterDdl).toBeUndefined();
+    expect(headers[2]).toMatchObject({ afterDdl: '12', seq: '13' });
+  });
+});
