@@ -2,6 +2,8 @@
  * Column types with their values, by what a pair of servers both have; and the columns that make good keys, with values
  * that are equal, nearly equal, or at the ends.
  */
+import { outcomeOf } from '../test/cases/column-types/column-type-case.ts';
+import { columnCasesOn } from '../test/cases/column-types/column-type-cases.ts';
 import { columnSamples } from '../test/support/column-samples.ts';
 import type { DatabaseFlavour } from '../test/support/database.ts';
 import { PAIRS, type PairName } from './case.ts';
@@ -23,6 +25,9 @@ const VALUES = 32;
 
 const FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/^bigint_wide$/, 'bigint_u'],
+  [/^int_zerofill$/, 'int'],
+  [/^boolean$/, 'tinyint'],
+  [/^collation_.*$/, 'varchar'],
   [/^decimal_/, 'decimal'],
   [/^(float|double)/, '$1'],
   [/^bit_/, 'bit'],
@@ -37,7 +42,7 @@ const FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/^.*blob$/, 'blob'],
   [/^.*text$/, 'text'],
   [/^(enum|set)_/, '$1'],
-  [/^(geometry|point).*$/, 'geometry'],
+  [/^(geometry|point|linestring|polygon|multi).*$/, 'geometry'],
   [/^json.*/, 'json'],
 ];
 
@@ -57,8 +62,14 @@ export function typesOf(pair: PairName): readonly TypeChoice[] {
   if (found !== undefined) return found;
   const [source, target] = PAIRS[pair];
   const there = new Set(columnSamples({ flavour: target, rows: 0 }).map(({ ddl }) => ddl));
+  // What only comes over in a form of its own is for the table of cases to try.
+  const exact = new Set(
+    columnCasesOn(source)
+      .filter((one) => outcomeOf(one, source, target)?.kind === 'exact')
+      .map(({ id }) => id),
+  );
   const types = columnSamples({ flavour: source, rows: VALUES })
-    .filter(({ name, ddl }) => there.has(ddl) && (source === target || !familyOf(name).startsWith('json')))
+    .filter(({ name, ddl }) => there.has(ddl) && exact.has(name))
     .map(({ name, ddl, values }): TypeChoice => ({ family: familyOf(name), ddl, values }));
   types.push(...moreTypes(source, target));
   known.set(pair, types);

@@ -5,6 +5,7 @@ import { defined } from '../../../lib/assert.ts';
 import { ByteSink } from '../../../lib/byte-sink.ts';
 import type { ColumnShape } from '../../../model/table-shape.ts';
 import { connectTarget } from '../../../stages/load/target/mysql2-connection.ts';
+import { LENIENT_SQL_MODE } from '../../../stages/load/target/session-settings.ts';
 import type { TargetSession } from '../../../stages/load/target/target-connection.ts';
 import { type LoggedRow, loggedRows, type RawValue } from '../../support/binlog-rows.ts';
 import { type ColumnSample, columnSamples } from '../../support/column-samples.ts';
@@ -29,6 +30,8 @@ for (const flavour of DATABASE_FLAVOURS)
       await writeSamples(server, samples);
       session = await connectTarget(dataSourceOf(server.db));
       logged = byTable(await loggedRows(server, 's'));
+      // A strict session refuses the error value of an ENUM; Load writes it row by row.
+      await session.execute(`SET SESSION sql_mode = '${LENIENT_SQL_MODE}'`);
       for (const sample of samples)
         await copyByLiterals(session, defined(logged.get(sample.name), sample.name));
     });
@@ -89,7 +92,7 @@ for (const flavour of DATABASE_FLAVOURS)
 
     it('have the text that the server prints', async () => {
       for (const sample of samples) {
-        if (/^(float|double|enum|set|bit)/.test(sample.name)) continue;
+        if (/^(float|double|enum|set|bit|int_zerofill)/.test(sample.name)) continue;
         const printed = await session.rows(`SELECT v FROM s.${sample.name} ORDER BY id`);
         const rows = defined(logged.get(sample.name), sample.name);
         expect(
