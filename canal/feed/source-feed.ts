@@ -98,6 +98,8 @@ export class SourceFeed {
   readonly #head: RunningPosition;
   /** Before the oldest item in the ring. */
   readonly #tail: RunningPosition;
+  /** The first parts of a transaction have left the ring, and the rest has not: its start cannot be read here any more. */
+  #tailIsInside = false;
   #failure: HoltError | null = null;
   /** Version under which the open transaction began. */
   #openVersion: number;
@@ -115,7 +117,10 @@ export class SourceFeed {
       maxBytes: options.limits.ringBytes,
       maxItems: options.limits.ringItems,
       historyBytes: options.limits.historyBytes,
-      onDrop: ({ item }) => advance(this.#tail, item),
+      onDrop: ({ item }) => {
+        advance(this.#tail, item);
+        this.#tailIsInside = item.kind === 'rows' && !item.lastPart;
+      },
     });
     this.#assembler = new TransactionAssembler({
       shapeOf: (map) => options.schema.find(map) ?? null,
@@ -189,7 +194,8 @@ export class SourceFeed {
       if (isBehind) high = middle;
       else low = middle + 1;
     }
-    const before = low === ring.oldest ? this.#tail.at : boundaryBehind(ring.at(low - 1).item);
+    const tail = this.#tailIsInside ? null : this.#tail.at;
+    const before = low === ring.oldest ? tail : boundaryBehind(ring.at(low - 1).item);
     if (before === null || compareCoordinates(before, at) !== 0) return null;
     const version = low === ring.putCursor ? this.#nextVersion() : ring.at(low).wantsVersion;
     return version >= wantsVersion ? low : null;

@@ -341,6 +341,12 @@ export class BatchFormer {
   }
 
   #takeRows(whole: RowsItem): 'taken' | 'cut-first' {
+    if (whole.part > 0 && this.#large === null)
+      throw new HoltError(
+        'HOLT_SOURCE_INTERRUPTED',
+        `part ${whole.part} of a transaction came without those before it`,
+        { disposition: 'rewind', facts: { position: this.#running.text, part: whole.part } },
+      );
     const item = this.#withoutDone(whole);
     const dataRows = item.rows.some((rows) => rows.shape.schema !== HOLT_SCHEMA);
     const inParts = this.#large !== null || !item.lastPart;

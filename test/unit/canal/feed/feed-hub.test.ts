@@ -76,6 +76,29 @@ describe('FeedHub', () => {
     expect(log.open.size).toBe(1);
   });
 
+  it('a reader that comes back for a large transaction gets all of it, though its first parts have left the ring', async () => {
+    for (const isOver of [false, true]) {
+      const log = new ScriptedLog();
+      hub = hubOn(log, { feedLimits: { historyBytes: 0, partBytes: 2000 } });
+      const one = await hub.open({ name: 'one', start: START, wants: all });
+      log.transaction(['a', 1000]);
+      await read(one, 1);
+      const { position } = one;
+      log.begin();
+      for (let id = 0; id < 40; id++) log.row('a', id);
+      if (isOver) log.commit();
+      // Some of its parts, which nobody needs any more then.
+      await read(one, 3);
+      await one.close();
+      const again = await hub.open({ name: 'again', start: position, wants: all });
+      if (!isOver) log.commit();
+      const rows: string[] = [];
+      while (rows.length < 40) rows.push(...(await read(again, 1)));
+      expect(rows).toEqual(Array.from({ length: 40 }, (_, id) => `a ${id}`));
+      await hub.close();
+    }
+  });
+
   it('the same file and offset with another canonical text is another place', async () => {
     const log = new ScriptedLog();
     hub = hubOn(log);

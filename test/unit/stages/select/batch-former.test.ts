@@ -527,6 +527,17 @@ describe('XA', () => {
   });
 });
 
+describe('a part without those before it', () => {
+  it('is taken for nothing: the pipeline reads again', () => {
+    for (const chunked of [false, true]) {
+      const item = new ItemScript().rows({ part: 2, lastPart: false, rawRows: 9 });
+      expect(() => former({ chunked }).take(item)).toThrow(
+        expect.objectContaining({ code: 'HOLT_SOURCE_INTERRUPTED', disposition: 'rewind' }),
+      );
+    }
+  });
+});
+
 describe('chunks', () => {
   /** Rows events of one transaction: how many rows, and whether this pipeline wants them. */
   type Logged = readonly { readonly rows: number; readonly wanted: boolean }[];
