@@ -1,6 +1,6 @@
 /** `holt binlog dump`: looks into a binlog file, without any server. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type DumpedEvent, type DumpedRow, dumpBinlog } from '../binlog/binlog-dump.ts';
+import type { DumpedEvent, DumpedRow } from '../binlog/binlog-dump.ts';
 import type { ReadableImage } from '../readable-row.ts';
 import { type OutputFormat, oneLine } from './output.ts';
 import type { Terminal } from './remote-commands.ts';
@@ -43,6 +43,7 @@ export function addBinlogCommands(program: Command, terminal: Terminal): void {
         head();
         return;
       }
+      const { dumpBinlog } = await import('../binlog/binlog-dump.ts');
       for await (const event of dumpBinlog(file, {
         signal: terminal.signal,
         ...(options.start === undefined ? {} : { start: options.start }),

@@ -1,7 +1,5 @@
 /** Commands about configuration files; they need no server. */
 import type { Command } from 'commander';
-import { loadConfig } from '../../conf/load.ts';
-import { configJsonSchema } from '../../conf/schema.ts';
 import type { HoltConfig } from '../../model/config.ts';
 import { grantStatements } from './grants.ts';
 import { count } from './output.ts';
@@ -21,8 +19,8 @@ export function addConfigCommands(program: Command, terminal: Terminal): void {
   const config = program.command('config').description('check and show configuration');
   withConfig(
     config.command('check').description('every problem at once, with file, line and column; exit code 3'),
-  ).action((options: { readonly config: string }) => {
-    const loaded = loadConfig(options.config);
+  ).action(async (options: { readonly config: string }) => {
+    const loaded = await load(options.config);
     const { pipelines, dataSources } = loaded.config;
     terminal.out(
       `${loaded.files.join(', ')}: ${count(dataSources.length, 'data source')}, ${count(pipelines.length, 'pipeline')}, ${count(loaded.nodes.length, 'node')}; no problems`,
@@ -31,21 +29,30 @@ export function addConfigCommands(program: Command, terminal: Terminal): void {
   config
     .command('schema')
     .description('JSON Schema of a configuration document')
-    .action(() => terminal.out(JSON.stringify(configJsonSchema(), null, 2)));
+    .action(async () => {
+      const { configJsonSchema } = await import('../../conf/schema.ts');
+      terminal.out(JSON.stringify(configJsonSchema(), null, 2));
+    });
   withConfig(
     config
       .command('show')
       .description('the effective configuration, defaults filled in, secrets as references'),
-  ).action((options: { readonly config: string }) => {
-    const loaded = loadConfig(options.config);
+  ).action(async (options: { readonly config: string }) => {
+    const loaded = await load(options.config);
     terminal.out(JSON.stringify({ ...loaded.config, nodes: loaded.nodes }, hideSecrets, 2));
   });
   const grants = program.command('grants').description('what the accounts need');
   withConfig(
     grants.command('print').description('GRANT statements for every data source of the configuration'),
-  ).action((options: { readonly config: string }) =>
-    terminal.out(printGrants(loadConfig(options.config).config)),
+  ).action(async (options: { readonly config: string }) =>
+    terminal.out(printGrants((await load(options.config)).config)),
   );
+}
+
+/** Parsing and validation: not loaded for the commands that only ask a node. */
+async function load(path: string) {
+  const { loadConfig } = await import('../../conf/load.ts');
+  return loadConfig(path);
 }
 
 function hideSecrets(_key: string, value: unknown): unknown {

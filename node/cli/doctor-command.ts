@@ -1,7 +1,5 @@
 /** `holt doctor`: needs no node, only the servers of a configuration. */
 import { type Command, Option } from 'commander';
-import { loadConfig } from '../../conf/load.ts';
-import { runDoctor } from '../doctor/doctor.ts';
 import { exitCodeOfFindings, type Finding } from '../doctor/finding.ts';
 import { withConfig } from './config-commands.ts';
 import { type Column, count, formatTable, type OutputFormat } from './output.ts';
@@ -31,6 +29,10 @@ export function addDoctorCommand(program: Command, terminal: Terminal): void {
         .default('table'),
     )
     .action(async (options: { readonly config: string; readonly output: OutputFormat }) => {
+      const [{ runDoctor }, { loadConfig }] = await Promise.all([
+        import('../doctor/doctor.ts'),
+        import('../../conf/load.ts'),
+      ]);
       const findings = await runDoctor(loadConfig(options.config));
       const counts = { ok: 0, warn: 0, error: 0 };
       for (const one of findings) counts[one.level] += 1;

@@ -1,9 +1,7 @@
 /** `holt node` and `holt run`: processes that work until they are told to stop. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { loadConfig } from '../../conf/load.ts';
 import type { HoltConfig, NodeConfig } from '../../model/config.ts';
-import { nodeNamed, type RunningNode, soleNode, startNode } from '../compose.ts';
-import { rootLogger } from '../logging.ts';
+import type { RunningNode } from '../compose.ts';
 import { withConfig } from './config-commands.ts';
 
 export function addNodeCommands(program: Command, { release }: { readonly release: string }): void {
@@ -13,6 +11,7 @@ export function addNodeCommands(program: Command, { release }: { readonly releas
       .description('run a node of the configuration until SIGTERM; a second signal leaves at once')
       .option('--name <node>', 'which node of the configuration this is', process.env.HOLT_NODE),
   ).action(async (options: { readonly config: string; readonly name?: string }) => {
+    const { loadConfig, nodeNamed } = await composition();
     const loaded = loadConfig(options.config);
     await work(loaded.config, nodeNamed(loaded, options.name), release);
   });
@@ -22,9 +21,20 @@ export function addNodeCommands(program: Command, { release }: { readonly releas
       .description('run everything in this one process, with two databases and nothing else')
       .option('--listen <host:port>', 'address of the API, on loopback', listenOf),
   ).action(async (options: { readonly config: string; readonly listen?: NodeConfig['listen'] }) => {
+    const { loadConfig, soleNode } = await composition();
     const { config, node } = soleNode(loadConfig(options.config));
     await work(config, options.listen === undefined ? node : { ...node, listen: options.listen }, release);
   });
+}
+
+/** All of Holt: not loaded for the commands that only ask a node. */
+async function composition() {
+  const [load, compose, logging] = await Promise.all([
+    import('../../conf/load.ts'),
+    import('../compose.ts'),
+    import('../logging.ts'),
+  ]);
+  return { ...load, ...compose, ...logging };
 }
 
 function listenOf(text: string): NodeConfig['listen'] {
@@ -36,6 +46,7 @@ function listenOf(text: string): NodeConfig['listen'] {
 }
 
 async function work(config: HoltConfig, node: NodeConfig, release: string): Promise<void> {
+  const { rootLogger, startNode } = await composition();
   const log = rootLogger(node, release);
   log.info({ event: 'node:starting', coordination: config.coordination.kind }, 'the node starts');
   const running = await startNode({ config, node, release, log });
