@@ -2,9 +2,13 @@
  * Looks at the checkpoint row while nothing is in flight. A target that failed over to a lagging replica shows itself at
  * the next guard; but when the source is idle there is none, and the last transactions would be missing until somebody
  * changes something. So the mainstem compares the row with the receipts now and then: a plain read, no write.
+ *
+ * It looks also while batches are in flight and nothing arrives. A Load that finds a higher epoch in the row waits for the raise that
+ * set it to be proclaimed; one that was made over another tree (a second ensemble, one that was restored) never is, and without
+ * this look nothing would get on.
  */
 import type { Clock } from '../../lib/clock.ts';
-import { HoltError, isAbort, messageOf } from '../../lib/errors.ts';
+import { type ErrorFacts, HoltError, isAbort, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { RunningState, type Service } from '../../lib/service.ts';
 import type { Reign } from '../../scheduler/contract.ts';
@@ -51,11 +55,15 @@ export class RowWatch implements Service {
   }
 
   async #watch(): Promise<void> {
-    const { window, read, log, everyMs = 10_000 } = this.#options;
+    const { window, reign, read, log, everyMs = 10_000 } = this.#options;
+    let seenSeq: bigint | null = null;
     while (this.#state.shouldRun()) {
       await this.#state.sleep(everyMs);
-      if (!this.#state.shouldRun() || !window.isEmpty) continue;
       const seq = window.receivedSeq;
+      const { isEmpty } = window;
+      const standsStill = seq === seenSeq;
+      seenSeq = seq;
+      if (!this.#state.shouldRun() || !(isEmpty || standsStill)) continue;
       let seen: SeenRow;
       try {
         seen = await read(this.#state.signal);
@@ -65,11 +73,26 @@ export class RowWatch implements Service {
           log.debug({ event: 'row:look:failed', reason: messageOf(error) }, 'the row could not be read');
         continue;
       }
-      if (!window.isEmpty || window.receivedSeq !== seq) continue;
-      const error = judgeIdleRow(seen, this.#options.reign, seq);
+      if (window.isEmpty !== isEmpty || window.receivedSeq !== seq) continue;
+      const error = isEmpty ? judgeIdleRow(seen, reign, seq) : judgeBusyRow(seen, reign);
       if (error !== null) throw error;
     }
   }
+}
+
+/** With batches in flight Load finds out about everything but one: what it waits for may never come. */
+export function judgeBusyRow(
+  { row }: SeenRow,
+  { pipeline, epoch }: Pick<Reign, 'pipeline' | 'epoch'>,
+): HoltError | null {
+  return row !== null && row.epoch > epoch ? superseded({ pipeline, epoch }) : null;
+}
+
+function superseded(facts: ErrorFacts): HoltError {
+  return new HoltError('HOLT_EPOCH_SUPERSEDED', 'a higher epoch rules in the target', {
+    disposition: 'rewind',
+    facts,
+  });
 }
 
 /** What a row means that was read while nothing was in flight and everything up to `seq` was received; null when it is as it should be. */
@@ -93,10 +116,7 @@ export function judgeIdleRow(
     case 'rewind':
       return new HoltError('HOLT_LOAD_REWIND', refusal.why, { disposition: 'rewind', facts });
     case 'superseded':
-      return new HoltError('HOLT_EPOCH_SUPERSEDED', 'a higher epoch rules in the target', {
-        disposition: 'rewind',
-        facts,
-      });
+      return superseded(facts);
     case 'stop':
       return new HoltError('HOLT_CHECKPOINT_MISSING', 'the checkpoint row is gone', {
         disposition: 'pause',

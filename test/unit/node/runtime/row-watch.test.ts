@@ -76,6 +76,41 @@ describe('RowWatch', () => {
     expect(looks).toBe(2);
   });
 
+  it('with batches in flight looks when nothing arrives, and tells of a higher epoch only', async () => {
+    const busy = { isEmpty: false, receivedSeq: 9n };
+    const { error, looks } = await watched(
+      [seen({ seq: 8n }), seen({ epoch: 3 }), seen({ epoch: 5, tenure: newTenure() }), seen()],
+      busy,
+    );
+    expect(error).toMatchObject({ code: 'HOLT_EPOCH_SUPERSEDED', disposition: 'rewind' });
+    expect(looks).toBe(3);
+  });
+
+  it('does not look while batches arrive', async () => {
+    let asked = 0;
+    const window = {
+      isEmpty: false,
+      get receivedSeq() {
+        asked += 1;
+        if (asked > 20) void watch.stop();
+        return BigInt(asked);
+      },
+    };
+    let looks = 0;
+    const watch: RowWatch = new RowWatch({
+      reign,
+      window,
+      clock: { nowMs: () => 0, monotonicMs: () => 0, sleep: async () => {} },
+      log: silentLogger,
+      read: async () => {
+        looks += 1;
+        return seen();
+      },
+    });
+    await watch.run();
+    expect(looks).toBe(0);
+  });
+
   it('says nothing of a row that moved while it was read', async () => {
     const window = {
       isEmpty: true,
