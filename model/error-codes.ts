@@ -433,6 +433,14 @@ export const ERROR_CODES = {
     remedy:
       'Do by hand what `holt ddl show` says, in its place among the changes held, before the table is resumed.',
   },
+  HOLT_DDL_MISSING: {
+    what: 'The journal of schema changes has no such row.',
+    remedy: 'List the rows with `holt ddl list <pipeline>`.',
+  },
+  HOLT_DDL_SETTLED: {
+    what: 'A schema change is not open: what became of it is known, or it is under way.',
+    remedy: 'Look with `holt ddl show`; one that is under way says itself what became of it.',
+  },
   HOLT_DDL_UNSETTLED: {
     what: 'A schema change was begun at the target, and neither its log nor its tables tell whether it ran.',
     remedy:

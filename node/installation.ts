@@ -17,6 +17,9 @@ import type { CoordinationTree } from '../scheduler/tree/tree.ts';
 import { SqlBatchApplier } from '../stages/load/apply/batch-applier.ts';
 import { TargetSchema } from '../stages/load/apply/target-schema.ts';
 import { deleteCheckpoint, readCheckpoint } from '../stages/load/checkpoint.ts';
+import type { DdlRow } from '../stages/load/ddl/ddl.ts';
+import { ddlRow, settleByHand } from '../stages/load/ddl/ddl-commands.ts';
+import { readDdlRows } from '../stages/load/ddl/journal.ts';
 import {
   type LedgerSummary,
   listLedger,
@@ -31,6 +34,8 @@ import { TargetRaiser } from '../stages/load/target/raise.ts';
 import { forgetRun, hasRun, markHasRun } from '../stages/load/target/schema/run-row.ts';
 import { TableMapping } from '../stages/transform/table-mapping.ts';
 import type {
+  DdlDetailView,
+  DdlView,
   DesiredChange,
   LedgerDetailView,
   LedgerEntryView,
@@ -41,6 +46,7 @@ import type {
   PipelineStatusView,
   PositionView,
   ResumeRequest,
+  SettleRequest,
   VerifyView,
 } from './operations.ts';
 import { parkedViews } from './parked-view.ts';
@@ -230,6 +236,34 @@ export class Installation implements Operations {
     return entryView(entry);
   }
 
+  async ddl(name: string, limit: number): Promise<readonly DdlView[]> {
+    const pipeline = this.#named(name);
+    const rows = await withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), (session) =>
+      readDdlRows(session, pipeline.name, limit),
+    );
+    return rows.map(ddlViewOf);
+  }
+
+  async ddlRow(name: string, id: string): Promise<DdlDetailView> {
+    const pipeline = this.#named(name);
+    const row = await withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), (session) =>
+      ddlRow(session, pipeline.name, ddlId(pipeline.name, id)),
+    );
+    return ddlDetailOf(row);
+  }
+
+  async settleDdl(name: string, id: string, { ran, by }: SettleRequest): Promise<DdlDetailView> {
+    const pipeline = this.#named(name);
+    const row = await withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), (session) =>
+      settleByHand(session, pipeline.name, { id: ddlId(pipeline.name, id), ran, by }),
+    );
+    this.#options.log.warn(
+      { event: 'ddl:settled:by-hand', pipeline: pipeline.name, id, ran, user: by },
+      'a person said whether a schema change ran',
+    );
+    return ddlDetailOf(row);
+  }
+
   async tables(name: string): Promise<readonly ParkedTableView[]> {
     const pipeline = this.#named(name);
     return withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), async (session) =>
@@ -409,4 +443,33 @@ function foundRow(json: string): Record<string, string | null> {
       return [name, `0x${hex}`];
     }),
   );
+}
+
+/** @throws HoltError HOLT_DDL_MISSING for what is no key of a row. */
+function ddlId(pipeline: string, text: string): bigint {
+  if (/^[0-9]{1,19}$/.test(text)) return BigInt(text);
+  throw new HoltError('HOLT_DDL_MISSING', `the journal of ${pipeline} has no row ${JSON.stringify(text)}`, {
+    disposition: 'fatal',
+  });
+}
+
+const MAX_LISTED = 200;
+
+function ddlViewOf(row: DdlRow): DdlView {
+  const text = row.statement.toString('utf8').replace(/\s+/g, ' ').trim();
+  const { id, openedAt: at, state, kind, why } = row;
+  const statement = text.length > MAX_LISTED ? `${text.slice(0, MAX_LISTED)}…` : text;
+  return { id: String(id), at, state, kind, statement, why };
+}
+
+function ddlDetailOf(row: DdlRow): DdlDetailView {
+  const { origin, sourceRef, defaultSchema, ownGtid, connectionId, log, settledAt, settledBy } = row;
+  return {
+    ...ddlViewOf(row),
+    statement: row.statement.toString('utf8'),
+    sent: row.mapped.toString('utf8'),
+    seq: String(row.seq),
+    log: log === null ? null : `${log.file}:${log.offset}`,
+    ...{ origin, sourceRef, defaultSchema, ownGtid, connectionId, settledAt, settledBy },
+  };
 }

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { isAbort } from '../lib/errors.ts';
 import { addBinlogCommands } from './cli/binlog-commands.ts';
 import { addConfigCommands } from './cli/config-commands.ts';
+import { addDdlCommands } from './cli/ddl-commands.ts';
 import { addDoctorCommand } from './cli/doctor-command.ts';
 import { addNodeCommands } from './cli/node-commands.ts';
 import { EXIT, exitCodeOf, formatError, type OutputFormat } from './cli/output.ts';
@@ -34,6 +35,7 @@ const program = new Command('holt')
   .showHelpAfterError('(holt --help shows what there is)');
 addNodeCommands(program, { release });
 addRemoteCommands(program, terminal);
+addDdlCommands(program, terminal);
 addConfigCommands(program, terminal);
 addDoctorCommand(program, terminal);
 addBinlogCommands(program, terminal);

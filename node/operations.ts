@@ -125,6 +125,36 @@ export const verifyView = z.object({
 });
 export type VerifyView = z.infer<typeof verifyView>;
 
+export const ddlView = z.object({
+  id: z.string(),
+  at: z.string(),
+  state: z.enum(['open', 'done', 'ran', 'void', 'failed']),
+  kind: z.string(),
+  /** The source's text, cut where it is long. */
+  statement: z.string(),
+  why: z.string().nullable(),
+});
+export type DdlView = z.infer<typeof ddlView>;
+
+export const ddlDetailView = ddlView.extend({
+  origin: z.string(),
+  seq: z.string(),
+  sourceRef: z.string(),
+  /** What is sent to the target. */
+  sent: z.string(),
+  defaultSchema: z.string(),
+  ownGtid: z.string().nullable(),
+  connectionId: z.number(),
+  /** `file:offset` in the target's own log, before the statement. */
+  log: z.string().nullable(),
+  settledAt: z.string().nullable(),
+  settledBy: z.string().nullable(),
+});
+export type DdlDetailView = z.infer<typeof ddlDetailView>;
+
+export const settleRequest = z.strictObject({ ran: z.boolean(), by: z.string().max(256) });
+export type SettleRequest = z.infer<typeof settleRequest>;
+
 export const desiredChange = z.strictObject({
   desired: z.enum(DESIRED_STATES),
   by: z.string().max(256),
@@ -162,6 +192,11 @@ export interface Operations {
   parkTable(name: string, table: string, request: ParkRequest): Promise<ParkedTableView>;
   /** Asks for the held changes to be applied, and the table to go on; answers with its group. */
   resumeTable(name: string, table: string, request: ResumeRequest): Promise<readonly ParkedTableView[]>;
+  /** The journal of schema changes at the target, newest first. */
+  ddl(name: string, limit: number): Promise<readonly DdlView[]>;
+  ddlRow(name: string, id: string): Promise<DdlDetailView>;
+  /** What a person says of a statement that was begun. */
+  settleDdl(name: string, id: string, request: SettleRequest): Promise<DdlDetailView>;
   startVerify(name: string): Promise<VerifyView>;
   verify(name: string, id: string): Promise<VerifyView>;
 }

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { HoltError, messageOf } from '../../lib/errors.ts';
 import {
   type DesiredChange,
+  ddlDetailView,
+  ddlView,
   ledgerDetailView,
   ledgerEntryView,
   nodeView,
@@ -12,6 +14,7 @@ import {
   pipelineStatusView,
   positionView,
   type ResumeRequest,
+  type SettleRequest,
   verifyView,
 } from '../operations.ts';
 
@@ -85,6 +88,18 @@ export class ApiClient implements Operations {
 
   resumeTable(name: string, table: string, request: ResumeRequest) {
     return this.#call('POST', `${tablePath(name, table)}/resume`, z.array(parkedTableView), request);
+  }
+
+  ddl(name: string, limit: number) {
+    return this.#call('GET', `${path(name)}/ddl?limit=${limit}`, z.array(ddlView));
+  }
+
+  ddlRow(name: string, id: string) {
+    return this.#call('GET', `${path(name)}/ddl/${encodeURIComponent(id)}`, ddlDetailView);
+  }
+
+  settleDdl(name: string, id: string, request: SettleRequest) {
+    return this.#call('POST', `${path(name)}/ddl/${encodeURIComponent(id)}/settle`, ddlDetailView, request);
   }
 
   startVerify(name: string) {

@@ -5,7 +5,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { HoltError, messageOf } from '../../lib/errors.ts';
 import { isLoopback } from '../../lib/loopback.ts';
-import { desiredChange, type Operations, parkRequest, resumeRequest } from '../operations.ts';
+import { desiredChange, type Operations, parkRequest, resumeRequest, settleRequest } from '../operations.ts';
 import { problemDetails } from './problem-details.ts';
 
 export interface HttpServerOptions {
@@ -155,6 +155,17 @@ function routes(server: FastifyInstance, operations: Operations): void {
     return reply
       .status(202)
       .send(await operations.resumeTable(name, table, resumeRequest.parse(request.body)));
+  });
+  server.get(`${base}/pipelines/:name/ddl`, (request) =>
+    operations.ddl(named.parse(request.params).name, limited.parse(request.query).limit),
+  );
+  server.get(`${base}/pipelines/:name/ddl/:id`, (request) => {
+    const { name, id } = withId.parse(request.params);
+    return operations.ddlRow(name, id);
+  });
+  server.post(`${base}/pipelines/:name/ddl/:id/settle`, (request) => {
+    const { name, id } = withId.parse(request.params);
+    return operations.settleDdl(name, id, settleRequest.parse(request.body));
   });
   server.post(`${base}/pipelines/:name/checks`, async (request, reply) =>
     reply.status(202).send(await operations.startVerify(named.parse(request.params).name)),

@@ -14,6 +14,8 @@ export interface ProblemDetails {
 const STATUS: Readonly<Partial<Record<ErrorCodeName, number>>> = {
   HOLT_PIPELINE_UNKNOWN: 404,
   HOLT_LEDGER_MISSING: 404,
+  HOLT_DDL_MISSING: 404,
+  HOLT_DDL_SETTLED: 409,
   HOLT_VERIFY_UNKNOWN: 404,
   HOLT_PIPELINE_STATE: 409,
   HOLT_LEDGER_REPLAYED: 409,

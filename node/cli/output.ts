@@ -130,6 +130,7 @@ const EXIT_BY_CODE: Readonly<Partial<Record<ErrorCodeName, number>>> = {
   HOLT_PIPELINE_UNKNOWN: EXIT.notFound,
   HOLT_NODE_UNKNOWN: EXIT.notFound,
   HOLT_LEDGER_MISSING: EXIT.notFound,
+  HOLT_DDL_MISSING: EXIT.notFound,
   HOLT_VERIFY_UNKNOWN: EXIT.notFound,
   HOLT_PIPELINE_STATE: EXIT.conflict,
   HOLT_LEDGER_REPLAYED: EXIT.conflict,

@@ -250,6 +250,12 @@ export interface KillOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** Whether the session lives on this server. */
+export async function isRegistered(connection: TargetConnection, registration: string): Promise<boolean> {
+  const [row] = await connection.rows(`SELECT IS_USED_LOCK('${lockName(registration)}')`);
+  return (row?.[0] ?? null) !== null;
+}
+
 /** Ends one session by its registration, on this server, and waits until it is gone. Its row stays. */
 export function endRegistration(
   connection: TargetConnection,
