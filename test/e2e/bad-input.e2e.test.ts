@@ -92,7 +92,9 @@ class Bench implements AsyncDisposable {
       },
       channels: {
         other: {
-          pipelines: { bad: { source: 'far-db', target: 'weak-db', start: 'now', tables: ['bad.*'] } },
+          pipelines: {
+            bad: { source: 'far-db', target: 'weak-db', start: 'now', tables: ['bad.*'], ddl: 'stop' },
+          },
         },
       },
     });
@@ -339,7 +341,7 @@ describeWithOwn(['mariadb', 'zookeeper'], 'bad input', () => {
   });
 
   describe('the log', () => {
-    it('DDL on a replicated table pauses with the statement, and goes on after resume', async () => {
+    it('DDL that is to stop the pipeline pauses it with the statement, and it goes on after resume', async () => {
       await bench.source.db.query('ALTER TABLE bad.t ADD note INT NULL');
       const { reason, state } = await bench.shows('HOLT_DDL_ON_REPLICATED_TABLE');
       expect(state).toBe('failed');
