@@ -358,9 +358,9 @@ export const ERROR_CODES = {
       "At the source set binlog_row_value_options = '' or binlog_row_image = FULL, and compare the table afterwards. Holt tries again by itself.",
   },
   HOLT_TARGET_ROW_TOO_LARGE: {
-    what: 'A single row makes a statement larger than the max_allowed_packet of the target.',
+    what: 'A single row makes a statement larger than the max_allowed_packet of the target: its change is in the ledger, with its images.',
     remedy:
-      "Raise max_allowed_packet at the target to at least twice the source's. Holt tries again by itself.",
+      "Raise max_allowed_packet at the target to at least twice the source's, then replay the entry; `holt doctor` names the tables beforehand that may have such rows.",
   },
   HOLT_TARGET_VALUE_REFUSED: {
     what: 'The target refuses a value: too long, out of range, not of its character set, or against a CHECK.',

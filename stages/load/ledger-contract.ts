@@ -28,6 +28,8 @@ export const LEDGER_KINDS = [
   'children-left',
   /** INSERT or UPDATE: a value's bytes are no text of its character set, and the target does not take them (HOLT_ROW_FOREIGN_BYTES). */
   'foreign-bytes',
+  /** A statement with the row's values is larger than the target takes (HOLT_TARGET_ROW_TOO_LARGE). */
+  'row-too-large',
 ] as const;
 export type LedgerKind = (typeof LEDGER_KINDS)[number];
 

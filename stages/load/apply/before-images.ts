@@ -2,6 +2,7 @@ import type { Breather } from '../../../lib/breather.ts';
 import { ByteSink } from '../../../lib/byte-sink.ts';
 import { writeExactMatch } from './exact-match.ts';
 import type { TableFold } from './fold.ts';
+import { checkPacket } from './row-too-large.ts';
 import type { Statement } from './statement.ts';
 import type { TablePlan } from './table-plan.ts';
 import type { TargetTraits } from './target-table.ts';
@@ -31,6 +32,7 @@ export async function writeComparisons(options: {
     if (rows === 0 || plan === null) return;
     sink.latin1(' FOR UPDATE');
     const table = `${plan.target.schema}.${plan.target.name}`;
+    checkPacket(table, sink.length, traits.maxAllowedPacket);
     options.emit({ kind: 'compare', sql: sink.take(), rows, checksOff: 0, table });
     rows = 0;
   };

@@ -19,6 +19,7 @@ import { writeExactMatch } from './exact-match.ts';
 import type { ImageLayout, RowImage } from './fold.ts';
 import { countErrorLabels, hasFilledUp, hasForeignBytes } from './foreign-bytes.ts';
 import { foundColumns, foundJson, keyJson } from './row-json.ts';
+import { checkPacket, RowTooLargeSignal } from './row-too-large.ts';
 import { RunWriter } from './run-writer.ts';
 import { ERRNO, errnoOf, isTextRefused, isValueRefused } from './server-error.ts';
 import type { SessionChecks } from './session-checks.ts';
@@ -138,6 +139,16 @@ export class CarefulApplier {
       return change.op === 'delete'
         ? this.#record(change, 'delete-missing', true, null)
         : this.#updateMissing(change);
+    try {
+      await this.#apply(change);
+    } catch (error) {
+      // Statements are built before anything of the change is written.
+      if (!(error instanceof RowTooLargeSignal)) throw error;
+      await this.#record(change, 'row-too-large', false, null);
+    }
+  }
+
+  #apply(change: Change): Promise<void> {
     switch (change.op) {
       case 'insert':
         return this.#insert(change);
@@ -174,9 +185,10 @@ export class CarefulApplier {
 
   /** The row is there: it becomes what the source inserted, or stays. */
   async #insertPresent(change: Change, found: Found): Promise<void> {
-    await this.#record(change, 'insert-present', this.#options.sourceWins, found.json);
-    if (!this.#options.sourceWins) return;
-    const answer = await this.#answer(change, this.#overwriteStatement(change));
+    const statement = this.#options.sourceWins ? this.#overwriteStatement(change) : null;
+    await this.#record(change, 'insert-present', statement !== null, found.json);
+    if (statement === null) return;
+    const answer = await this.#answer(change, statement);
     if ('rows' in answer) this.#applied.update += 1;
     else await this.#obstacle(change, answer.problem, 'overwrite');
   }
@@ -186,8 +198,10 @@ export class CarefulApplier {
       const found = await this.#look(change, 'before');
       if (found === null) return this.#updateMissing(change);
       if (!found.same) {
-        await this.#record(change, 'update-differs', this.#options.sourceWins, found.json);
-        if (!this.#options.sourceWins) return;
+        const stands = this.#options.sourceWins;
+        if (stands) this.#updateStatement(change);
+        await this.#record(change, 'update-differs', stands, found.json);
+        if (!stands) return;
       }
     }
     const answer = await this.#answer(change, this.#updateStatement(change));
@@ -201,9 +215,10 @@ export class CarefulApplier {
     const row = this.#wholeRow(change);
     // A row that is known in part only cannot be made, nor one with half a character.
     const made = this.#options.sourceWins && row !== null && !hasFilledUp(change.plan.columns, row);
+    const statement = made ? this.#insertStatement(change, row) : null;
     await this.#record(change, 'update-missing', made, null);
-    if (!made) return;
-    const answer = await this.#answer(change, this.#insertStatement(change, row));
+    if (statement === null) return;
+    const answer = await this.#answer(change, statement);
     if ('rows' in answer) this.#applied.insert += 1;
     else await this.#obstacle(change, answer.problem, 'insert');
   }
@@ -333,6 +348,7 @@ export class CarefulApplier {
       sink.latin1(' LIMIT 1');
     }
     sink.latin1(' FOR UPDATE');
+    checkPacket(tableOf(plan), sink.length, this.#options.traits.maxAllowedPacket);
     this.#statements += 1;
     const [row] = await connection.rows(sink.take());
     if (row === undefined) return null;
@@ -558,8 +574,9 @@ export class CarefulApplier {
   }
 }
 
-/** Stands in the ledger: nothing is thrown. */
+/** These stand in the ledger: nothing is thrown. */
 const FOREIGN_BYTES = 'HOLT_ROW_FOREIGN_BYTES';
+const TOO_LARGE = 'HOLT_TARGET_ROW_TOO_LARGE';
 
 const WHY: Readonly<Record<LedgerKind, string>> = {
   'insert-present': 'The row that was inserted at the source was already at the target.',
@@ -571,6 +588,7 @@ const WHY: Readonly<Record<LedgerKind, string>> = {
   'parent-missing': 'The row that a foreign key points to was not at the target.',
   'children-left': 'Rows that only the target has point to the row by a foreign key.',
   'foreign-bytes': `${FOREIGN_BYTES}: a value's bytes are no text of its character set, and the target does not take them.`,
+  'row-too-large': `${TOO_LARGE}: the row makes a statement larger than the max_allowed_packet of the target.`,
 };
 
 function copyOf(image: RowImage): { offsets: Int32Array; lengths: Int32Array } {

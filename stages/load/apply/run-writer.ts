@@ -5,6 +5,7 @@ import { HoltError } from '../../../lib/errors.ts';
 import type { RowImage } from './fold.ts';
 import { implicitDefault } from './implicit-default.ts';
 import { isFloat, type PlanSql, planSql } from './plan-sql.ts';
+import { checkPacket, PACKET_MARGIN } from './row-too-large.ts';
 import type { Statement } from './statement.ts';
 import type { TablePlan, WrittenColumn } from './table-plan.ts';
 import type { TargetTraits } from './target-table.ts';
@@ -19,9 +20,6 @@ export interface RunWriterOptions {
   /** Takes each finished statement. */
   readonly emit: (statement: Statement) => void;
 }
-
-/** Room that the packet's header takes, and some. */
-const PACKET_MARGIN = 64;
 
 const COMMA = 0x2c;
 const OPEN = 0x28;
@@ -356,18 +354,7 @@ export class RunWriter {
   #emit(kind: Statement['kind'], plan: TablePlan, rows: number, checksOff: number, sink: ByteSink): void {
     const { maxAllowedPacket } = this.#options.traits;
     const table = `${plan.target.schema}.${plan.target.name}`;
-    const bytes = sink.length;
-    if (bytes + PACKET_MARGIN > maxAllowedPacket)
-      throw new HoltError(
-        'HOLT_TARGET_ROW_TOO_LARGE',
-        `a row of ${table} makes a statement of ${bytes} bytes, more than the target takes (max_allowed_packet is ${maxAllowedPacket})`,
-        {
-          disposition: 'retry',
-          remedy:
-            'Raise max_allowed_packet at the target to at least twice that of the source; Holt tries again by itself.',
-          facts: { table, bytes, maxAllowedPacket },
-        },
-      );
+    checkPacket(table, sink.length, maxAllowedPacket);
     const sql = sink.take();
     sink.reset();
     this.#options.emit({ kind, sql, rows, checksOff, table });
