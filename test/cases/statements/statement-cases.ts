@@ -7,7 +7,7 @@
  *
  *     'GTID', 'BEGIN', 'COMMIT', 'XID', any other text: a statement    '+t 1': row 1 inserted into t    '-t 1': deleted
  */
-import type { DatabaseFlavour } from '../../support/database.ts';
+import type { CaseServer } from '../column-types/column-type-case.ts';
 
 export type StatementCode =
   | 'HOLT_STATEMENT_FORMAT'
@@ -18,7 +18,7 @@ export type StatementCode =
 export interface StatementCase {
   readonly title: string;
   /** Servers it is tried on; all if absent. */
-  readonly on?: readonly DatabaseFlavour[];
+  readonly on?: readonly CaseServer[];
   /** With privileges, before; undone afterwards by `after`. */
   readonly before?: readonly string[];
   readonly after?: readonly string[];
@@ -30,7 +30,7 @@ export interface StatementCase {
 }
 
 /** With GTIDs, MySQL 9.7 refuses transactions over tables of both kinds. */
-const MIXING: readonly DatabaseFlavour[] = ['mariadb', 'mysql56'];
+const MIXING: readonly CaseServer[] = ['mariadb', 'mysql56'];
 const STATEMENT = "SET SESSION binlog_format = 'STATEMENT'";
 const MIXED = "SET SESSION binlog_format = 'MIXED'";
 
