@@ -62,6 +62,27 @@ describe('the examples', () => {
     });
   });
 
+  test('schema changes are replicated unless told otherwise, the loss of a whole schema only when it is named', () => {
+    const policyOf = (ddl: object | string | undefined) => {
+      const server = { host: '127.0.0.1', user: 'holt' };
+      const spec = {
+        dataSources: { 'east-db': { site: 'east', ...server }, 'west-db': { site: 'west', ...server } },
+        channels: {
+          c: { pipelines: { p: { source: 'east-db', target: 'west-db', tables: ['shop.*'], ddl } } },
+        },
+      };
+      const document = { apiVersion: 'holt/v1', kind: 'Holt', metadata: { name: 'x' }, spec };
+      return loadConfig(write('holt.yaml', JSON.stringify(document))).config.pipelines[0]?.ddl;
+    };
+    expect(policyOf(undefined)).toEqual({ default: 'replicate', kinds: { 'drop-database': 'stop' } });
+    expect(policyOf('ignore')).toEqual({ default: 'ignore', kinds: {} });
+    expect(policyOf({ 'drop-table': 'stop', 'drop-database': 'replicate' })).toEqual({
+      default: 'replicate',
+      kinds: { 'drop-table': 'stop', 'drop-database': 'replicate' },
+    });
+    expect(() => policyOf({ 'drop-tables': 'stop' })).toThrow(ConfigError);
+  });
+
   test('two-way.yaml compares before images, with one winner for both directions', () => {
     const { config } = loadConfig(join(import.meta.dirname, '../../../conf/examples/two-way.yaml'));
     expect(config.pipelines.map((one) => one.conflict)).toEqual([

@@ -49,6 +49,16 @@ test('grants name what source and target need, mapped schemas included, wildcard
   for (const line of `${east}\n${west}`.split('\n').filter((one) => !one.startsWith('--')))
     expect(line).not.toContain('CONNECTION_ADMIN');
   expect(west).toContain('GRANT SELECT, INSERT, UPDATE, DELETE ON `shop\\_eu`.*');
+  expect(west).toContain(
+    'GRANT CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW ON `shop\\_eu`.*',
+  );
+  const stopping = {
+    ...config,
+    pipelines: config.pipelines.map((one) => ({ ...one, ddl: { default: 'stop', kinds: {} } as const })),
+  };
+  expect(config.dataSources.flatMap((source) => grantStatements(stopping, source)).join()).not.toContain(
+    'ALTER',
+  );
 });
 
 describe('output', () => {
