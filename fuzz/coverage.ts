@@ -1,6 +1,6 @@
 /** What a run has tried, by type, key shape and operation. A cell that stays at zero is something nobody has looked at. */
 import { Random } from '../test/support/random.ts';
-import { type FuzzCase, PAIRS, type PairName } from './case.ts';
+import type { FuzzCase, PairName } from './case.ts';
 import { familiesOf } from './column-types.ts';
 import { DDL_OPERATIONS } from './generate-ddl.ts';
 import { isPossible, OPERATIONS } from './generate-statements.ts';
@@ -73,21 +73,24 @@ export class Coverage {
   report(): string {
     const tags = this.#tags();
     const families = familiesOf(this.pair);
+    const operations = [...OPERATIONS, ...DDL_OPERATIONS];
+    const number = (count: number | undefined): string => String(count ?? 0).padStart(5);
     const lines = [
       `${this.pair}: ${this.cases} cases, ${this.statements} statements that changed rows, ${this.rows} row changes applied, ${this.careful} batches went row by row, ${this.inParts} parts`,
       `  refused by the source: ${[...this.refused].map(([errno, count]) => `${errno} ${count} times`).join(', ') || 'nothing'}`,
       `  written in order: ${[...this.ordered].map(([why, count]) => `${why}: ${count}`).join('; ') || 'nothing'}`,
-      '',
-      '  key shape × operation',
+      `  operations: ${operations.map((op, i) => `${letter(i)} ${op}`).join(', ')}`,
+      `  ${'key shape × operation'.padEnd(26)}${operations.map((_, i) => letter(i).padStart(5)).join('')}`,
       ...tags.map(
-        (tag) =>
-          `    ${tag.padEnd(24)} ${[...OPERATIONS, ...DDL_OPERATIONS].map((op) => `${op} ${this.#operations.get(`${tag} × ${op}`) ?? 0}`).join(', ')}`,
+        (tag, i) =>
+          `  ${`${i + 1} ${tag}`.padEnd(26)}${operations.map((op) => number(this.#operations.get(`${tag} × ${op}`))).join('')}`,
       ),
-      '',
-      '  type × key shape: insert/update/delete',
-      ...families.map(
-        (family) =>
-          `    ${family.padEnd(24)} ${tags.map((tag) => `${tag} ${EFFECT_NAMES.map((effect) => this.#cells.get(`${family} × ${tag} × ${effect}`) ?? 0).join('/')}`).join(', ')}`,
+      `  ${'type × shape × effect'.padEnd(26)}${tags.map((_, i) => String(i + 1).padStart(5)).join('')}`,
+      ...families.flatMap((family) =>
+        EFFECT_NAMES.map(
+          (effect) =>
+            `  ${`${family} ${effect}`.padEnd(26)}${tags.map((tag) => number(this.#cells.get(`${family} × ${tag} × ${effect}`))).join('')}`,
+        ),
       ),
     ];
     return lines.join('\n');
@@ -114,10 +117,10 @@ export class Coverage {
   }
 }
 
-function add<K>(map: Map<K, number>, key: K, count: number): void {
-  map.set(key, (map.get(key) ?? 0) + count);
+function letter(index: number): string {
+  return String.fromCharCode(97 + index);
 }
 
-export function serversOf(pair: PairName): readonly string[] {
-  return PAIRS[pair];
+function add<K>(map: Map<K, number>, key: K, count: number): void {
+  map.set(key, (map.get(key) ?? 0) + count);
 }

@@ -15,7 +15,7 @@ import type { SourceItem } from '../model/source-item.ts';
 import { Extractor } from '../stages/extract/extract.ts';
 import { type AppliedBatch, SqlBatchApplier } from '../stages/load/apply/batch-applier.ts';
 import { TargetSchema } from '../stages/load/apply/target-schema.ts';
-import { DivergenceSignal } from '../stages/load/load.ts';
+import { classify } from '../stages/load/target/error-classes.ts';
 import { connectTarget } from '../stages/load/target/mysql2-connection.ts';
 import type { TargetSession } from '../stages/load/target/target-connection.ts';
 import { BatchFormer, type FormedBatch } from '../stages/select/batch-former.ts';
@@ -242,7 +242,7 @@ class CaseRun {
       try {
         await this.#applier.execute(prepared, session, signal);
       } catch (error) {
-        if (!(error instanceof DivergenceSignal)) throw error;
+        if (classify(error) !== 'careful') throw error;
         this.#applied.careful += 1;
         await session.execute('ROLLBACK TO SAVEPOINT fuzz_part');
         await this.#applier.executeCarefully(prepared, session, signal);
