@@ -246,6 +246,16 @@ export const ERROR_CODES = {
     what: "The target's server does not take something that the statement uses, or takes it otherwise than the source.",
     remedy: 'Change the target by hand in its own words, then tell Holt to go on behind the statement.',
   },
+  HOLT_DDL_ONLINE_CHANGE_UNSEEN: {
+    what: 'gh-ost or pt-online-schema-change ended a run whose beginning was not read: the position was set into the midst of it, or the pipeline began there.',
+    remedy:
+      'Run the ALTER of that run at the target by hand, then tell Holt to go on behind the statement. Rows of the ghost table, if any arrived, can go.',
+  },
+  HOLT_DDL_ONLINE_CHANGE_UNCLEAR: {
+    what: 'What an online schema change (gh-ost, pt-online-schema-change, or one that looks like it) comes to cannot be told; the message names the reason.',
+    remedy:
+      'Run the change at the target by hand and compare the table (holt verify), then tell Holt to go on behind the statement.',
+  },
   HOLT_DDL_ROWS_IN_STATEMENT: {
     what: 'A statement defines a table and fills it by a query (CREATE TABLE … SELECT logged as a statement); the rows are not in the log.',
     remedy:
