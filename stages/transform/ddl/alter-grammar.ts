@@ -144,8 +144,8 @@ class AlterationReader {
       cursor.expectWord('WITH');
       cursor.expectWord('TABLE');
       notes.table(cursor, 'changed');
-      if (cursor.words('WITH', 'VALIDATION')) return true;
-      cursor.words('WITHOUT', 'VALIDATION');
+      if (cursor.words('WITH', 'VALIDATION') || cursor.words('WITHOUT', 'VALIDATION'))
+        notes.feature('EXCHANGE PARTITION without validation');
       return true;
     }
     if (

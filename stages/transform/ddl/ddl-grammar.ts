@@ -210,7 +210,7 @@ class StatementGrammar {
     cursor.expectWord('ON');
     notes.table(cursor, 'changed');
     notes.wait(cursor);
-    while (readAlgorithmOrLock(cursor, notes));
+    while (readAlgorithmOrLock(cursor, notes)) notes.feature('ALGORITHM and LOCK behind DROP INDEX');
     return 'drop-index';
   }
 

@@ -44,6 +44,8 @@ const FEATURES = {
   'RENAME INDEX': { mysql: 50_700, mariadb: 100_502 },
   'ALGORITHM=INSTANT': { mysql: 80_012, mariadb: 100_300 },
   'ALGORITHM=NOCOPY': { mariadb: 100_300 },
+  'ALGORITHM and LOCK behind DROP INDEX': { mysql: 50_600 },
+  'EXCHANGE PARTITION without validation': { mysql: 50_705, mariadb: 110_400 },
   'a full-text parser': { mysql: 50_706 },
   'CONVERT PARTITION and CONVERT TABLE': { mariadb: 100_701 },
   'SET STATEMENT': { mariadb: 100_102 },

@@ -10,18 +10,16 @@ export const ALTER_COLUMNS: readonly DdlCase[] = [
     columns: { sql: 'ALTER TABLE t ADD e INT' },
   },
   {
-    sql: "alter table `shop`.`t` add column e int not null default 5 comment 'x' after b, drop column c, change b f bigint, modify d varchar(10) character set utf8mb4 collate utf8mb4_bin first",
+    sql: "alter table `shop`.`t` add column e int not null default 5 comment 'x' after b, drop column c, change a f bigint, modify d varchar(10) character set utf8mb4 collate utf8mb4_bin first",
     servers: 'both',
     reading: { kind: 'alter-table', changes: ['shop.t'], reads: [] },
     plain: {
-      sql: "alter table `shop`.`t` add column e int not null default 5 comment 'x' after b, drop column c, change b f bigint, modify d varchar(10) character set utf8mb4 collate utf8mb4_bin first",
+      sql: "alter table `shop`.`t` add column e int not null default 5 comment 'x' after b, drop column c, change a f bigint, modify d varchar(10) character set utf8mb4 collate utf8mb4_bin first",
     },
     renamed: {
-      sql: "alter table `store`.`goods` add column e int not null default 5 comment 'x' after b, drop column c, change b f bigint, modify d varchar(10) character set utf8mb4 collate utf8mb4_bin first",
+      sql: "alter table `store`.`goods` add column e int not null default 5 comment 'x' after b, drop column c, change a f bigint, modify d varchar(10) character set utf8mb4 collate utf8mb4_bin first",
     },
-    columns: {
-      sql: "alter table `shop`.`t` add column e int not null default 5 comment 'x' after b, drop column c, change b f bigint",
-    },
+    columns: { code: 'HOLT_DDL_UNMAPPABLE' },
   },
   {
     sql: 'ALTER TABLE t ADD COLUMN e INT FIRST, ADD COLUMN f INT AFTER id',
@@ -104,12 +102,12 @@ export const ALTER_COLUMNS: readonly DdlCase[] = [
     columns: { sql: 'ALTER TABLE t DROP COLUMN c, DROP KEY k_a' },
   },
   {
-    sql: 'ALTER TABLE t DROP KEY k_d, DROP COLUMN d',
+    sql: 'ALTER TABLE t DROP KEY k_a, DROP COLUMN d',
     servers: 'both',
     reading: { kind: 'alter-table', changes: ['shop.t'], reads: [] },
-    plain: { sql: 'ALTER TABLE t DROP KEY k_d, DROP COLUMN d' },
-    renamed: { sql: 'ALTER TABLE `goods` DROP KEY k_d, DROP COLUMN d' },
-    columns: { sql: 'ALTER TABLE t DROP KEY k_d' },
+    plain: { sql: 'ALTER TABLE t DROP KEY k_a, DROP COLUMN d' },
+    renamed: { sql: 'ALTER TABLE `goods` DROP KEY k_a, DROP COLUMN d' },
+    columns: { sql: 'ALTER TABLE t DROP KEY k_a' },
   },
   {
     sql: 'ALTER TABLE t DROP COLUMN c CASCADE',

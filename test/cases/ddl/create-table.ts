@@ -142,18 +142,26 @@ export const CREATE_TABLE: readonly DdlCase[] = [
     },
   },
   {
-    sql: "CREATE TABLE n (a INT, b INT GENERATED ALWAYS AS (a + 1) STORED, c INT AS (a * 2) VIRTUAL NOT NULL, d VARCHAR(60) AS (CONCAT('x(', a, ')')) VIRTUAL COMMENT 'g')",
+    sql: "CREATE TABLE n (a INT, b INT GENERATED ALWAYS AS (a + 1) STORED, c INT AS (a * 2) VIRTUAL, d VARCHAR(60) AS (CONCAT('x(', a, ')')) VIRTUAL COMMENT 'g')",
     servers: 'both',
     reading: { kind: 'create-table', changes: ['shop.n'], reads: [] },
     plain: {
-      sql: "CREATE TABLE n (a INT, b INT GENERATED ALWAYS AS (a + 1) STORED, c INT AS (a * 2) VIRTUAL NOT NULL, d VARCHAR(60) AS (CONCAT('x(', a, ')')) VIRTUAL COMMENT 'g')",
+      sql: "CREATE TABLE n (a INT, b INT GENERATED ALWAYS AS (a + 1) STORED, c INT AS (a * 2) VIRTUAL, d VARCHAR(60) AS (CONCAT('x(', a, ')')) VIRTUAL COMMENT 'g')",
     },
     renamed: {
-      sql: "CREATE TABLE n (a INT, b INT GENERATED ALWAYS AS (a + 1) STORED, c INT AS (a * 2) VIRTUAL NOT NULL, d VARCHAR(60) AS (CONCAT('x(', a, ')')) VIRTUAL COMMENT 'g')",
+      sql: "CREATE TABLE n (a INT, b INT GENERATED ALWAYS AS (a + 1) STORED, c INT AS (a * 2) VIRTUAL, d VARCHAR(60) AS (CONCAT('x(', a, ')')) VIRTUAL COMMENT 'g')",
     },
     columns: {
-      sql: "CREATE TABLE n (a INT, b INT GENERATED ALWAYS AS (a + 1) STORED, c INT AS (a * 2) VIRTUAL NOT NULL, d VARCHAR(60) AS (CONCAT('x(', a, ')')) VIRTUAL COMMENT 'g')",
+      sql: "CREATE TABLE n (a INT, b INT GENERATED ALWAYS AS (a + 1) STORED, c INT AS (a * 2) VIRTUAL, d VARCHAR(60) AS (CONCAT('x(', a, ')')) VIRTUAL COMMENT 'g')",
     },
+  },
+  {
+    sql: 'CREATE TABLE n (a INT, c INT AS (a * 2) VIRTUAL NOT NULL)',
+    servers: 'mysql',
+    reading: { kind: 'create-table', changes: ['shop.n'], reads: [] },
+    plain: { sql: 'CREATE TABLE n (a INT, c INT AS (a * 2) VIRTUAL NOT NULL)' },
+    renamed: { sql: 'CREATE TABLE n (a INT, c INT AS (a * 2) VIRTUAL NOT NULL)' },
+    columns: { sql: 'CREATE TABLE n (a INT, c INT AS (a * 2) VIRTUAL NOT NULL)' },
   },
   {
     sql: 'CREATE TABLE n (a INT CHECK (a > 0), b INT, CONSTRAINT ck CHECK (a < b AND b BETWEEN 1 AND 10 OR a IN (1,2,3)))',
@@ -342,17 +350,17 @@ export const CREATE_TABLE: readonly DdlCase[] = [
     columns: { sql: 'CREATE TABLE `select` (a INT)' },
   },
   {
-    sql: 'CREATE TABLE n (a INT) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE ENGINE = InnoDB)',
+    sql: 'CREATE TABLE n (a INT) ENGINE=InnoDB PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10) ENGINE = InnoDB, PARTITION p1 VALUES LESS THAN MAXVALUE ENGINE = InnoDB)',
     servers: 'both',
     reading: { kind: 'create-table', changes: ['shop.n'], reads: [] },
     plain: {
-      sql: 'CREATE TABLE n (a INT) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE ENGINE = InnoDB)',
+      sql: 'CREATE TABLE n (a INT) ENGINE=InnoDB PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10) ENGINE = InnoDB, PARTITION p1 VALUES LESS THAN MAXVALUE ENGINE = InnoDB)',
     },
     renamed: {
-      sql: 'CREATE TABLE n (a INT) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE ENGINE = InnoDB)',
+      sql: 'CREATE TABLE n (a INT) ENGINE=InnoDB PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10) ENGINE = InnoDB, PARTITION p1 VALUES LESS THAN MAXVALUE ENGINE = InnoDB)',
     },
     columns: {
-      sql: 'CREATE TABLE n (a INT) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE ENGINE = InnoDB)',
+      sql: 'CREATE TABLE n (a INT) ENGINE=InnoDB PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10) ENGINE = InnoDB, PARTITION p1 VALUES LESS THAN MAXVALUE ENGINE = InnoDB)',
     },
   },
   {
@@ -614,9 +622,9 @@ export const CREATE_TABLE: readonly DdlCase[] = [
     columns: 'nothing',
   },
   {
-    sql: 'CREATE TABLE x_private (id INT)',
+    sql: 'CREATE TABLE x_new (id INT)',
     servers: 'both',
-    reading: { kind: 'create-table', changes: ['shop.x_private'], reads: [] },
+    reading: { kind: 'create-table', changes: ['shop.x_new'], reads: [] },
     plain: 'nothing',
     renamed: 'nothing',
     columns: 'nothing',

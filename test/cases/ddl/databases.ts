@@ -3,7 +3,7 @@ import type { DdlCase } from './ddl-case.ts';
 export const DATABASES: readonly DdlCase[] = [
   {
     sql: 'CREATE DATABASE shop',
-    servers: 'both',
+    servers: 'none',
     reading: { kind: 'create-database', changes: [], reads: [] },
     plain: { sql: 'CREATE DATABASE shop' },
     renamed: { code: 'HOLT_DDL_UNMAPPABLE' },
@@ -19,7 +19,7 @@ export const DATABASES: readonly DdlCase[] = [
   },
   {
     sql: 'CREATE SCHEMA `shop` DEFAULT CHARSET = latin1',
-    servers: 'both',
+    servers: 'none',
     reading: { kind: 'create-database', changes: [], reads: [] },
     plain: { sql: 'CREATE SCHEMA `shop` DEFAULT CHARSET = latin1' },
     renamed: { code: 'HOLT_DDL_UNMAPPABLE' },
@@ -27,7 +27,7 @@ export const DATABASES: readonly DdlCase[] = [
   },
   {
     sql: 'CREATE DATABASE crm',
-    servers: 'both',
+    servers: 'none',
     reading: { kind: 'create-database', changes: [], reads: [] },
     plain: 'nothing',
     renamed: 'nothing',
@@ -91,7 +91,7 @@ export const DATABASES: readonly DdlCase[] = [
   },
   {
     sql: 'DROP DATABASE other',
-    servers: 'both',
+    servers: 'none',
     reading: { kind: 'drop-database', changes: [], reads: [] },
     plain: 'nothing',
     renamed: 'nothing',

@@ -99,7 +99,7 @@ export const INDEX: readonly DdlCase[] = [
   },
   {
     sql: 'DROP INDEX k_a ON t ALGORITHM=COPY LOCK=SHARED',
-    servers: 'both',
+    servers: 'mysql',
     reading: { kind: 'drop-index', changes: ['shop.t'], reads: [] },
     plain: { sql: 'DROP INDEX k_a ON t ALGORITHM=COPY LOCK=SHARED' },
     renamed: { sql: 'DROP INDEX k_a ON `goods` ALGORITHM=COPY LOCK=SHARED' },
@@ -131,7 +131,7 @@ export const INDEX: readonly DdlCase[] = [
   },
   {
     sql: 'DROP INDEX i ON crm.other',
-    servers: 'both',
+    servers: 'none',
     reading: { kind: 'drop-index', changes: ['crm.other'], reads: [] },
     plain: 'nothing',
     renamed: 'nothing',

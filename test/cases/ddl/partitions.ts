@@ -49,7 +49,7 @@ export const PARTITIONS: readonly DdlCase[] = [
   },
   {
     sql: 'ALTER TABLE p EXCHANGE PARTITION p0 WITH TABLE px WITHOUT VALIDATION',
-    servers: 'both',
+    servers: 'mysql',
     reading: { kind: 'partition', changes: ['shop.p', 'shop.px'], reads: [] },
     plain: { sql: 'ALTER TABLE p EXCHANGE PARTITION p0 WITH TABLE px WITHOUT VALIDATION' },
     renamed: { sql: 'ALTER TABLE p EXCHANGE PARTITION p0 WITH TABLE px WITHOUT VALIDATION' },
