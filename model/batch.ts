@@ -62,6 +62,8 @@ export const batchHeader = z.strictObject({
   ddl: z.enum(DDL_POLICY_KINDS).optional(),
   /** Seq of the last schema change of this reign before this batch: what was known of the target's tables before it counts no more. */
   afterDdl: uint64.optional(),
+  /** Online schema changes under way at `end`, where that has changed; null for none any more. */
+  onlineChanges: z.string().nullable().optional(),
   /** Commit times of the first and last source transaction, µs since 1970. */
   firstCommitUs: count,
   lastCommitUs: count,

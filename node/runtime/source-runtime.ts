@@ -16,6 +16,7 @@ import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
 import { readCheckpoint } from '../../stages/load/checkpoint.ts';
 import { readOpenMarks } from '../../stages/load/ddl/open-marks.ts';
 import { EmptyAdvance } from '../../stages/load/empty-advance.ts';
+import { readSelectState } from '../../stages/load/select-state.ts';
 import type { Pipe } from '../../stages/pipe/pipe.ts';
 import { Selector } from '../../stages/select/selector.ts';
 import { TableFilter } from '../../stages/select/table-filter.ts';
@@ -238,6 +239,10 @@ class PipelineDesk {
     const openDdl = await withSession(this.#source.source, signal, (session) =>
       readOpenMarks(session, session.server.identity, reign.position.at),
     );
+    // As of the reign's position: the raise has ended all who could have moved it.
+    const onlineChanges = await withSession(target, signal, (session) =>
+      readSelectState(session, config.config.name),
+    );
     let hint: NodeId | null = null;
     const unwatch = store.receipt.watch((reading) => {
       if (reading.kind === 'value') hint = reading.value.node;
@@ -250,6 +255,7 @@ class PipelineDesk {
       engine,
       window,
       openDdl,
+      onlineChanges,
       // Completed by the pipe before the batch is published.
       place: ({ sha256, bytes }) => ({
         kind: 'node',
@@ -277,8 +283,9 @@ class PipelineDesk {
         );
         await publish({ ...header, payload: place });
       },
-      emptyAdvance: async ({ seq, start, end, lastCommitUs }) => {
-        const outcome = await advances.advance({ seq, start, end, sourceCommittedUs: lastCommitUs }, signal);
+      emptyAdvance: async ({ lastCommitUs, ...step }) => {
+        const { seq } = step;
+        const outcome = await advances.advance({ ...step, sourceCommittedUs: lastCommitUs }, signal);
         switch (outcome.kind) {
           case 'advanced':
             window.advance(seq);

@@ -10,6 +10,7 @@ import type { DataSourceConfig } from '../../model/config.ts';
 import { LANE } from '../../model/holt-tables.ts';
 import type { Tenure } from '../../model/ids.ts';
 import { type Position, type PositionText, positionDigest } from '../../model/position.ts';
+import { selectStateStatement } from './select-state.ts';
 import { type CheckpointRow, readCheckpointRow } from './target/checkpoint-row.ts';
 import { decideTake } from './target/decide-mismatch.ts';
 import { classify, targetError } from './target/error-classes.ts';
@@ -40,6 +41,8 @@ export interface Advance {
   readonly end: Position;
   /** Commit time of the last source transaction passed over, µs since 1970. */
   readonly sourceCommittedUs: number;
+  /** Online schema changes under way at `end`, where that has changed; null for none any more. */
+  readonly onlineChanges?: string | null;
 }
 
 export type AdvanceOutcome =
@@ -115,6 +118,8 @@ export class EmptyAdvance {
           }
         );
       }
+      if (step.onlineChanges !== undefined)
+        await opened.execute(selectStateStatement(pipeline, step.onlineChanges));
       await failpoint('advance:before-commit');
     } catch (error) {
       opened.destroy();

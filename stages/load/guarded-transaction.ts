@@ -11,6 +11,7 @@ import type { NodeId } from '../../model/ids.ts';
 import { positionDigest } from '../../model/position.ts';
 import type { LoadOutcome } from '../stage.ts';
 import type { LoadReign, LoadSession } from './load-session.ts';
+import { selectStateStatement } from './select-state.ts';
 import type { CheckpointRow } from './target/checkpoint-row.ts';
 import { decideMismatch, type MismatchDecision } from './target/decide-mismatch.ts';
 import { targetError } from './target/error-classes.ts';
@@ -57,6 +58,8 @@ export class GuardedTransaction {
     await writer.execute('START TRANSACTION');
     const { affectedRows } = await writer.execute((this.#options.guard ?? guardStatement)(guard));
     if (affectedRows === 1) {
+      if (header.onlineChanges !== undefined)
+        await writer.execute(selectStateStatement(this.#options.pipeline, header.onlineChanges));
       await failpoint('load:guarded');
       return { kind: 'begun', guard };
     }

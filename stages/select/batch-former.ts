@@ -45,6 +45,7 @@ import { changedTables, concernsReplicated, type ReplicatedTables } from './ddl.
 import { type DdlMark, DdlMarks } from './ddl-marks.ts';
 import { judgeDdl } from './judge-ddl.ts';
 import { MarkLedger } from './mark-ledger.ts';
+import type { OnlineSchemaChanges, OnlineVerdict } from './online-schema-change.ts';
 
 export type RowsItem = Extract<SourceItem, { kind: 'rows' }>;
 export type StatementItem = Extract<SourceItem, { kind: 'statement' }>;
@@ -64,6 +65,8 @@ export interface FormerOptions {
   /** The source's words and how it compares names; needed where the policy replicates. */
   readonly server?: SqlServer;
   readonly caseSensitive?: boolean;
+  /** gh-ost and pt-online-schema-change at the source; without it their statements are statements like others. */
+  readonly onlineChanges?: OnlineSchemaChanges;
   /** Schema changes of Holt's own that were under way at the source at `start`. */
   readonly openDdl?: readonly DdlMark[];
   /** Name of the installation: heartbeats of another one say nothing here. */
@@ -93,6 +96,8 @@ export interface FormedBatch {
   readonly payload: Buffer;
   /** Kind of the schema change that the batch is; null for rows. */
   readonly ddl: DdlPolicyKind | null;
+  /** Online schema changes under way at `end`; absent where nothing has changed. */
+  readonly onlineChanges?: string | null;
 }
 
 /** What lies between the end of the last batch (or empty advance) and the place reached. */
@@ -110,6 +115,8 @@ export interface Advance {
   readonly end: Position;
   /** Commit time of the last transaction passed over, µs since 1970. */
   readonly lastCommitUs: number;
+  /** Online schema changes under way at `end`; absent where nothing has changed. */
+  readonly onlineChanges?: string | null;
 }
 
 export interface SelectCounts {
@@ -198,6 +205,10 @@ export class BatchFormer {
   #passedBytes = 0;
   #passedOwnOnly = true;
   #lastCommitUs = 0;
+  #onlineJudged: { readonly item: StatementItem; readonly verdict: OnlineVerdict } | null = null;
+  /** State of online schema changes behind the last item taken, and as the last batch or advance told it. */
+  #onlineHere: string | null;
+  #onlineTold: string | null;
   #heartbeatUs: number | null = null;
 
   constructor(options: FormerOptions) {
@@ -207,6 +218,8 @@ export class BatchFormer {
     this.#running = RunningPosition.from(base);
     this.#chunk = chunk;
     this.#start = options.start;
+    this.#onlineHere = options.onlineChanges?.state ?? null;
+    this.#onlineTold = this.#onlineHere;
     this.#ddlMarks = new DdlMarks(options.openDdl);
     this.#policy = options.ddl ?? STOP_AT_DDL;
     this.#writer = new PayloadWriter();
@@ -285,7 +298,7 @@ export class BatchFormer {
       case 'rows':
         return this.#takeRows(item);
       case 'statement':
-        return this.#takeStatement(item);
+        return this.#takeOnline(item);
       case 'xa-outcome':
         return this.#takeOutcome(item);
       case 'interrupted':
@@ -304,6 +317,7 @@ export class BatchFormer {
     const end = pending.lastPart ? this.position : this.#start;
     const batch: FormedBatch = {
       ...pending,
+      ...this.#changedOnline(),
       start: this.#start.text,
       end,
       transactions: pending.lastPart ? this.#writer.transactions : 0,
@@ -330,7 +344,7 @@ export class BatchFormer {
     const start = this.#start.text;
     const end = this.position;
     this.#restart(end);
-    return { start, end, lastCommitUs: this.#lastCommitUs };
+    return { start, end, lastCommitUs: this.#lastCommitUs, ...this.#changedOnline() };
   }
 
   #restart(end: Position): void {
@@ -348,7 +362,7 @@ export class BatchFormer {
         { disposition: 'rewind', facts: { position: this.#running.text, part: whole.part } },
       );
     const item = this.#withoutDone(whole);
-    const dataRows = item.rows.some((rows) => rows.shape.schema !== HOLT_SCHEMA);
+    const dataRows = item.rows.some((rows) => this.#isData(rows));
     const inParts = this.#large !== null || !item.lastPart;
     const origin = this.#large?.origin ?? item.mark?.origin ?? this.#options.site;
     const carried = this.#large?.carried ?? this.#origins.has(origin);
@@ -360,6 +374,7 @@ export class BatchFormer {
     const wanted = carried && (dataRows || ddl !== null || (isRest && item.lastPart));
     if (ddl !== null && !this.#isClear()) return 'cut-first';
     if (wanted && !this.#fits(item, origin, inParts)) return 'cut-first';
+    if (carried) this.#checkGhosts(item);
     if (carried) this.#checkStatements(item, ddl?.statement ?? null);
     if (item.part === 0 && item.mark !== null) this.#checkMark(item.mark, item.start);
     const aside = carried && !isRest && item.xa?.phase === 'prepared' ? item.xa : null;
@@ -390,13 +405,69 @@ export class BatchFormer {
     return 'taken';
   }
 
+  /** Rows to be carried: neither Holt's own, nor those of the ghost of an online schema change. */
+  #isData({ shape }: SourceRows): boolean {
+    if (shape.schema === HOLT_SCHEMA) return false;
+    const online = this.#options.onlineChanges;
+    return online?.isActive !== true || online.rowsOf(shape.schema, shape.table) !== 'ghost';
+  }
+
+  /** Nobody fills the ghost of pt-online-schema-change before its triggers are there: then it is none. */
+  #checkGhosts(item: RowsItem): void {
+    const online = this.#options.onlineChanges;
+    if (online?.isActive !== true) return;
+    for (const { shape } of item.rows)
+      if (online.rowsOf(shape.schema, shape.table) === 'unclear')
+        throw this.#refuseOnline(item, {
+          code: 'HOLT_DDL_ONLINE_CHANGE_UNCLEAR',
+          why: `rows come for ${shape.schema}.${shape.table}, which was made as pt-online-schema-change makes its ghosts, but there are no triggers`,
+        });
+  }
+
+  /** What is known behind the last item taken, if it is not what the last batch or advance said. */
+  #changedOnline(): { readonly onlineChanges?: string | null } {
+    if (this.#onlineHere === this.#onlineTold) return {};
+    this.#onlineTold = this.#onlineHere;
+    return { onlineChanges: this.#onlineHere };
+  }
+
+  /**
+   * What a statement is to an online schema change. An item that has to wait for a cut comes again: what was found out about it stands, and
+   * what is known behind it counts when it is taken.
+   */
+  #judgeOnline(item: StatementItem): OnlineVerdict {
+    if (this.#onlineJudged?.item !== item) {
+      const verdict = this.#options.onlineChanges?.take(item) ?? { kind: 'ordinary' };
+      this.#onlineJudged = { item, verdict };
+    }
+    return this.#onlineJudged.verdict;
+  }
+
+  #refuseOnline(
+    item: RowsItem | StatementItem,
+    { code, why }: Pick<Extract<OnlineVerdict, { kind: 'refused' }>, 'code' | 'why'>,
+  ): HoltError {
+    const behind = item.kind === 'rows' && !item.lastPart ? null : this.#running.clone();
+    behind?.advance(item.gtid, item.end, item.lastEvent);
+    return new HoltError(code, `${why} (${item.start.file}:${item.start.offset})`, {
+      disposition: 'pause',
+      remedy: `Bring the target to the same state, set the position ${behind === null ? 'behind this transaction' : `to ${behind.text}`}, and resume.`,
+      facts: {
+        position: this.#running.text,
+        behind: behind?.text ?? null,
+        file: item.start.file,
+        offset: item.start.offset,
+      },
+    });
+  }
+
   #writeChunk(item: RowsItem, origin: SiteId): void {
     // A batch as any other: whatever it holds commits by itself.
     this.#pend({ commitUs: item.commitUs, lastPart: true }, origin);
     this.#alone = true;
     this.counts.chunks += 1;
     this.#writer.transaction(item.commitUs, gtidText(item));
-    for (const rows of item.rows) if (rows.shape.schema !== HOLT_SCHEMA) this.#writer.sourceRows(rows);
+    for (const rows of item.rows) if (this.#isData(rows)) this.#writer.sourceRows(rows);
   }
 
   /** Without the rows that are done already, where the position is inside this transaction. */
@@ -437,7 +508,7 @@ export class BatchFormer {
       this.#writer.xaBody(xa.xid, emitted === 0, commitUs, gtid);
     } else if (dataRows || ddl !== null) this.#writer.transaction(commitUs, gtid);
     if (ddl !== null) this.#writer.statement(this.#ddlStatement(ddl.statement, ddl.kind, gtid));
-    for (const rows of item.rows) if (rows.shape.schema !== HOLT_SCHEMA) this.#writer.sourceRows(rows);
+    for (const rows of item.rows) if (this.#isData(rows)) this.#writer.sourceRows(rows);
     if (xa?.phase === 'one-phase') this.#writer.xaOutcome(xa.xid, 'commit', commitUs, gtid);
     if (xa?.phase === 'prepared') this.#rememberHeld(xa.xid);
   }
@@ -459,7 +530,7 @@ export class BatchFormer {
   }
 
   #putAside(item: RowsItem, xid: string): void {
-    const rows = item.rows.filter(({ shape }) => shape.schema !== HOLT_SCHEMA);
+    const rows = item.rows.filter((one) => this.#isData(one));
     const rowCount = rows.reduce((sum, one) => sum + one.rows, 0);
     this.#forget(xid);
     this.#prepared.set(xid, {
@@ -530,6 +601,37 @@ export class BatchFormer {
     this.#running.advance(item.gtid, item.end, item.lastEvent);
     this.#lastCommitUs = commitUs;
     return 'taken';
+  }
+
+  /** A statement, or what stands for it where it belongs to an online schema change of the site's own. */
+  #takeOnline(item: StatementItem): 'taken' | 'cut-first' {
+    const origin = this.#ddlMarks.of(item.threadId)?.origin ?? this.#options.site;
+    const verdict: OnlineVerdict = this.#origins.has(origin) ? this.#judgeOnline(item) : { kind: 'ordinary' };
+    const taken = this.#takeAs(item, verdict);
+    if (taken === 'taken') {
+      this.#onlineHere = this.#options.onlineChanges?.state ?? null;
+      this.#onlineJudged = null;
+    }
+    return taken;
+  }
+
+  #takeAs(item: StatementItem, verdict: OnlineVerdict): 'taken' | 'cut-first' {
+    switch (verdict.kind) {
+      case 'ordinary':
+        return this.#takeStatement(item);
+      case 'becomes':
+        return this.#takeStatement({ ...item, ...verdict.statement, threadId: item.threadId });
+      case 'passed':
+        this.#running.advance(item.gtid, item.end, item.lastEvent);
+        this.#lastCommitUs = item.commitUs;
+        this.counts.statementsIgnored += 1;
+        this.#pass(item, 'filtered');
+        return 'taken';
+      case 'refused':
+        throw this.#refuseOnline(item, verdict);
+      default:
+        return verdict satisfies never;
+    }
   }
 
   #takeStatement(item: StatementItem): 'taken' | 'cut-first' {

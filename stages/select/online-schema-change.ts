@@ -318,8 +318,7 @@ export class OnlineSchemaChanges {
     const text = statement.sql.toString('latin1');
     if (!/\bTRIGGER\b[^;(]{0,200}\bpt_osc_/i.test(text) || !/^\s*CREATE\b/i.test(text)) return ORDINARY;
     for (const one of this.#state.runs)
-      if (one.tool === 'pt-osc' && text.includes(asLatin1(`\`${one.ghost}\``)))
-        one.certain = true;
+      if (one.tool === 'pt-osc' && text.includes(asLatin1(`\`${one.ghost}\``))) one.certain = true;
     return ORDINARY;
   }
 

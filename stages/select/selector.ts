@@ -26,6 +26,7 @@ import type { SelectedBatch } from '../stage.ts';
 import { type Advance, BatchFormer, type FormedBatch, type SelectCounts } from './batch-former.ts';
 import { type CutFacts, cutIsDue, emptyAdvanceIsDue, untilAdvanceMs, untilCutMs } from './cut-policy.ts';
 import type { DdlMark } from './ddl-marks.ts';
+import { OnlineSchemaChanges } from './online-schema-change.ts';
 import { TableFilter } from './table-filter.ts';
 
 /** What Select needs of the window of batches in flight. */
@@ -62,6 +63,8 @@ export interface SelectorOptions {
    */
   readonly readFrom?: string | null;
   readonly window: SelectWindow;
+  /** Online schema changes under way at the reign's position, as a batch or an advance said; null or absent for none. */
+  readonly onlineChanges?: string | null;
   /** Schema changes of Holt's own that were under way at the source at the reign's position (loop marks). */
   readonly openDdl?: readonly DdlMark[];
   /** Where the payload of a batch will be. */
@@ -130,6 +133,7 @@ export class Selector implements Service {
     this.#state = new RunningState({ clock: this.#clock });
     this.#logger = (options.logger ?? silentLogger).child({ pipeline: pipeline.name, stage: 'select' });
     this.#filter = new TableFilter(pipeline.tables, { caseSensitive: engine.namesAreCaseSensitive });
+    const server = { flavour: engine.source.flavour, version: versionNumber(engine.source.version) };
     this.#former = new BatchFormer({
       start: reign.position,
       site: pipeline.sourceSite,
@@ -139,9 +143,14 @@ export class Selector implements Service {
       limits: pipeline.batch,
       chunked: pipeline.largeTransactions === 'chunked',
       ddl: pipeline.ddl,
-      server: { flavour: engine.source.flavour, version: versionNumber(engine.source.version) },
+      server,
       caseSensitive: engine.namesAreCaseSensitive,
       openDdl: options.openDdl ?? [],
+      onlineChanges: new OnlineSchemaChanges({
+        tables: this.#filter,
+        server,
+        state: options.onlineChanges ?? null,
+      }),
     });
     this.#nextSeq = reign.seq + 1n;
     this.#lastMoveMs = this.#clock.monotonicMs();
@@ -391,6 +400,7 @@ export class Selector implements Service {
       transactions: formed.transactions,
       rows: formed.rows,
       ...(formed.ddl === null ? {} : { ddl: formed.ddl }),
+      ...(formed.onlineChanges === undefined ? {} : { onlineChanges: formed.onlineChanges }),
       ...(afterDdl === null ? {} : { afterDdl: String(afterDdl) }),
       firstCommitUs: formed.firstCommitUs,
       lastCommitUs: formed.lastCommitUs,

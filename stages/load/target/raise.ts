@@ -15,6 +15,7 @@ import { LANE } from '../../../model/holt-tables.ts';
 import { parseTenure, type Tenure } from '../../../model/ids.ts';
 import type { Position } from '../../../model/position.ts';
 import { judgeOpenDdl, type Settlement, unsettled, writeSettlements } from '../ddl/settle.ts';
+import { selectStateStatement } from '../select-state.ts';
 import { type CheckpointRow, positionAssignments, readCheckpointRow, readLanes } from './checkpoint-row.ts';
 import { decideRaise, type RaiseDecision, type RaiseFacts } from './decide-raise.ts';
 import { classify, targetError } from './error-classes.ts';
@@ -315,6 +316,8 @@ export class TargetRaiser {
       await writer.execute(
         updateStatement(pipeline, rows, set, { withPosition: request.position !== undefined, isElsewhere }),
       );
+    // What is known of changes under way belongs to the old position.
+    if (request.position !== undefined) await writer.execute(selectStateStatement(pipeline, null));
     try {
       for (const lane of decision.newLanes)
         await writer.execute(insertStatement(pipeline, lane, this.#options, set));

@@ -267,6 +267,14 @@ const DDL = `CREATE TABLE IF NOT EXISTS holt.ddl (
   KEY pipeline (pipeline, state)
 ) ${TABLE_END}`;
 
+/** What Select has to remember at the checkpoint's position beside it (`stages/load/select-state.ts`). */
+const SELECT_STATE = `CREATE TABLE IF NOT EXISTS holt.select_state (
+  pipeline VARBINARY(64) NOT NULL,
+  online_changes LONGBLOB NOT NULL,
+  changed_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (pipeline)
+) ${TABLE_END}`;
+
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
@@ -288,5 +296,10 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 3,
     what: 'the journal of schema changes',
     statements: ['DROP TABLE IF EXISTS holt.ddl', DDL],
+  },
+  {
+    version: 4,
+    what: 'online schema changes under way',
+    statements: [SELECT_STATE],
   },
 ];
