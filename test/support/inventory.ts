@@ -8,7 +8,15 @@ import { fileURLToPath } from 'node:url';
  * is asked as a program, not imported: it is plain JavaScript that runs before anything is installed or built.
  */
 
-export const SERVER_KINDS = ['mariadb', 'mysql', 'mysql56', 'zookeeper', 'redis', 'sysbench'] as const;
+export const SERVER_KINDS = [
+  'mariadb',
+  'mysql',
+  'mysql56',
+  'zookeeper',
+  'redis',
+  'sysbench',
+  'percona-toolkit',
+] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];
 
 export interface Program {

@@ -34,7 +34,7 @@ describe('records of znodes', () => {
     );
     expect(shapes).toMatchInlineSnapshot(`
       {
-        "batchHeader": "b3e230e0700a",
+        "batchHeader": "3f65c089d74f",
         "clientCursor": "69e0ff56b252",
         "clientRunning": "d3a04a9cec31",
         "desiredRecord": "378be1d1f699",

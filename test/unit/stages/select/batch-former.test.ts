@@ -6,6 +6,7 @@ import { PayloadReader } from '../../../../model/payload.ts';
 import type { Position, PositionText } from '../../../../model/position.ts';
 import type { LoadMark, SourceItem } from '../../../../model/source-item.ts';
 import { BatchFormer, type FormedBatch, type FormerOptions } from '../../../../stages/select/batch-former.ts';
+import { OnlineSchemaChanges } from '../../../../stages/select/online-schema-change.ts';
 import { TableFilter } from '../../../../stages/select/table-filter.ts';
 import { ItemScript, SOURCE_UUID, sourceRows, statementOf } from './item-script.ts';
 
@@ -266,6 +267,63 @@ describe('a transaction in parts', () => {
     other.take({ kind: 'interrupted', bytes: 0 });
     other.take(again.rows());
     expect(other.cut()).toMatchObject({ part: 0, lastPart: true });
+  });
+});
+
+describe('an online schema change', () => {
+  const replicate = { default: 'replicate', kinds: {} } as const;
+  const online = (state: string | null = null) =>
+    new OnlineSchemaChanges({ tables, server: { flavour: 'mysql', version: 80_036 }, state });
+  const begin = ['create table shop._t_gho like shop.t', 'alter table shop._t_gho add column c int'];
+  const exchange = 'rename table shop.t to shop._t_del, shop._t_gho to shop.t';
+
+  it('goes on after a restart from the state that came with the position', () => {
+    const script = new ItemScript();
+    const first = former({ ddl: replicate, onlineChanges: online() });
+    for (const sql of begin) expect(first.take(script.statement(sql))).toBe('taken');
+    const told = first.advance();
+    expect(told?.onlineChanges).toMatch(/_t_gho/);
+    expect(told?.end.text).toBe(upTo(2));
+
+    const second = former({
+      start: told?.end ?? START,
+      ddl: replicate,
+      onlineChanges: online(told?.onlineChanges ?? null),
+    });
+    second.take(script.rows({ rows: [sourceRows('shop', '_t_gho', [1, 2])] }));
+    second.take(script.rows({ rows: [sourceRows('shop', 't', [3]), sourceRows('shop', '_t_gho', [3])] }));
+    const item = script.statement(exchange);
+    expect(second.take(item)).toBe('cut-first');
+    const rows = second.cut();
+    // What is known behind the exchange does not belong to the batch before it.
+    expect(rows).toMatchObject({ rows: 1, ddl: null });
+    expect(rows).not.toHaveProperty('onlineChanges');
+    expect(idsOf(rows as FormedBatch)).toEqual([3]);
+    expect(second.take(item)).toBe('taken');
+    const ddl = second.cut();
+    expect(ddl).toMatchObject({ ddl: 'alter-table', end: expect.objectContaining({ text: upTo(5) }) });
+    expect(ddl?.onlineChanges).toMatch(/_t_del/);
+    const reader = new PayloadReader(ddl?.payload ?? Buffer.alloc(0));
+    while (reader.next() !== null);
+    expect(reader.statement?.sql.toString()).toBe('alter table `shop`.`t` add column c int');
+    expect(second.take(script.statement('drop table shop._t_del'))).toBe('taken');
+    expect(second.advance()).toMatchObject({ onlineChanges: null });
+    second.take(script.rows());
+    expect(second.cut()).not.toHaveProperty('onlineChanges');
+  });
+
+  it('that cannot be told stops at its place', () => {
+    const script = new ItemScript();
+    const one = former({ ddl: replicate, onlineChanges: online() });
+    expect(() => one.take(script.statement(exchange))).toThrow(
+      expect.objectContaining({ code: 'HOLT_DDL_ONLINE_CHANGE_UNSEEN', disposition: 'pause' }),
+    );
+    expect(one.advance()).toBeNull();
+    const made = 'CREATE TABLE `shop`.`_t_new` (\n  `id` int NOT NULL,\n  PRIMARY KEY (`id`)\n)';
+    one.take(script.statement(made));
+    expect(() => one.take(script.rows({ rows: [sourceRows('shop', '_t_new', [1])] }))).toThrow(
+      expect.objectContaining({ code: 'HOLT_DDL_ONLINE_CHANGE_UNCLEAR' }),
+    );
   });
 });
 
