@@ -97,6 +97,7 @@ export class XaApplier<Inner extends PreparedBatch> implements BatchApplier<XaPr
             seq: BigInt(header.seq),
             origin: header.origin,
             sourceCommittedUs: step.commitUs,
+            changes: surveyPayload(step.payload).rows,
             payload: step.payload,
           });
           sums.statements += 1;

@@ -471,6 +471,16 @@ describe('XA', () => {
     expect(storyOf(one.cut())).toEqual(['<commit b>']);
   });
 
+  it('without replicated rows is said to have been read before the pipeline stops, so that the position behind may be set', () => {
+    const script = new ItemScript();
+    const one = former();
+    one.take(script.rows({ rows: [], ...prepared('a') }));
+    expect(() => one.take(script.statement('DELETE FROM t', 'dml'))).toThrow(
+      expect.objectContaining({ code: 'HOLT_STATEMENT_FORMAT' }),
+    );
+    expect(storyOf(one.cut())).toEqual(['[a]']);
+  });
+
   it('in parts is held part by part, and decided at the end of the last where it commits in one phase', () => {
     for (const phase of ['prepared', 'one-phase'] as const) {
       const script = new ItemScript();
