@@ -91,6 +91,13 @@ export interface SourceStatement {
   readonly errorCode?: number;
 }
 
+/** What a table's columns and keys are from some place of the log on, in the form of `canal/schema/definition.ts`; null: not known. */
+export interface TableDefinition {
+  readonly schema: string;
+  readonly table: string;
+  readonly definition: string | null;
+}
+
 export interface SourceTransactionBase {
   readonly gtid: TransactionGtid | null;
   /** Where the transaction's first event begins. */
@@ -104,6 +111,8 @@ export interface SourceTransactionBase {
   readonly commitIsExact: boolean;
   /** Bytes held in memory by this item; what queues count. */
   readonly bytes: number;
+  /** Of tables that became known with this item, or were changed by it: true behind it. */
+  readonly definitions?: readonly TableDefinition[];
   /** The server was started anew between the transaction before and this one: numbers of its threads begin again. */
   readonly afterServerStart?: true;
 }

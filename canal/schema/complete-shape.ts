@@ -28,19 +28,22 @@ export interface Completion {
   readonly fault: HoltError | null;
 }
 
-/** `facts` is null when the table is not there, or not to be seen. */
-export function completeShape(map: TableMap, facts: TableFacts | null): Completion {
+/**
+ * `facts` is null when the table is not there, or not to be seen; `isSure` false when the table may have been another one where the event
+ * stands.
+ */
+export function completeShape(map: TableMap, facts: TableFacts | null, isSure = true): Completion {
   if (map.names !== null) return { shape: shapeByLog(map, map.names, facts), fault: null };
   // Rows of Holt's own tables are read by the places of their columns, which never change (model/holt-tables.ts).
   if (map.schema === HOLT_SCHEMA) return { shape: placeholder(map, null), fault: null };
-  if (facts !== null) {
+  if (facts !== null && isSure) {
     const columns = withHidden(map, facts);
     const fits =
       columns.length === map.columnCount &&
       map.types.every((_, index) => columnFits(map, index, columns[index]));
     if (fits) return { shape: shapeByFacts(map, columns, facts), fault: null };
   }
-  const fault = mismatch(map, facts);
+  const fault = mismatch(map, facts, isSure);
   return { shape: placeholder(map, fault), fault };
 }
 
@@ -118,7 +121,7 @@ function columnOf(
     meta: map.metas[index] ?? 0,
     nullable: bitmapHas(map.nullable, index),
     unsigned: map.unsigned?.[index] ?? (fact !== null && /\b(?:unsigned|zerofill)\b/.test(fact.declared)),
-    collation: logged !== 0 ? logged : (fact?.collation ?? 0),
+    collation: logged !== 0 ? logged : Math.max(0, fact?.collation ?? 0),
     carrier: 'binlog',
     declared: fact?.declared ?? null,
     ...(hidden ? { hidden } : {}),
@@ -154,7 +157,7 @@ function columnFits(map: TableMap, index: number, fact: ColumnFacts | undefined)
   if (fact === undefined) return false;
   const type = map.types[index] ?? 0;
   if (!fitsDeclared(fact, type, map.metas[index] ?? 0)) return false;
-  if (bitmapHas(map.nullable, index) !== fact.nullable) return false;
+  if (fact.nullable !== null && bitmapHas(map.nullable, index) !== fact.nullable) return false;
   const unsigned = map.unsigned?.[index];
   if (
     unsigned !== undefined &&
@@ -163,7 +166,9 @@ function columnFits(map: TableMap, index: number, fact: ColumnFacts | undefined)
   )
     return false;
   const collation = map.collations?.[index] ?? 0;
-  return !(TEXT_TYPES.has(type) && collation !== 0 && fact.collation !== 0 && collation !== fact.collation);
+  // Its bytes could be of any character set.
+  if (TEXT_TYPES.has(type) && collation === 0 && fact.collation === -1) return false;
+  return !(TEXT_TYPES.has(type) && collation !== 0 && fact.collation > 0 && collation !== fact.collation);
 }
 
 /** A shape by which rows can be counted and skipped, and nothing more. */
@@ -180,7 +185,7 @@ function placeholder(map: TableMap, fault: HoltError | null): TableShape {
   };
 }
 
-function mismatch(map: TableMap, facts: TableFacts | null): HoltError {
+function mismatch(map: TableMap, facts: TableFacts | null, isSure: boolean): HoltError {
   const table = `${map.schema}.${map.table}`;
   const logged = map.types.map(
     (type, index) =>
@@ -195,11 +200,11 @@ function mismatch(map: TableMap, facts: TableFacts | null): HoltError {
       { disposition: 'pause', remedy, facts: { table, logged } },
     );
   const now = facts.columns.map(
-    (column) => `${column.name} ${column.declared}${column.nullable ? '' : ' not null'}`,
+    (column) => `${column.name} ${column.declared}${column.nullable === false ? ' not null' : ''}`,
   );
   return new HoltError(
     'HOLT_SCHEMA_MISMATCH',
-    `${table} was altered since: the log has ${logged.length} columns (${logged.join(', ')}), the table now ${now.length} (${now.join(', ')})`,
+    `${table} was altered since${isSure ? '' : ', or another table took its name'}: the log has ${logged.length} columns (${logged.join(', ')}), the table now ${now.length} (${now.join(', ')})`,
     { disposition: 'pause', remedy, facts: { table, logged, now } },
   );
 }

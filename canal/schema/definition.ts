@@ -11,7 +11,7 @@ const tableFacts = z.object({
     z.object({
       name: z.string(),
       declared: z.string(),
-      nullable: z.boolean(),
+      nullable: z.boolean().nullable(),
       octetLength: z
         .string()
         .regex(/^[0-9]+$/)
@@ -30,6 +30,8 @@ const tableFacts = z.object({
     }),
   ),
   type: z.string().default(''),
+  collation: z.number().optional(),
+  changedAt: z.number().nullable().optional(),
 });
 
 export function definitionText(facts: TableFacts): string {
@@ -45,7 +47,13 @@ export function parseDefinition(text: string): TableFacts | null {
     return null;
   }
   const parsed = tableFacts.safeParse(json);
-  return parsed.success ? parsed.data : null;
+  if (!parsed.success) return null;
+  const { collation, changedAt, ...rest } = parsed.data;
+  return {
+    ...rest,
+    ...(collation === undefined ? {} : { collation }),
+    ...(changedAt === undefined ? {} : { changedAt }),
+  };
 }
 
 /**

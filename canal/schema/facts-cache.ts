@@ -1,13 +1,17 @@
 /**
  * What is known of tables at the place in the log where a feed is.
  *
- * INFORMATION_SCHEMA only knows the present. So tables are looked at when reading begins, before anybody alters them, and
- * again as soon as a statement that names them passes in the log; what was read in between stays true for the rows in
- * between. A feed that begins far in the past sees the present too early: the table map then has to fit, or nothing is done.
+ * INFORMATION_SCHEMA only knows the present. So tables are looked at when reading begins, before anybody alters them, and what passes
+ * in the log is followed: a statement that is understood makes the new definition out of the old one, and the table is
+ * asked about again after one that is not. What was true where reading begins may also be given. A feed that begins in the
+ * past sees the present too early: what is asked then counts only where nothing has changed the table since (`certainty.ts`).
  */
 import { messageOf } from '../../lib/errors.ts';
 import { type Logger, silentLogger } from '../../lib/logger.ts';
+import type { BinlogCoordinates } from '../../model/position.ts';
 import type { SourceStatement } from '../../model/source-item.ts';
+import { type Certainty, type LogPlace, mentions } from './certainty.ts';
+import { type ChangedName, READ_NOTHING, type ReadTableChanges, type TableChange } from './table-changes.ts';
 import type { TableFacts } from './table-facts.ts';
 
 /** Where facts come from. */
@@ -24,38 +28,70 @@ export interface NamedFacts {
   readonly facts: TableFacts;
 }
 
+/** A table that a statement may have changed, and what it is now; null where that cannot be said. */
+export interface ChangedTable extends ChangedName {
+  readonly facts: TableFacts | null;
+}
+
+export interface KnownTable {
+  readonly facts: TableFacts | null;
+  /** False where the table may have been another one at the place asked about. */
+  readonly isSure: boolean;
+}
+
+export interface FactsCacheOptions {
+  readonly source: FactsSource;
+  /** Without these, what is asked now counts for every place. */
+  readonly certainty?: {
+    readonly judge: Pick<Certainty, 'holds'>;
+    /** The end of the log now. */
+    readonly end: () => Promise<BinlogCoordinates>;
+  };
+  readonly changes?: ReadTableChanges;
+  /** What is known to be true where reading begins. */
+  readonly given?: readonly NamedFacts[];
+  readonly logger?: Logger;
+}
+
 interface Entry {
   readonly schema: string;
   readonly table: string;
-  facts: TableFacts | null;
+  readonly facts: TableFacts | null;
+  /** End of the log after the table was looked at; null where it is true at the feed's place anyway. */
+  readonly end: BinlogCoordinates | null;
 }
 
 /** Under a flood of statements, tables are asked about one by one. */
 const MAX_LOOKS = 5;
 
 export class FactsCache {
-  readonly #source: FactsSource;
+  readonly #options: FactsCacheOptions;
   readonly #logger: Logger;
+  readonly #changes: ReadTableChanges;
   readonly #entries = new Map<string, Entry>();
   /** Counts statements that passed: what was asked before one and answered after it may be of either side of it. */
   #generation = 0;
   #looking: Promise<void> = Promise.resolve();
 
-  constructor(options: { readonly source: FactsSource; readonly logger?: Logger }) {
-    this.#source = options.source;
+  constructor(options: FactsCacheOptions) {
+    this.#options = options;
     this.#logger = options.logger ?? silentLogger;
+    this.#changes = options.changes ?? READ_NOTHING;
+    for (const { schema, table, facts } of options.given ?? []) this.#keep(schema, table, facts, null);
   }
 
-  /** Looks at all tables that are wanted and not known yet, in the background; `get` waits for it. */
+  /** Looks at all tables that are wanted and not known yet, in the background; `know` waits for it. */
   lookAhead(wants: (schema: string, table: string) => boolean): void {
     const look = async (): Promise<void> => {
       for (let attempt = 0; attempt < MAX_LOOKS; attempt++) {
         const generation = this.#generation;
-        const found = await this.#source.readAll(
+        const found = await this.#options.source.readAll(
           (schema, table) => !this.#entries.has(keyOf(schema, table)) && wants(schema, table),
         );
+        const end = found.length === 0 ? null : await this.#end();
         if (generation !== this.#generation) continue;
-        for (const { schema, table, facts } of found) this.#keep(schema, table, facts);
+        for (const { schema, table, facts } of found)
+          if (!this.#entries.has(keyOf(schema, table))) this.#keep(schema, table, facts, end);
         return;
       }
     };
@@ -65,43 +101,143 @@ export class FactsCache {
     });
   }
 
-  /** What is known of the table; asked for now when nothing is. */
-  async get(schema: string, table: string): Promise<TableFacts | null> {
+  /** Tables whose definition at `place`, where reading begins, is known for sure; none if a statement has passed meanwhile. */
+  async sureAt(place: LogPlace): Promise<readonly NamedFacts[]> {
+    const generation = this.#generation;
+    await this.#looking;
+    const sure: NamedFacts[] = [];
+    for (const entry of [...this.#entries.values()]) {
+      const { schema, table, facts } = entry;
+      if (facts !== null && (await this.#isSure(entry, place))) sure.push({ schema, table, facts });
+    }
+    return generation === this.#generation ? sure : [];
+  }
+
+  /** What is known of the table at a place of the log; asked for now when nothing is. */
+  async know(schema: string, table: string, place: LogPlace | null): Promise<KnownTable> {
     await this.#looking;
     const known = this.#entries.get(keyOf(schema, table));
-    return known === undefined ? await this.ask(schema, table) : known.facts;
+    if (known === undefined) return await this.ask(schema, table, place);
+    return { facts: known.facts, isSure: await this.#isSure(known, place) };
   }
 
   /** Asks anew, whatever is known. */
-  async ask(schema: string, table: string): Promise<TableFacts | null> {
-    const facts = await this.#source.read(schema, table);
-    this.#keep(schema, table, facts);
-    return facts;
+  async ask(schema: string, table: string, place: LogPlace | null): Promise<KnownTable> {
+    const facts = await this.#options.source.read(schema, table);
+    const entry = this.#keep(schema, table, facts, facts === null ? null : await this.#end());
+    return { facts, isSure: await this.#isSure(entry, place) };
+  }
+
+  /** The facts of `know`, for whoever does not ask about a place. */
+  async get(schema: string, table: string): Promise<TableFacts | null> {
+    return (await this.know(schema, table, null)).facts;
   }
 
   /**
-   * A statement passes in the log: tables that it may name are asked about again, now, before others change them. @returns them
+   * A statement passes in the log: what it changes is followed; tables that it may change in a way that is not understood are asked about
+   * again, now, before others change them. @returns all of them
    */
-  passed(statement: SourceStatement): readonly { readonly schema: string; readonly table: string }[] {
-    const sql = statement.sql.toString('latin1').toLowerCase();
-    const named: Entry[] = [];
-    for (const [key, entry] of this.#entries) {
-      // The name's bytes as a client with UTF-8 sends them; a name outside ASCII may come in any encoding.
-      const bytes = Buffer.from(entry.table.toLowerCase(), 'utf8').toString('latin1');
-      const isAscii = bytes.length === entry.table.length;
-      if (isAscii && !sql.includes(bytes)) continue;
+  passed(statement: SourceStatement): readonly ChangedTable[] {
+    const changes = this.#changes(statement);
+    if (changes !== null) return this.#follow(changes);
+    const named: ChangedTable[] = [];
+    for (const [key, { schema, table }] of this.#entries) {
+      if (!mentions(statement, table)) continue;
       this.#entries.delete(key);
-      named.push(entry);
+      named.push({ schema, table, facts: null });
     }
     this.#generation += 1;
-    if (named.length === 0) return named;
-    const again = new Set(named.map((entry) => keyOf(entry.schema, entry.table)));
-    this.lookAhead((schema, table) => again.has(keyOf(schema, table)));
+    this.#lookAgain(named);
     return named;
   }
 
-  #keep(schema: string, table: string, facts: TableFacts | null): void {
-    this.#entries.set(keyOf(schema, table), { schema, table, facts });
+  #follow(changes: readonly TableChange[]): readonly ChangedTable[] {
+    if (changes.length === 0) return [];
+    this.#generation += 1;
+    const changed = new Map<string, ChangedTable>();
+    const set = (name: ChangedName, facts: TableFacts | null): void => {
+      const key = keyOf(name.schema, name.table);
+      if (facts === null) this.#entries.delete(key);
+      else this.#keep(name.schema, name.table, facts, null);
+      changed.set(key, { schema: name.schema, table: name.table, facts });
+    };
+    for (const change of changes) {
+      if (change.kind === 'drop-schema') {
+        for (const entry of [...this.#entries.values()]) if (entry.schema === change.schema) set(entry, null);
+        continue;
+      }
+      const name = this.#knownName(change.name);
+      switch (change.kind) {
+        case 'alter': {
+          const facts = this.#followed(name);
+          set(name, facts === null ? null : change.alter(facts));
+          break;
+        }
+        case 'rename': {
+          const facts = this.#followed(name);
+          set(name, null);
+          set(change.to, facts);
+          break;
+        }
+        case 'create-like': {
+          const facts = this.#followed(this.#knownName(change.like));
+          set(name, facts === null ? null : { ...facts, changedAt: null });
+          break;
+        }
+        case 'drop':
+        case 'unknown':
+          set(name, null);
+          break;
+        default:
+          change satisfies never;
+      }
+    }
+    const all = [...changed.values()];
+    this.#lookAgain(all.filter(({ facts }) => facts === null));
+    return all;
+  }
+
+  /** What is known without a doubt at the feed's place: only that can be followed. */
+  #followed({ schema, table }: ChangedName): TableFacts | null {
+    const entry = this.#entries.get(keyOf(schema, table));
+    if (entry === undefined || entry.facts === null || entry.end !== null) return null;
+    return entry.facts;
+  }
+
+  /** The name as the log has it, for one that is written with other letters. */
+  #knownName(name: ChangedName): ChangedName {
+    if (this.#entries.has(keyOf(name.schema, name.table))) return name;
+    const lower = keyOf(name.schema, name.table).toLowerCase();
+    for (const [key, { schema, table }] of this.#entries)
+      if (key.toLowerCase() === lower) return { schema, table };
+    return name;
+  }
+
+  #lookAgain(names: readonly ChangedName[]): void {
+    if (names.length === 0) return;
+    const again = new Set(names.map((name) => keyOf(name.schema, name.table)));
+    this.lookAhead((schema, table) => again.has(keyOf(schema, table)));
+  }
+
+  async #isSure(entry: Entry, place: LogPlace | null): Promise<boolean> {
+    const { schema, table, facts, end } = entry;
+    const { certainty } = this.#options;
+    if (facts === null || end === null || certainty === undefined || place === null) return true;
+    const holds = await certainty.judge.holds({ schema, table }, facts, place, end);
+    const key = keyOf(schema, table);
+    // Found good once, it is good until a statement changes it: what it becomes then can be followed.
+    if (holds && this.#entries.get(key) === entry) this.#entries.set(key, { ...entry, end: null });
+    return holds;
+  }
+
+  async #end(): Promise<BinlogCoordinates | null> {
+    return (await this.#options.certainty?.end()) ?? null;
+  }
+
+  #keep(schema: string, table: string, facts: TableFacts | null, end: BinlogCoordinates | null): Entry {
+    const entry = { schema, table, facts, end };
+    this.#entries.set(keyOf(schema, table), entry);
+    return entry;
   }
 }
 

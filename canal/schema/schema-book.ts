@@ -11,12 +11,14 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { HoltError } from '../../lib/errors.ts';
 import { CHECKPOINT_TABLE, DDL_TABLE, HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
-import type { SourceStatement } from '../../model/source-item.ts';
+import type { SourceStatement, TableDefinition } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
 import type { TableMap } from '../event/event.ts';
 import { compileRowScanner } from '../value/row-scanner.ts';
+import type { LogPlace } from './certainty.ts';
 import { completeShape } from './complete-shape.ts';
-import type { FactsCache } from './facts-cache.ts';
+import { definitionText } from './definition.ts';
+import type { FactsCache, KnownTable } from './facts-cache.ts';
 
 /** Bytes of the table id in front of a table map; four in servers before 5.1.4, which are not read. */
 const TABLE_ID_BYTES = 6;
@@ -32,6 +34,9 @@ export interface SchemaBookOptions {
   readonly countsRows?: boolean;
   readonly clock?: Clock;
 }
+
+const NO_DEFINITIONS: readonly TableDefinition[] = [];
+const NOTHING: KnownTable = { facts: null, isSure: true };
 
 interface Known {
   readonly schema: string;
@@ -53,6 +58,7 @@ export class SchemaBook {
   readonly #clock: Clock;
   #wantsVersion = 1;
   #countsRows: boolean;
+  #learned: TableDefinition[] = [];
   /** A table nobody wanted was pushed out: whether somebody wants it now cannot be told any more. */
   #hasForgotten = false;
 
@@ -91,31 +97,58 @@ export class SchemaBook {
   }
 
   /** Makes `find` know this map. Rejects only if the source cannot be asked; a table that does not fit gets a shape with a fault. */
-  async resolve(map: TableMap): Promise<void> {
+  async resolve(map: TableMap, place: LogPlace | null = null): Promise<void> {
     if (!this.mustResolve(map)) return;
     const { schema, table } = map;
     const { facts } = this.#options;
     const isOwn = schema === HOLT_SCHEMA;
-    let completion = completeShape(map, isOwn ? null : await facts.get(schema, table));
-    if (completion.fault !== null) completion = completeShape(map, await facts.ask(schema, table));
+    // Where the log names the columns, what is asked now only adds to it.
+    const asked = map.names === null ? place : null;
+    let known: KnownTable = isOwn ? NOTHING : await facts.know(schema, table, asked);
+    let completion = completeShape(map, known.facts, known.isSure);
+    if (completion.fault !== null) {
+      known = await facts.ask(schema, table, asked);
+      completion = completeShape(map, known.facts, known.isSure);
+    }
+    if (!isOwn && completion.fault === null && known.facts !== null && known.isSure)
+      this.#learned.push({ schema, table, definition: definitionText(known.facts) });
     const key = keyOf(map);
-    const known = this.#byMap.get(key)?.shape;
+    const before = this.#byMap.get(key)?.shape;
     const found = scannable(completion.shape);
     // One object for as long as nothing is known of it.
-    const shape = known?.fault !== undefined && found.fault !== undefined ? known : found;
+    const shape = before?.fault !== undefined && found.fault !== undefined ? before : found;
     this.#byMap.delete(key);
     this.#byId.delete(map.tableId);
     this.#remember(key, { schema, table, shape, lookedMs: this.#clock.monotonicMs() });
   }
 
-  /** A statement that is no change of rows passes in the log. */
-  passed(statement: SourceStatement): void {
+  /** Definitions of tables met since this was last asked, as they are at this place of the log. */
+  takeLearned(): readonly TableDefinition[] {
+    if (this.#learned.length === 0) return NO_DEFINITIONS;
+    const learned = this.#learned;
+    this.#learned = [];
+    return learned;
+  }
+
+  /** Definitions that are known for sure where reading begins. */
+  async sureAt(place: LogPlace): Promise<readonly TableDefinition[]> {
+    const known = await this.#options.facts.sureAt(place);
+    return known.map(({ schema, table, facts }) => ({ schema, table, definition: definitionText(facts) }));
+  }
+
+  /** A statement that is no change of rows passes in the log. @returns what it makes of tables */
+  passed(statement: SourceStatement): readonly TableDefinition[] {
     const named = this.#options.facts.passed(statement);
-    if (named.length === 0) return;
+    if (named.length === 0) return NO_DEFINITIONS;
     const tables = new Set(named.map(({ schema, table }) => `${schema}\0${table}`));
     for (const [key, entry] of this.#byMap)
       if (entry.shape !== null && tables.has(`${entry.schema}\0${entry.table}`)) this.#byMap.delete(key);
     this.#byId.clear();
+    return named.map(({ schema, table, facts }) => ({
+      schema,
+      table,
+      definition: facts === null ? null : definitionText(facts),
+    }));
   }
 
   /** Counts up whenever a table that was passed over begins to be wanted: what was assembled before lacks its rows. */

@@ -67,18 +67,24 @@ export class SchemaReader implements FactsSource {
     );
     const types = groupByTable(
       await this.#query(
-        `SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE ${where}`,
+        `SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_COLLATION, UNIX_TIMESTAMP(CREATE_TIME) FROM information_schema.TABLES WHERE ${where}`,
       ),
     );
-    return [...columns].map(([key, rows]) => ({
-      schema: rows[0]?.[0] ?? '',
-      table: rows[0]?.[1] ?? '',
-      facts: {
-        columns: rows.map((row) => columnFacts(row, collations)),
-        ...keyFacts(keys.get(key) ?? []),
-        type: types.get(key)?.[0]?.[2] ?? '',
-      },
-    }));
+    return [...columns].map(([key, rows]) => {
+      const [, , type, collation, changedAt] = types.get(key)?.[0] ?? [];
+      const own = collation ? collations.get(collation) : undefined;
+      return {
+        schema: rows[0]?.[0] ?? '',
+        table: rows[0]?.[1] ?? '',
+        facts: {
+          columns: rows.map((row) => columnFacts(row, collations)),
+          ...keyFacts(keys.get(key) ?? []),
+          type: type ?? '',
+          ...(own === undefined ? {} : { collation: own }),
+          changedAt: changedAt ? Math.floor(Number(changedAt)) : null,
+        },
+      };
+    });
   }
 
   /** Read once; asked for again if that failed. */

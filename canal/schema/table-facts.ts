@@ -3,10 +3,11 @@ export interface ColumnFacts {
   readonly name: string;
   /** COLUMN_TYPE in lower case: `int(10) unsigned`, `enum('a','b')`, `uuid`. */
   readonly declared: string;
-  readonly nullable: boolean;
+  /** Null where it is not known. */
+  readonly nullable: boolean | null;
   /** CHARACTER_OCTET_LENGTH: largest length in bytes of a character or binary column, else null. */
   readonly octetLength: bigint | null;
-  /** Id of its collation, 63 for a binary string, 0 where it does not apply. */
+  /** Id of its collation, 63 for a binary string, 0 where it does not apply, −1 where it is not known. */
   readonly collation: number;
 }
 
@@ -27,4 +28,8 @@ export interface TableFacts {
   readonly uniqueKeys: readonly UniqueKeyFacts[];
   /** TABLE_TYPE: MariaDB's SYSTEM VERSIONED tables may have two columns more than they show. */
   readonly type?: string;
+  /** Id of the collation of its new text columns. */
+  readonly collation?: number;
+  /** When it was made or last altered, seconds since 1970 by the source's clock, as far as the server keeps it; a change of name need not count. */
+  readonly changedAt?: number | null;
 }

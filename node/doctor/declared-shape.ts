@@ -31,7 +31,7 @@ function columnShape(fact: ColumnFacts): ColumnShape {
     name: fact.name,
     type,
     meta,
-    nullable: fact.nullable,
+    nullable: fact.nullable ?? true,
     unsigned: /\b(?:unsigned|zerofill)\b/.test(fact.declared),
     collation: fact.collation,
     carrier: 'binlog',

@@ -1,0 +1,56 @@
+import { Breather } from '../../lib/breather.ts';
+import type { BinlogCoordinates } from '../../model/position.ts';
+import { EventDecoder } from '../event/decoder.ts';
+import { sessionOf } from '../event/query-status.ts';
+import { queryVerb } from '../assembler/statement.ts';
+import { compareCoordinates } from '../feed/coordinates.ts';
+import type { ServerEndpoint } from '../protocol/server-connection.ts';
+import type { ScannedStatements } from '../schema/certainty.ts';
+import { scanLog } from './scan-log.ts';
+
+/** Events that statements and what they are decoded by stand in: QUERY, FORMAT_DESCRIPTION, MariaDB's compressed QUERY. */
+const TYPES: ReadonlySet<number> = new Set([2, 15, 165]);
+
+/** The statements of a source's log that are no changes of rows, between two places; rows are passed over unread. */
+export async function scanStatements(
+  endpoint: ServerEndpoint,
+  from: BinlogCoordinates,
+  to: BinlogCoordinates,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<ScannedStatements> {
+  const statements: ScannedStatements['statements'][number][] = [];
+  const decoder = new EventDecoder();
+  const breather = new Breather();
+  let bytes = 0;
+  let reached = from;
+  for await (const event of scanLog({ endpoint, file: from.file, from: from.offset }, signal)) {
+    const at = { file: event.file, offset: event.start };
+    if (compareCoordinates(at, to) >= 0) return { statements, to, isCut: false };
+    if (bytes > maxBytes) return { statements, to: reached, isCut: true };
+    bytes += event.bytes.length;
+    reached = { file: event.file, offset: event.end };
+    if (TYPES.has(event.header.type)) {
+      const decoded = decoder.decode(event.bytes);
+      if (decoded.kind === 'query') {
+        const verb = queryVerb(decoded.sql);
+        if (verb.kind === 'other') {
+          const session = sessionOf(decoded.statusVars);
+          statements.push({
+            at,
+            statement: {
+              schema: decoded.schema,
+              sql: Buffer.from(decoded.sql),
+              threadId: decoded.threadId,
+              nature: verb.nature,
+              sqlMode: session.sqlMode ?? null,
+              charset: session.charset?.client ?? null,
+            },
+          });
+        }
+      }
+    }
+    if (breather.due()) await breather.breathe();
+  }
+  return { statements, to, isCut: false };
+}

@@ -1,0 +1,729 @@
+/**
+ * What a schema change makes of a table's columns, in the terms of INFORMATION_SCHEMA: enough to decode the rows that follow it in
+ * the log. Not a parser of DDL: what is not understood makes the table unknown, and it is asked about again.
+ *
+ * Source: https://dev.mysql.com/doc/refman/9.7/en/alter-table.html, https://mariadb.com/kb/en/alter-table/
+ */
+import type { ChangedName, TableChange } from '../../canal/schema/table-changes.ts';
+import type { ColumnFacts, TableFacts, UniqueKeyFacts } from '../../canal/schema/table-facts.ts';
+import type { SqlServer } from '../../model/ddl-kind.ts';
+import type { SourceStatement } from '../../model/source-item.ts';
+import { statementEffects } from './ddl.ts';
+import { readSql, type SqlToken } from './sql-tokens.ts';
+
+/** Longer statements are not looked through. */
+const MAX_SQL_BYTES = 256 * 1024;
+
+/** Null: it may change any table whose name stands in it. */
+export function tableChanges(statement: SourceStatement, server: SqlServer): readonly TableChange[] | null {
+  if (statement.nature !== 'ddl') return [];
+  if (statement.sql.length > MAX_SQL_BYTES) return null;
+  const readings = readSql(statement, server);
+  const [reading] = readings;
+  if (reading === undefined || readings.length > 1) return null;
+  try {
+    const known = new Statement(reading.tokens, statement.schema).read();
+    if (known !== null) return known;
+  } catch (error) {
+    if (!(error instanceof NotUnderstood)) throw error;
+  }
+  return statementEffects(statement).every(({ kind }) => kind === 'none') ? [] : null;
+}
+
+class NotUnderstood extends Error {}
+
+/** A text type's width in bytes of its length, and where a declared length leads. */
+const TEXT_SIZES = ['tiny', '', 'medium', 'long'] as const;
+
+class Statement {
+  readonly #tokens: readonly SqlToken[];
+  readonly #schema: string;
+  #at = 0;
+
+  constructor(tokens: readonly SqlToken[], schema: string) {
+    this.#tokens = tokens.at(-1)?.text === ';' ? tokens.slice(0, -1) : tokens;
+    this.#schema = schema;
+  }
+
+  /** Null for a statement of another kind. */
+  read(): readonly TableChange[] | null {
+    if (this.#words('TRUNCATE')) return [];
+    if (this.#words('RENAME', 'TABLE') || this.#words('RENAME', 'TABLES')) return this.#renames();
+    if (this.#words('ALTER')) {
+      this.#anyOf('ONLINE', 'IGNORE');
+      this.#anyOf('ONLINE', 'IGNORE');
+      return this.#words('TABLE') ? this.#alterTable() : null;
+    }
+    if (this.#words('DROP')) return this.#drop();
+    return this.#words('CREATE') ? this.#create() : null;
+  }
+
+  #renames(): readonly TableChange[] {
+    this.#ifExists();
+    const changes: TableChange[] = [];
+    do {
+      const name = this.#tableName();
+      this.#wait();
+      this.#must('TO');
+      changes.push({ kind: 'rename', name, to: this.#tableName() });
+    } while (this.#symbol(','));
+    return changes;
+  }
+
+  #drop(): readonly TableChange[] | null {
+    if (this.#words('TEMPORARY', 'TABLE')) return [];
+    if (this.#words('DATABASE') || this.#words('SCHEMA')) {
+      this.#ifExists();
+      return [{ kind: 'drop-schema', schema: this.#name() }];
+    }
+    if (this.#words('TABLE') || this.#words('TABLES')) {
+      this.#ifExists();
+      const changes: TableChange[] = [];
+      do changes.push({ kind: 'drop', name: this.#tableName() });
+      while (this.#symbol(','));
+      return changes;
+    }
+    if (!this.#words('INDEX')) return null;
+    this.#ifExists();
+    const key = this.#name();
+    this.#must('ON');
+    return [{ kind: 'alter', name: this.#tableName(), alter: (facts) => withoutKey(facts, key) }];
+  }
+
+  #create(): readonly TableChange[] | null {
+    if (this.#words('OR', 'REPLACE', 'TABLE') || this.#words('TABLE')) {
+      this.#ifExists();
+      const name = this.#tableName();
+      const inside = this.#symbol('(');
+      if (!this.#words('LIKE')) return [{ kind: 'unknown', name }];
+      const like = this.#tableName();
+      if (inside) this.#symbol(')');
+      return [{ kind: 'create-like', name, like }];
+    }
+    if (this.#words('TEMPORARY', 'TABLE')) return [];
+    const unique = this.#words('UNIQUE');
+    if (!unique) this.#anyOf('FULLTEXT', 'SPATIAL', 'VECTOR');
+    if (!this.#words('INDEX')) return null;
+    this.#ifExists();
+    const key = this.#name();
+    this.#using();
+    this.#must('ON');
+    const name = this.#tableName();
+    if (!unique) return [];
+    const columns = this.#keyColumns();
+    return [{ kind: 'alter', name, alter: (facts) => withKey(facts, { name: key, ...columns }) }];
+  }
+
+  #alterTable(): readonly TableChange[] {
+    this.#ifExists();
+    const name = this.#tableName();
+    this.#wait();
+    const steps: ((facts: TableFacts) => TableFacts | null)[] = [];
+    let to: ChangedName | null = null;
+    while (this.#at < this.#tokens.length) {
+      const renamed = this.#rename();
+      if (renamed !== null) to = renamed;
+      else {
+        const step = this.#alteration();
+        if (step === 'unknown') return this.#unknown(name, to);
+        if (step !== null) steps.push(step);
+      }
+      if (!this.#symbol(',') && this.#at < this.#tokens.length) {
+        // Options may follow each other without a comma; nothing else may.
+        if (!this.#option()) throw new NotUnderstood();
+        this.#symbol(',');
+      }
+    }
+    const changes: TableChange[] = [];
+    if (steps.length > 0)
+      changes.push({
+        kind: 'alter',
+        name,
+        alter: (facts) => {
+          let now: TableFacts | null = facts;
+          for (const step of steps) if (now !== null) now = step(now);
+          return now;
+        },
+      });
+    if (to !== null) changes.push({ kind: 'rename', name, to });
+    return changes;
+  }
+
+  #unknown(name: ChangedName, to: ChangedName | null): readonly TableChange[] {
+    // What follows is not read any more: it might rename the table.
+    if (
+      to === null &&
+      this.#tokens.some((token) => token.kind === 'word' && token.text.toUpperCase() === 'RENAME')
+    )
+      throw new NotUnderstood();
+    return [{ kind: 'unknown', name }, ...(to === null ? [] : [{ kind: 'rename', name, to } as const])];
+  }
+
+  #rename(): ChangedName | null {
+    const start = this.#at;
+    if (!this.#words('RENAME')) return null;
+    if (this.#peekWord('COLUMN') || this.#peekWord('INDEX') || this.#peekWord('KEY')) {
+      this.#at = start;
+      return null;
+    }
+    if (!this.#words('TO') && !this.#words('AS')) this.#symbol('=');
+    return this.#tableName();
+  }
+
+  /** One specification: what it does to the columns and keys; null for nothing. */
+  #alteration(): ((facts: TableFacts) => TableFacts | null) | 'unknown' | null {
+    if (this.#words('ADD')) return this.#add();
+    if (this.#words('DROP')) return this.#dropPart();
+    if (this.#words('MODIFY')) {
+      this.#words('COLUMN');
+      this.#ifExists();
+      const column = this.#column();
+      const place = this.#place();
+      return (facts) => changed(facts, column.name, column, place);
+    }
+    if (this.#words('CHANGE')) {
+      this.#words('COLUMN');
+      this.#ifExists();
+      const old = this.#name();
+      const column = this.#column();
+      const place = this.#place();
+      return (facts) => changed(facts, old, column, place);
+    }
+    if (this.#words('RENAME')) {
+      if (this.#words('INDEX') || this.#words('KEY')) {
+        this.#ifExists();
+        const from = this.#name();
+        this.#must('TO');
+        const to = this.#name();
+        return (facts) => ({
+          ...facts,
+          uniqueKeys: facts.uniqueKeys.map((key) => (isName(key.name, from) ? { ...key, name: to } : key)),
+        });
+      }
+      this.#must('COLUMN');
+      this.#ifExists();
+      const from = this.#name();
+      this.#must('TO');
+      const to = this.#name();
+      return (facts) => renamed(facts, from, to);
+    }
+    if (this.#words('ALTER')) {
+      // Defaults, visibility of columns and keys, CHECK constraints.
+      this.#skipItem();
+      return null;
+    }
+    if (this.#words('CONVERT')) return 'unknown';
+    if (this.#option()) return null;
+    throw new NotUnderstood();
+  }
+
+  #add(): ((facts: TableFacts) => TableFacts | null) | 'unknown' | null {
+    if (this.#peekWord('PARTITION') || this.#peekWord('FOREIGN') || this.#peekWord('CHECK')) {
+      this.#skipItem();
+      return null;
+    }
+    if (this.#peekWord('SYSTEM') || this.#peekWord('PERIOD')) return 'unknown';
+    if (this.#words('CONSTRAINT')) {
+      this.#ifExists();
+      if (!['PRIMARY', 'UNIQUE', 'FOREIGN', 'CHECK'].some((word) => this.#peekWord(word))) this.#name();
+    }
+    if (this.#words('PRIMARY', 'KEY')) {
+      this.#using();
+      const { columns } = this.#keyColumns();
+      this.#skipItem();
+      return (facts) => ({
+        ...facts,
+        primaryKey: columns.map((name) => facts.columns.find((one) => isName(one.name, name))?.name ?? name),
+        columns: facts.columns.map((one) =>
+          columns.some((name) => isName(one.name, name)) ? { ...one, nullable: false } : one,
+        ),
+      });
+    }
+    if (this.#words('UNIQUE')) {
+      this.#anyOf('INDEX', 'KEY');
+      this.#ifExists();
+      const name = this.#symbolAhead('(') || this.#peekWord('USING') ? null : this.#name();
+      this.#using();
+      const key = this.#keyColumns();
+      this.#skipItem();
+      return (facts) => withKey(facts, { name: name ?? key.columns[0] ?? '', ...key });
+    }
+    if (
+      ['FOREIGN', 'CHECK', 'INDEX', 'KEY', 'FULLTEXT', 'SPATIAL', 'VECTOR'].some((word) =>
+        this.#peekWord(word),
+      )
+    ) {
+      this.#skipItem();
+      return null;
+    }
+    this.#words('COLUMN');
+    this.#ifExists();
+    if (this.#symbol('(')) {
+      const columns: NewColumn[] = [];
+      do {
+        if (
+          ['PRIMARY', 'UNIQUE', 'FOREIGN', 'CHECK', 'INDEX', 'KEY', 'CONSTRAINT'].some((word) =>
+            this.#peekWord(word),
+          )
+        )
+          return 'unknown';
+        columns.push(this.#column());
+      } while (this.#symbol(','));
+      if (!this.#symbol(')')) throw new NotUnderstood();
+      return (facts) =>
+        columns.reduce<TableFacts | null>((now, one) => now && added(now, one, { kind: 'last' }), facts);
+    }
+    const column = this.#column();
+    const place = this.#place() ?? { kind: 'last' as const };
+    return (facts) => added(facts, column, place);
+  }
+
+  #dropPart(): ((facts: TableFacts) => TableFacts | null) | 'unknown' | null {
+    if (this.#words('PRIMARY', 'KEY')) return (facts) => ({ ...facts, primaryKey: [] });
+    if (this.#words('INDEX') || this.#words('KEY') || this.#words('CONSTRAINT')) {
+      this.#ifExists();
+      const key = this.#name();
+      return (facts) => withoutKey(facts, key);
+    }
+    if (['PARTITION', 'FOREIGN', 'CHECK'].some((word) => this.#peekWord(word))) {
+      this.#skipItem();
+      return null;
+    }
+    if (this.#peekWord('SYSTEM') || this.#peekWord('PERIOD')) return 'unknown';
+    this.#words('COLUMN');
+    this.#ifExists();
+    const name = this.#name();
+    this.#anyOf('RESTRICT', 'CASCADE');
+    return (facts) => dropped(facts, name);
+  }
+
+  // ── columns ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #column(): NewColumn {
+    const name = this.#name();
+    const type = this.#type();
+    let nullable: boolean | null = null;
+    let key: 'primary' | 'unique' | null = null;
+    let { unsigned, charset } = type;
+    for (;;) {
+      if (this.#words('NOT', 'NULL')) nullable = false;
+      else if (this.#words('NULL')) nullable = true;
+      else if (this.#words('UNSIGNED') || this.#words('ZEROFILL')) unsigned = true;
+      else if (this.#words('SIGNED')) unsigned = false;
+      else if (this.#words('PRIMARY', 'KEY')) key = 'primary';
+      else if (this.#words('UNIQUE')) {
+        this.#words('KEY');
+        key = 'unique';
+      } else if (this.#words('DEFAULT') || this.#words('ON', 'UPDATE')) this.#value();
+      else if (this.#words('CHARACTER', 'SET') || this.#words('CHARSET') || this.#words('COLLATE')) {
+        this.#name();
+        charset = true;
+      } else if (this.#words('ASCII') || this.#words('UNICODE') || this.#words('BINARY')) charset = true;
+      else if (this.#words('COMMENT')) this.#take();
+      else if (
+        this.#words('AUTO_INCREMENT') ||
+        this.#words('KEY') ||
+        this.#words('VISIBLE') ||
+        this.#words('INVISIBLE') ||
+        this.#words('STORED') ||
+        this.#words('VIRTUAL') ||
+        this.#words('PERSISTENT') ||
+        this.#words('ENFORCED') ||
+        this.#words('GENERATED', 'ALWAYS') ||
+        this.#words('COLUMN_FORMAT', 'DEFAULT') ||
+        this.#words('COLUMN_FORMAT', 'DYNAMIC') ||
+        this.#words('COLUMN_FORMAT', 'FIXED')
+      ) {
+        // Says nothing of how values are logged.
+      } else if (this.#words('SRID')) this.#take();
+      else if (this.#words('AS')) this.#value();
+      else if (this.#words('CONSTRAINT')) {
+        if (!this.#peekWord('CHECK')) this.#name();
+      } else if (this.#words('CHECK')) {
+        this.#value();
+        this.#words('NOT');
+      } else break;
+    }
+    const isText = /^(?:char|varchar|(?:tiny|medium|long)?text|enum|set)$/.test(type.name);
+    return {
+      name,
+      key,
+      isText,
+      ownCharset: charset,
+      facts: {
+        name,
+        declared: `${type.name}${type.argument}${unsigned ? ' unsigned' : ''}`,
+        nullable: key === 'primary' ? false : nullable,
+        octetLength: type.octets,
+        collation: isText ? UNKNOWN_COLLATION : type.isBinary ? 63 : 0,
+      },
+    };
+  }
+
+  #type(): {
+    readonly name: string;
+    readonly argument: string;
+    readonly octets: bigint | null;
+    readonly isBinary: boolean;
+    readonly unsigned: boolean;
+    readonly charset: boolean;
+  } {
+    const word = this.#take();
+    if (word.kind !== 'word') throw new NotUnderstood();
+    let name = word.text.toLowerCase();
+    let charset = false;
+    if (name === 'national') {
+      name = this.#take().text.toLowerCase();
+      charset = true;
+    }
+    if (name === 'double') this.#words('PRECISION');
+    if (name === 'long') {
+      name = this.#words('VARBINARY') ? 'mediumblob' : 'mediumtext';
+      this.#words('VARCHAR');
+    }
+    if ((name === 'char' || name === 'character') && this.#words('VARYING')) name = 'varchar';
+    name = TYPE_NAMES[name] ?? name;
+    if (!TYPES.has(name)) throw new NotUnderstood();
+    const args: string[] = [];
+    if (this.#symbol('('))
+      while (!this.#symbol(')')) {
+        const token = this.#take();
+        if (token.text === ',') continue;
+        args.push(
+          token.kind === 'text' || token.kind === 'either'
+            ? `'${token.text.replaceAll("'", "''")}'`
+            : token.text,
+        );
+      }
+    const length = Number(args[0] ?? Number.NaN);
+    if (name === 'serial')
+      return { name: 'bigint', argument: '', octets: null, isBinary: false, unsigned: true, charset };
+    if (name === 'bool' || name === 'boolean') return plain('tinyint', '(1)');
+    if (name === 'float' && args.length === 1 && length > 24) return plain('double', '');
+    if (name === 'float' || name === 'double' || name === 'year') return plain(name, '');
+    if (name === 'decimal') return plain(name, `(${args[0] ?? '10'},${args[1] ?? '0'})`);
+    if (name === 'bit') return plain(name, `(${args[0] ?? '1'})`);
+    if (name === 'enum' || name === 'set') return plain(name, `(${args.join(',')})`);
+    if (name === 'text' || name === 'blob') {
+      // A declared length picks the smallest that holds it; of text it counts characters, whose width is not known here.
+      if (Number.isNaN(length)) return { ...plain(name, ''), isBinary: name === 'blob' };
+      if (name === 'text') throw new NotUnderstood();
+      const size = length < 256 ? 0 : length < 65_536 ? 1 : length < 16_777_216 ? 2 : 3;
+      return { ...plain(`${TEXT_SIZES[size]}blob`, ''), isBinary: true };
+    }
+    if (name === 'binary' || name === 'varbinary')
+      return { ...plain(name, `(${args[0] ?? '1'})`), octets: BigInt(args[0] ?? '1'), isBinary: true };
+    if (name === 'char' || name === 'varchar') return plain(name, `(${args[0] ?? '1'})`);
+    return { ...plain(name, args.length > 0 ? `(${args.join(',')})` : ''), isBinary: name.endsWith('blob') };
+
+    function plain(type: string, argument: string) {
+      return { name: type, argument, octets: null, isBinary: false, unsigned: false, charset };
+    }
+  }
+
+  #place(): Place | null {
+    if (this.#words('FIRST')) return { kind: 'first' };
+    if (this.#words('AFTER')) return { kind: 'after', column: this.#name() };
+    return null;
+  }
+
+  #keyColumns(): { readonly columns: readonly string[]; readonly partial: boolean } {
+    const columns: string[] = [];
+    let partial = false;
+    if (!this.#symbol('(')) throw new NotUnderstood();
+    do {
+      if (this.#symbolAhead('(')) {
+        this.#value();
+        partial = true;
+      } else {
+        columns.push(this.#name());
+        if (this.#symbolAhead('(')) {
+          this.#value();
+          partial = true;
+        }
+      }
+      this.#anyOf('ASC', 'DESC');
+    } while (this.#symbol(','));
+    if (!this.#symbol(')')) throw new NotUnderstood();
+    return { columns, partial };
+  }
+
+  // ── tokens ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** NAME [=] VALUE of a table, and what only says how to do it. */
+  #option(): boolean {
+    const word = this.#tokens[this.#at];
+    if (word?.kind !== 'word') return false;
+    const name = word.text.toUpperCase();
+    if (['FORCE', 'NOWAIT'].includes(name)) return this.#words(name);
+    if (name === 'WAIT') return this.#words(name) && this.#take() !== undefined;
+    if (['ENABLE', 'DISABLE'].includes(name)) return this.#words(name, 'KEYS');
+    if (['DISCARD', 'IMPORT'].includes(name)) return this.#words(name, 'TABLESPACE');
+    if (['WITH', 'WITHOUT'].includes(name)) return this.#words(name, 'VALIDATION');
+    if (
+      [
+        'PARTITION',
+        'REMOVE',
+        'COALESCE',
+        'REORGANIZE',
+        'EXCHANGE',
+        'ANALYZE',
+        'CHECK',
+        'OPTIMIZE',
+        'REBUILD',
+        'REPAIR',
+        'TRUNCATE',
+        'ORDER',
+      ].includes(name)
+    ) {
+      // Ends the statement.
+      this.#at = this.#tokens.length;
+      return true;
+    }
+    if (name === 'DEFAULT') this.#at += 1;
+    if (this.#words('CHARACTER', 'SET') || this.#words('CHARSET')) {
+      this.#symbol('=');
+      this.#take();
+      return true;
+    }
+    if (!OPTIONS.has((this.#tokens[this.#at]?.text ?? '').toUpperCase())) return false;
+    this.#at += 1;
+    this.#symbol('=');
+    if (this.#symbolAhead('(')) this.#value();
+    else this.#take();
+    return true;
+  }
+
+  /** An expression as a default, a generated column or a CHECK has it: a token, with what stands in parentheses behind it. */
+  #value(): void {
+    if (!this.#symbolAhead('(')) {
+      const token = this.#take();
+      if (token.kind === 'symbol' && (token.text === '-' || token.text === '+')) this.#take();
+      // An introducer or a prefix: _utf8mb4'…', b'…', DATE '…'.
+      if (token.kind === 'word' && ['text', 'either'].includes(this.#tokens[this.#at]?.kind ?? ''))
+        this.#take();
+    }
+    if (!this.#symbolAhead('(')) return;
+    let depth = 0;
+    do {
+      const token = this.#take();
+      if (token.kind !== 'symbol') continue;
+      if (token.text === '(') depth += 1;
+      if (token.text === ')') depth -= 1;
+    } while (depth > 0);
+  }
+
+  /** To the comma that ends this specification. */
+  #skipItem(): void {
+    while (this.#at < this.#tokens.length && !this.#symbolAhead(',')) {
+      if (this.#symbolAhead('(')) this.#value();
+      else this.#at += 1;
+    }
+  }
+
+  #ifExists(): void {
+    if (this.#words('IF')) {
+      this.#words('NOT');
+      this.#must('EXISTS');
+    }
+  }
+
+  #wait(): void {
+    if (this.#words('WAIT')) this.#take();
+    else this.#words('NOWAIT');
+  }
+
+  #using(): void {
+    if (this.#words('USING') || this.#words('TYPE')) this.#take();
+  }
+
+  #tableName(): ChangedName {
+    const first = this.#name();
+    if (!this.#symbol('.')) return { schema: this.#schema, table: first };
+    return { schema: first, table: this.#name() };
+  }
+
+  #name(): string {
+    const token = this.#take();
+    if (token.kind !== 'word' && token.kind !== 'name') throw new NotUnderstood();
+    if (token.text.includes('\ufffd')) throw new NotUnderstood();
+    return token.text;
+  }
+
+  #take(): SqlToken {
+    const token = this.#tokens[this.#at];
+    if (token === undefined) throw new NotUnderstood();
+    this.#at += 1;
+    return token;
+  }
+
+  /** Takes these words, all or none. */
+  #words(...words: readonly string[]): boolean {
+    const match = words.every((word, i) => this.#peekWord(word, i));
+    if (match) this.#at += words.length;
+    return match;
+  }
+
+  #anyOf(...words: readonly string[]): void {
+    for (const word of words) if (this.#words(word)) return;
+  }
+
+  #must(word: string): void {
+    if (!this.#words(word)) throw new NotUnderstood();
+  }
+
+  #peekWord(word: string, ahead = 0): boolean {
+    const token = this.#tokens[this.#at + ahead];
+    return token?.kind === 'word' && token.text.toUpperCase() === word;
+  }
+
+  #symbolAhead(symbol: string): boolean {
+    const token = this.#tokens[this.#at];
+    return token?.kind === 'symbol' && token.text === symbol;
+  }
+
+  #symbol(symbol: string): boolean {
+    const match = this.#symbolAhead(symbol);
+    if (match) this.#at += 1;
+    return match;
+  }
+}
+
+/** The table's own collation, or what the log says: see `ColumnFacts.collation`. */
+const UNKNOWN_COLLATION = -1;
+
+type Place =
+  | { readonly kind: 'first' }
+  | { readonly kind: 'last' }
+  | { readonly kind: 'after'; readonly column: string };
+
+interface NewColumn {
+  readonly name: string;
+  readonly key: 'primary' | 'unique' | null;
+  readonly isText: boolean;
+  /** A character set or collation was given. */
+  readonly ownCharset: boolean;
+  readonly facts: ColumnFacts;
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  integer: 'int',
+  int1: 'tinyint',
+  int2: 'smallint',
+  int3: 'mediumint',
+  int4: 'int',
+  int8: 'bigint',
+  middleint: 'mediumint',
+  dec: 'decimal',
+  numeric: 'decimal',
+  fixed: 'decimal',
+  number: 'decimal',
+  real: 'double',
+  float4: 'float',
+  float8: 'double',
+  character: 'char',
+  nchar: 'char',
+  nvarchar: 'varchar',
+  varcharacter: 'varchar',
+};
+
+const TYPES: ReadonlySet<string> = new Set(
+  `tinyint smallint mediumint int bigint serial bool boolean decimal float double bit year date time datetime timestamp char varchar
+   tinytext text mediumtext longtext binary varbinary tinyblob blob mediumblob longblob enum set json uuid inet4 inet6 geometry point
+   linestring polygon multipoint multilinestring multipolygon geometrycollection geomcollection vector`.split(
+    /\s+/,
+  ),
+);
+
+const OPTIONS: ReadonlySet<string> = new Set(
+  `ALGORITHM LOCK ENGINE TYPE AUTO_INCREMENT AVG_ROW_LENGTH CHECKSUM COLLATE COMMENT COMPRESSION CONNECTION DELAY_KEY_WRITE ENCRYPTION
+   ENCRYPTED ENCRYPTION_KEY_ID INSERT_METHOD KEY_BLOCK_SIZE MAX_ROWS MIN_ROWS PACK_KEYS PAGE_CHECKSUM PAGE_COMPRESSED
+   PAGE_COMPRESSION_LEVEL ROW_FORMAT SEQUENCE STATS_AUTO_RECALC STATS_PERSISTENT STATS_SAMPLE_PAGES TABLESPACE TRANSACTIONAL
+   SECONDARY_ENGINE ENGINE_ATTRIBUTE SECONDARY_ENGINE_ATTRIBUTE AUTOEXTEND_SIZE`.split(/\s+/),
+);
+
+/** Names of columns and keys are compared without regard to case, by every server. */
+function isName(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
+function inTable(facts: TableFacts, column: NewColumn): ColumnFacts {
+  const { facts: own } = column;
+  if (!column.isText) return own;
+  const collation = column.ownCharset ? UNKNOWN_COLLATION : (facts.collation ?? UNKNOWN_COLLATION);
+  return { ...own, collation };
+}
+
+function added(facts: TableFacts, column: NewColumn, place: Place): TableFacts | null {
+  // IF NOT EXISTS, and it does.
+  if (facts.columns.some(({ name }) => isName(name, column.name))) return facts;
+  return withColumnKey(insert(facts, inTable(facts, column), place), column);
+}
+
+function insert(facts: TableFacts | null, column: ColumnFacts, place: Place): TableFacts | null {
+  if (facts === null) return null;
+  const { columns } = facts;
+  if (place.kind === 'first') return { ...facts, columns: [column, ...columns] };
+  if (place.kind === 'last') return { ...facts, columns: [...columns, column] };
+  const at = columns.findIndex(({ name }) => isName(name, place.column));
+  return at === -1
+    ? null
+    : { ...facts, columns: [...columns.slice(0, at + 1), column, ...columns.slice(at + 1)] };
+}
+
+/** MODIFY and CHANGE. */
+function changed(facts: TableFacts, old: string, column: NewColumn, place: Place | null): TableFacts | null {
+  const at = facts.columns.findIndex(({ name }) => isName(name, old));
+  const before = facts.columns[at];
+  if (before === undefined) return null;
+  const inKey = facts.primaryKey.some((name) => isName(name, old));
+  const now = inTable(facts, column);
+  const made = { ...now, nullable: inKey ? false : now.nullable };
+  const named = renamed(facts, old, column.name);
+  const rest = { ...named, columns: named.columns.filter((_, index) => index !== at) };
+  const moved =
+    place === null
+      ? { ...rest, columns: [...rest.columns.slice(0, at), made, ...rest.columns.slice(at)] }
+      : insert(rest, made, place);
+  return withColumnKey(moved, column);
+}
+
+function withColumnKey(facts: TableFacts | null, { key, name }: NewColumn): TableFacts | null {
+  if (facts === null || key === null) return facts;
+  if (key === 'primary') return { ...facts, primaryKey: [name] };
+  return withKey(facts, { name, columns: [name], partial: false });
+}
+
+function renamed(facts: TableFacts, from: string, to: string): TableFacts {
+  const of = (name: string): string => (isName(name, from) ? to : name);
+  return {
+    ...facts,
+    columns: facts.columns.map((column) => ({ ...column, name: of(column.name) })),
+    primaryKey: facts.primaryKey.map(of),
+    uniqueKeys: facts.uniqueKeys.map((key) => ({ ...key, columns: key.columns.map(of) })),
+  };
+}
+
+function dropped(facts: TableFacts, column: string): TableFacts {
+  const isKept = (name: string): boolean => !isName(name, column);
+  return {
+    ...facts,
+    columns: facts.columns.filter(({ name }) => isKept(name)),
+    primaryKey: facts.primaryKey.filter(isKept),
+    uniqueKeys: facts.uniqueKeys
+      .map((key) => ({ ...key, columns: key.columns.filter(isKept) }))
+      .filter((key) => key.columns.length > 0 || key.partial),
+  };
+}
+
+function withKey(facts: TableFacts, key: UniqueKeyFacts): TableFacts {
+  const columns = key.columns.map(
+    (name) => facts.columns.find((one) => isName(one.name, name))?.name ?? name,
+  );
+  return { ...facts, uniqueKeys: [...facts.uniqueKeys, { ...key, columns }] };
+}
+
+function withoutKey(facts: TableFacts, key: string): TableFacts {
+  if (isName(key, 'PRIMARY')) return { ...facts, primaryKey: [] };
+  return { ...facts, uniqueKeys: facts.uniqueKeys.filter(({ name }) => !isName(name, key)) };
+}
