@@ -8,7 +8,7 @@
 import type { Service } from '../lib/service.ts';
 import type { StartConfig } from '../model/config.ts';
 import type { Position, PositionText } from '../model/position.ts';
-import type { SourceItem } from '../model/source-item.ts';
+import type { SourceItem, TableDefinition } from '../model/source-item.ts';
 
 export interface ReaderOptions {
   /** Name of the consumer (the pipeline); for logs and metrics. */
@@ -21,6 +21,8 @@ export interface ReaderOptions {
   readonly wants: (schema: string, table: string) => boolean;
   /** Items say how many rows of the log stand before theirs, also of tables nobody wants. Default: they do not. */
   readonly countsRows?: boolean;
+  /** What is known of tables at `start`. */
+  readonly definitions?: readonly TableDefinition[];
 }
 
 export interface CanalReader {
@@ -32,6 +34,8 @@ export interface CanalReader {
   ack(): void;
   /** Where this reader would go on after the last item handed out. */
   readonly position: Position;
+  /** Tables whose definition at `start` is known for sure, as far as they are wanted; may take a while, and be none. */
+  definitionsAtStart?(): Promise<readonly TableDefinition[]>;
   close(): Promise<void>;
 }
 

@@ -17,18 +17,22 @@ import type { CanalEngine, CanalReader, ReaderOptions, SourceIdentity } from './
 import { FeedHub, type FeedRequest } from './feed/feed-hub.ts';
 import { type FeedLimits, SourceFeed } from './feed/source-feed.ts';
 import { ServerConnection } from './protocol/server-connection.ts';
+import { Certainty } from './schema/certainty.ts';
+import { parseDefinition } from './schema/definition.ts';
 import { FactsCache } from './schema/facts-cache.ts';
 import { SchemaBook } from './schema/schema-book.ts';
 import { SchemaReader } from './schema/schema-reader.ts';
 import { SourceSession } from './schema/source-session.ts';
+import { READ_NOTHING, type ReadTableChanges } from './schema/table-changes.ts';
 import { currentPosition } from './source/current-position.ts';
 import type { DumpStream, EventFeed } from './source/dump-stream.ts';
 import { openDump } from './source/open-dump.ts';
 import { checkPosition } from './source/position-check.ts';
 import { ReconnectingDump } from './source/reconnecting-dump.ts';
 import { resolveStart } from './source/resolve-start.ts';
+import { scanStatements } from './source/scan-statements.ts';
 import { checkSource } from './source/source-check.ts';
-import { readSourceFacts, type SourceFacts } from './source/source-facts.ts';
+import { logStatusQuery, readSourceFacts, type SourceFacts } from './source/source-facts.ts';
 
 export interface EngineOptions {
   readonly source: DataSourceConfig;
@@ -39,6 +43,10 @@ export interface EngineOptions {
   readonly lingerMs?: number;
   /** Told when a dump is lost and with null when it flows again. */
   readonly onTrouble?: (trouble: HoltError | null, attempt: number) => void;
+  /** Reads what statements make of tables; without it, each that names a table makes it unknown. */
+  readonly changes?: (
+    source: SourceIdentity & { readonly versionNumber: readonly number[] },
+  ) => ReadTableChanges;
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
@@ -205,7 +213,25 @@ export class BinlogEngine implements CanalEngine {
 
   #startFeed(request: FeedRequest): SourceFeed {
     const { slot, start, readFrom, wants, countsRows } = request;
-    const facts = new FactsCache({ source: this.#schemaReader, logger: this.#logger });
+    const changes = this.#options.changes?.(this.#facts) ?? READ_NOTHING;
+    const facts = new FactsCache({
+      source: this.#schemaReader,
+      certainty: {
+        judge: new Certainty({
+          scan: (from, to, maxBytes) =>
+            scanStatements(this.#options.source, from, to, maxBytes, this.#state.signal),
+          changes,
+          renameIsChange: this.#facts.flavour === 'mariadb' || this.#facts.versionNumber[0] < 8,
+        }),
+        end: () => this.#endOfLog(),
+      },
+      changes,
+      given: request.given.flatMap(({ schema, table, definition }) => {
+        const known = definition === null ? null : parseDefinition(definition);
+        return known === null ? [] : [{ schema, table, facts: known }];
+      }),
+      logger: this.#logger,
+    });
     facts.lookAhead(wants);
     return new SourceFeed({
       name: request.name,
@@ -217,6 +243,16 @@ export class BinlogEngine implements CanalEngine {
       logger: this.#logger.child({ feed: request.name }),
       clock: this.#clock,
     });
+  }
+
+  async #endOfLog(): Promise<BinlogCoordinates> {
+    const [row] = await this.#session.query(logStatusQuery(this.#facts), this.#state.signal);
+    const [file, offset] = row ?? [];
+    if (!file || !offset)
+      throw new HoltError('HOLT_SOURCE_BINLOG_OFF', 'the source says no end of its log', {
+        disposition: 'retry',
+      });
+    return { file, offset: Number(offset) };
   }
 
   #dump(slot: number, start: Position, readFrom: string | null, resume: () => Position): EventFeed {

@@ -8,6 +8,7 @@
  *     xa outcome  := 6 u8, outcome u8 (0 commit, 1 rollback), commitUs u64, gtidLength u16, gtid, xidLength u16, xid
  *     rows        := 3 u8, table u16, op u8, flags u16, rows u32,
  *                    beforeLength u16, before bitmap, afterLength u16, after bitmap, dataLength u32, row images
+ *     definition  := 7 u8, length u32, JSON of a TableDefinition: true behind the batch
  *     statement   := 4 u8, length u32, JSON of a DdlStatement without its text, sqlLength u32, sql
  *
  * A table stands before its first rows. Numbers of tables count from 0 in order of appearance. Rows follow the
@@ -21,7 +22,7 @@ import { HoltError } from '../lib/errors.ts';
 import { DDL_POLICY_KINDS, type DdlPolicyKind, type DdlStatement } from './ddl.ts';
 import type { SqlServer } from './ddl-kind.ts';
 import { type ColumnBitmap, ROW_OPS, type RowOp } from './rows.ts';
-import type { SourceRows, StatementSession, XaOutcome } from './source-item.ts';
+import type { SourceRows, StatementSession, TableDefinition, XaOutcome } from './source-item.ts';
 import type { ColumnShape, TableShape } from './table-shape.ts';
 
 const MAGIC = 0x31544c48;
@@ -31,6 +32,7 @@ const RECORD_ROWS = 3;
 const RECORD_STATEMENT = 4;
 const RECORD_XA_BODY = 5;
 const RECORD_XA_OUTCOME = 6;
+const RECORD_DEFINITION = 7;
 const XA_OUTCOMES = ['commit', 'rollback'] as const satisfies readonly XaOutcome[];
 
 export class PayloadWriter {
@@ -145,6 +147,14 @@ export class PayloadWriter {
     this.#sink.copy(sql);
   }
 
+  /** What a table of the source is from here on; belongs to the batch, and to no transaction in it. */
+  definition(definition: TableDefinition): void {
+    const json = Buffer.from(JSON.stringify(definition), 'utf8');
+    this.#sink.byte(RECORD_DEFINITION);
+    this.#sink.uint32(json.length);
+    this.#sink.copy(json);
+  }
+
   /** The payload, as a buffer of its own; the writer may be reset and used again. */
   finish(): Buffer {
     return this.#sink.take();
@@ -213,6 +223,8 @@ export class PayloadReader {
 
   /** The statement last met. */
   statement: DdlStatement | null = null;
+  /** The definition last met. */
+  definition: TableDefinition | null = null;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -233,7 +245,7 @@ export class PayloadReader {
     return this.#shapes;
   }
 
-  next(): 'table' | 'transaction' | 'rows' | 'statement' | 'xa-body' | 'xa-outcome' | null {
+  next(): 'table' | 'transaction' | 'rows' | 'statement' | 'definition' | 'xa-body' | 'xa-outcome' | null {
     if (this.#at === this.#bytes.length) return null;
     const kind = this.#uint8();
     switch (kind) {
@@ -255,6 +267,9 @@ export class PayloadReader {
         this.#closed = true;
         return 'xa-outcome';
       }
+      case RECORD_DEFINITION:
+        this.definition = parseTableDefinition(this.#block().toString('utf8'), this.#at);
+        return 'definition';
       case RECORD_ROWS:
         this.#readRows();
         return 'rows';
@@ -392,6 +407,7 @@ export interface PayloadSurvey {
   readonly statement: DdlStatement | null;
   /** True when it has bodies or outcomes of XA transactions. */
   readonly hasXa: boolean;
+  readonly definitions: readonly TableDefinition[];
 }
 
 const surveys = new WeakMap<Buffer, PayloadSurvey>();
@@ -407,15 +423,34 @@ export function surveyPayload(payload: Buffer): PayloadSurvey {
   let rows = 0;
   let flags = 0;
   let hasXa = false;
+  const definitions: TableDefinition[] = [];
   for (let record = reader.next(); record !== null; record = reader.next()) {
     if (record === 'xa-body' || record === 'xa-outcome') hasXa = true;
+    if (record === 'definition' && reader.definition !== null) definitions.push(reader.definition);
     if (record !== 'rows') continue;
     rows += reader.rows;
     flags |= reader.flags;
   }
-  const survey = { shapes: reader.shapes, rows, flags, statement: reader.statement, hasXa };
+  const survey = { shapes: reader.shapes, rows, flags, statement: reader.statement, hasXa, definitions };
   surveys.set(payload, survey);
   return survey;
+}
+
+function parseTableDefinition(json: string, at: number): TableDefinition {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw corrupt('a definition is no JSON', at);
+  }
+  const { schema, table, definition } = (value ?? {}) as Partial<Record<keyof TableDefinition, unknown>>;
+  if (
+    typeof schema !== 'string' ||
+    typeof table !== 'string' ||
+    (typeof definition !== 'string' && definition !== null)
+  )
+    throw corrupt('a definition has not the form of one', at);
+  return { schema, table, definition };
 }
 
 function parseShape(json: string, at: number): TableShape {

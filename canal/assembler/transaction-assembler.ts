@@ -464,7 +464,10 @@ function lastEventOf(header: EventHeader): LastEvent {
   return { timestamp: header.timestamp, crc32: header.crc32, length: header.eventLength };
 }
 
-function statementOf(event: QueryParts & { readonly sql: Buffer }, nature: StatementNature): SourceStatement {
+export function statementOf(
+  event: QueryParts & { readonly sql: Buffer },
+  nature: StatementNature,
+): SourceStatement {
   const status = sessionOf(event.statusVars);
   return {
     schema: event.schema,

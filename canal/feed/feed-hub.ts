@@ -13,6 +13,7 @@ import { type Clock, systemClock } from '../../lib/clock.ts';
 import { HoltError, messageOf } from '../../lib/errors.ts';
 import { type Logger, silentLogger } from '../../lib/logger.ts';
 import type { Position } from '../../model/position.ts';
+import type { TableDefinition } from '../../model/source-item.ts';
 import type { CanalReader, ReaderOptions } from '../canal.ts';
 import { FeedReader } from './feed-reader.ts';
 import type { FeedLimits, FeedMember, SourceFeed } from './source-feed.ts';
@@ -29,6 +30,8 @@ export interface FeedRequest {
   readonly wants: (schema: string, table: string) => boolean;
   /** Whether any reader counts rows. */
   readonly countsRows: boolean;
+  /** What is known of tables at `start`. */
+  readonly given: readonly TableDefinition[];
   readonly onHeldUp: (feed: SourceFeed, blocking: readonly FeedMember[]) => void;
 }
 
@@ -127,9 +130,10 @@ export class FeedHub {
       this.#cancelLinger();
       this.#shared = null;
       if (shared !== null) await this.#end(shared);
-      this.#shared = this.#start('shared', start, readFrom, this.#options.limits);
+      this.#shared = this.#start('shared', start, readFrom, this.#options.limits, reader.given);
+      reader.beginsWith(this.#shared);
       reader.move(this.#shared, 0, true);
-    } else this.#moveAside(reader, start, readFrom);
+    } else reader.beginsWith(this.#moveAside(reader, start, readFrom, reader.given));
   }
 
   /** A reader on a feed of its own: into the shared one as soon as that has the place where it stands. */
@@ -152,16 +156,26 @@ export class FeedHub {
     if (own.ring.readers.length === 0) this.#discard(own);
   }
 
-  #moveAside(reader: FeedReader, start: Position, readFrom: string | null): void {
+  #moveAside(
+    reader: FeedReader,
+    start: Position,
+    readFrom: string | null,
+    given: readonly TableDefinition[],
+  ): SourceFeed {
     const { limits } = this.#options;
-    const feed = this.#start(reader.name, start, readFrom, {
-      ...limits,
-      ringBytes: Math.max(Math.floor(limits.ringBytes / SIDE_SHARE), 2 * limits.partBytes),
-    });
+    const ringBytes = Math.max(Math.floor(limits.ringBytes / SIDE_SHARE), 2 * limits.partBytes);
+    const feed = this.#start(reader.name, start, readFrom, { ...limits, ringBytes }, given);
     reader.move(feed, 0, false);
+    return feed;
   }
 
-  #start(name: string, start: Position, readFrom: string | null, limits: FeedLimits): SourceFeed {
+  #start(
+    name: string,
+    start: Position,
+    readFrom: string | null,
+    limits: FeedLimits,
+    given: readonly TableDefinition[],
+  ): SourceFeed {
     const slot = this.#freeSlot();
     const feed = this.#options.startFeed({
       name,
@@ -171,6 +185,7 @@ export class FeedHub {
       limits,
       wants: (schema, table) => [...this.#readers].some((one) => one.wants(schema, table)),
       countsRows: [...this.#readers].some((one) => one.countsRows),
+      given,
       onHeldUp: (from, blocking) => this.#release(from, blocking),
     });
     this.#feeds.set(feed, slot);
@@ -192,7 +207,8 @@ export class FeedHub {
     for (const reader of this.#readers) {
       if (!blocking.includes(reader) || reader.feed !== feed) continue;
       try {
-        this.#moveAside(reader, reader.position, this.#options.identity());
+        // What was given is true where it began, and it is further by now.
+        this.#moveAside(reader, reader.position, this.#options.identity(), []);
       } catch (error) {
         // None to be had: the others wait, and it is tried again.
         this.#logger.warn(

@@ -2,7 +2,7 @@ import { HoltError } from '../../lib/errors.ts';
 import { HOLT_SCHEMA } from '../../model/holt-tables.ts';
 import type { Position } from '../../model/position.ts';
 import { RunningPosition } from '../../model/running-position.ts';
-import type { SourceItem, SourceRows } from '../../model/source-item.ts';
+import type { SourceItem, SourceRows, TableDefinition } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
 import type { CanalReader, ReaderOptions } from '../canal.ts';
 import type { FeedMember, SourceFeed } from './source-feed.ts';
@@ -38,6 +38,7 @@ export class FeedReader implements CanalReader, FeedMember {
   #owesInterruption = false;
   #sinceLook = 0;
   #failure: unknown = null;
+  #begun: SourceFeed | null = null;
 
   constructor(options: FeedReaderOptions) {
     this.#options = options;
@@ -50,6 +51,21 @@ export class FeedReader implements CanalReader, FeedMember {
 
   get wants(): ReaderOptions['wants'] {
     return this.#options.reader.wants;
+  }
+
+  /** What is known of tables where it begins. */
+  get given(): readonly TableDefinition[] {
+    return this.#options.reader.definitions ?? [];
+  }
+
+  /** A feed begins with it, where it begins itself. */
+  beginsWith(feed: SourceFeed): void {
+    this.#begun = feed;
+  }
+
+  async definitionsAtStart(): Promise<readonly TableDefinition[]> {
+    const known = (await this.#begun?.definitionsAtStart()) ?? [];
+    return known.filter(({ schema, table }) => this.wants(schema, table));
   }
 
   get countsRows(): boolean {
@@ -167,7 +183,9 @@ export class FeedReader implements CanalReader, FeedMember {
     const entry = this.#feed?.ring.get(this) ?? null;
     if (entry === null) return null;
     try {
-      const item = entry.item.kind === 'rows' ? this.#filter(entry.item) : entry.item;
+      const item = this.#withOwnDefinitions(
+        entry.item.kind === 'rows' ? this.#filter(entry.item) : entry.item,
+      );
       advance(this.#running, item);
       this.#isInParts = item.kind === 'rows' && !item.lastPart;
       return item;
@@ -176,6 +194,12 @@ export class FeedReader implements CanalReader, FeedMember {
       this.#failure = error;
       throw error;
     }
+  }
+
+  /** Without definitions of tables that only others want. */
+  #withOwnDefinitions(item: SourceItem): SourceItem {
+    if (item.kind === 'interrupted' || item.definitions === undefined) return item;
+    return { ...item, definitions: item.definitions.filter((one) => this.wants(one.schema, one.table)) };
   }
 
   /** Without rows of tables that only others want. */

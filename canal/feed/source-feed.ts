@@ -13,7 +13,7 @@ import { type Logger, silentLogger } from '../../lib/logger.ts';
 import { Waiters } from '../../lib/waiters.ts';
 import type { BinlogCoordinates, Position, PositionText } from '../../model/position.ts';
 import { RunningPosition } from '../../model/running-position.ts';
-import type { SourceItem } from '../../model/source-item.ts';
+import type { SourceItem, TableDefinition } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
 import { readMark } from '../assembler/holt-rows.ts';
 import { TransactionAssembler } from '../assembler/transaction-assembler.ts';
@@ -133,10 +133,17 @@ export class SourceFeed {
         this.#unwantedScannerOf(map).countRows(event.data, event.before, event.after, event.partialJson),
       readMark,
       partBytes: options.limits.partBytes,
-      emit: (item) => this.#assembled.push(item),
+      emit: (item) => this.#assembled.push(this.#withDefinitions(item)),
     });
     this.#dump = options.openDump(() => this.#head.position);
     this.#done = this.#run();
+  }
+
+  /** Tables whose definition where the feed began is known for sure. */
+  async definitionsAtStart(): Promise<readonly TableDefinition[]> {
+    const { at, lastEvent } = this.#options.start;
+    if (at === null) return [];
+    return await this.#options.schema.sureAt({ ...at, timestamp: lastEvent?.timestamp ?? null });
   }
 
   get schema(): SchemaBook {
@@ -240,7 +247,8 @@ export class SourceFeed {
           } else {
             const event = this.#decoder.decodeVerified(item.bytes, item.header);
             if (event.kind === 'transaction-payload') await this.#takePayload(event, item);
-            else if (event.kind === 'table-map' && this.#isUnknown(event.map)) await this.#learn(event.map);
+            else if (event.kind === 'table-map' && this.#isUnknown(event.map))
+              await this.#learn(event.map, item, event.header);
             if (event.kind !== 'transaction-payload') this.#push(event, item, event.header);
           }
           if (this.#assembled.length > 0 && !this.#store()) await this.#storeWhenRoom();
@@ -271,7 +279,8 @@ export class SourceFeed {
   /** A compressed transaction unpacks while it is read: what is assembled of it goes on before the rest is unpacked. */
   async #takePayload(payload: PayloadEvent, place: RawEvent): Promise<void> {
     for (const event of payload.events) {
-      if (event.kind === 'table-map' && this.#isUnknown(event.map)) await this.#learn(event.map);
+      if (event.kind === 'table-map' && this.#isUnknown(event.map))
+        await this.#learn(event.map, place, payload.header);
       this.#push(event, place, payload.header);
       if (this.#assembled.length > 0 && !this.#store()) await this.#storeWhenRoom();
       if (this.#breather.due()) await this.#breather.breathe();
@@ -286,14 +295,11 @@ export class SourceFeed {
 
   /** Moves what is assembled into the ring; false when it is full first. */
   #store(): boolean {
-    const { schema } = this.#options;
     let stored = 0;
     for (const item of this.#assembled) {
       const entry: FeedEntry = { item, bytes: item.bytes, wantsVersion: this.#openVersion };
       if (!this.ring.put(entry)) break;
       if (advance(this.#head, item)) this.#transactions += 1;
-      if (item.kind === 'statement') schema.passed(item);
-      else if (item.kind === 'rows') for (const one of item.statements) schema.passed(one);
       stored += 1;
     }
     const all = stored === this.#assembled.length;
@@ -330,16 +336,32 @@ export class SourceFeed {
     }
   }
 
+  /** With what it makes of tables, and what was met of them in it. */
+  #withDefinitions(item: SourceItem): SourceItem {
+    const { schema } = this.#options;
+    let definitions: readonly TableDefinition[] = [];
+    if (item.kind === 'statement') definitions = schema.passed(item);
+    else if (item.kind === 'rows') {
+      for (const one of item.statements) definitions = [...definitions, ...schema.passed(one)];
+      definitions = [...definitions, ...schema.takeLearned()];
+    }
+    return item.kind === 'interrupted' || definitions.length === 0 ? item : { ...item, definitions };
+  }
+
   #isUnknown(map: TableMap): boolean {
     return this.#options.schema.mustResolve(map);
   }
 
   /** Looks up a table that is not known yet; waits for a source that cannot be asked now. */
-  async #learn(map: TableMap): Promise<void> {
+  async #learn(map: TableMap, place: RawEvent, header: EventHeader): Promise<void> {
     let delayMs = SCHEMA_RETRY_MS.first;
     while (this.#isUnknown(map)) {
       try {
-        await this.#options.schema.resolve(map);
+        await this.#options.schema.resolve(map, {
+          file: place.file,
+          offset: place.start,
+          timestamp: header.timestamp === 0 ? null : header.timestamp,
+        });
       } catch (error) {
         if (!(error instanceof HoltError) || error.disposition !== 'retry') throw error;
         this.#logger.warn(

@@ -1,8 +1,8 @@
 import { Breather } from '../../lib/breather.ts';
 import type { BinlogCoordinates } from '../../model/position.ts';
-import { EventDecoder } from '../event/decoder.ts';
-import { sessionOf } from '../event/query-status.ts';
 import { queryVerb } from '../assembler/statement.ts';
+import { statementOf } from '../assembler/transaction-assembler.ts';
+import { EventDecoder } from '../event/decoder.ts';
 import { compareCoordinates } from '../feed/coordinates.ts';
 import type { ServerEndpoint } from '../protocol/server-connection.ts';
 import type { ScannedStatements } from '../schema/certainty.ts';
@@ -30,23 +30,12 @@ export async function scanStatements(
     if (bytes > maxBytes) return { statements, to: reached, isCut: true };
     bytes += event.bytes.length;
     reached = { file: event.file, offset: event.end };
-    if (TYPES.has(event.header.type)) {
+    if (TYPES.has(event.header.typeCode)) {
       const decoded = decoder.decode(event.bytes);
       if (decoded.kind === 'query') {
         const verb = queryVerb(decoded.sql);
         if (verb.kind === 'other') {
-          const session = sessionOf(decoded.statusVars);
-          statements.push({
-            at,
-            statement: {
-              schema: decoded.schema,
-              sql: Buffer.from(decoded.sql),
-              threadId: decoded.threadId,
-              nature: verb.nature,
-              sqlMode: session.sqlMode ?? null,
-              charset: session.charset?.client ?? null,
-            },
-          });
+          statements.push({ at, statement: statementOf(decoded, verb.nature) });
         }
       }
     }

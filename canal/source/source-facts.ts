@@ -104,6 +104,11 @@ function hasBinaryLogStatus(facts: Pick<SourceFacts, 'flavour' | 'versionNumber'
   return facts.flavour === 'mysql' && (major > 8 || (major === 8 && minor >= 4));
 }
 
+/** What gives the end of the log, as its first two columns. */
+export function logStatusQuery(facts: Pick<SourceFacts, 'flavour' | 'versionNumber'>): string {
+  return hasBinaryLogStatus(facts) ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
+}
+
 /**
  * Where the log ends now: file, offset and executed set of one moment.
  * @throws HOLT_SOURCE_GRANT, HOLT_SOURCE_BINLOG_OFF
@@ -112,7 +117,7 @@ export async function readLogStatus(
   connection: ServerConnection,
   facts: Pick<SourceFacts, 'flavour' | 'versionNumber'>,
 ): Promise<LogStatus> {
-  const sql = hasBinaryLogStatus(facts) ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
+  const sql = logStatusQuery(facts);
   const [row] = await connection.textRows(sql);
   const offset = Number(row?.Position);
   if (row?.File === undefined || row.File === null || !Number.isSafeInteger(offset))

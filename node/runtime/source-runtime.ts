@@ -17,8 +17,10 @@ import { readCheckpoint } from '../../stages/load/checkpoint.ts';
 import { readOpenMarks } from '../../stages/load/ddl/open-marks.ts';
 import { EmptyAdvance } from '../../stages/load/empty-advance.ts';
 import { readSelectState } from '../../stages/load/select-state.ts';
+import { readDefinitionsAt } from '../../stages/load/table-shapes.ts';
 import type { Pipe } from '../../stages/pipe/pipe.ts';
 import { Selector } from '../../stages/select/selector.ts';
+import { tableChanges } from '../../stages/select/table-changes.ts';
 import { TableFilter } from '../../stages/select/table-filter.ts';
 import { type PipelineMeter, type Problem, problemOf } from '../status/local-status.ts';
 import type { SelectReport } from '../status/node-report.ts';
@@ -119,6 +121,10 @@ export class SourceRuntime {
           ringBytes: node.memoryBytes / 8,
           // All pipelines read the same parts: none may get larger ones than it asks for.
           partBytes: Math.min(...pipelines.map((one) => one.config.batch.partBytes)),
+        },
+        changes: ({ flavour, versionNumber: [major = 0, minor = 0, patch = 0] }) => {
+          const server = { flavour, version: major * 10_000 + minor * 100 + patch };
+          return (statement) => tableChanges(statement, server);
         },
         onTrouble: (trouble) => {
           for (const desk of this.#desks) desk.trouble(trouble);
@@ -247,8 +253,12 @@ class PipelineDesk {
     const unwatch = store.receipt.watch((reading) => {
       if (reading.kind === 'value') hint = reading.value.node;
     });
+    const definitions = await withSession(target, signal, (session) =>
+      readDefinitionsAt(session, config.config.name),
+    );
     const selector = new Selector({
       pipeline: config.config,
+      definitions,
       configVersion: config.version,
       cluster,
       reign,

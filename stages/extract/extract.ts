@@ -101,6 +101,7 @@ async function rewrite(
   const writer = new PayloadWriter(payload.length);
   const breather = new Breather();
   for (let record = reader.next(); record !== null; record = reader.next()) {
+    if (record === 'definition' && reader.definition !== null) writer.definition(reader.definition);
     if (record === 'transaction') writer.transaction(reader.commitUs, reader.gtid);
     if (record === 'xa-body') writer.xaBody(reader.xid, reader.xaFirst, reader.commitUs, reader.gtid);
     if (record === 'xa-outcome') writer.xaOutcome(reader.xid, reader.xaOutcome, reader.commitUs, reader.gtid);

@@ -10,7 +10,9 @@ import type { DataSourceConfig } from '../../model/config.ts';
 import { LANE } from '../../model/holt-tables.ts';
 import type { Tenure } from '../../model/ids.ts';
 import { type Position, type PositionText, positionDigest } from '../../model/position.ts';
+import type { TableDefinition } from '../../model/source-item.ts';
 import { selectStateStatement } from './select-state.ts';
+import { recordDefinitions } from './table-shapes.ts';
 import { type CheckpointRow, readCheckpointRow } from './target/checkpoint-row.ts';
 import { decideTake } from './target/decide-mismatch.ts';
 import { classify, targetError } from './target/error-classes.ts';
@@ -43,6 +45,8 @@ export interface Advance {
   readonly sourceCommittedUs: number;
   /** Online schema changes under way at `end`, where that has changed; null for none any more. */
   readonly onlineChanges?: string | null;
+  /** What tables of the source are at the end. */
+  readonly definitions?: readonly TableDefinition[];
 }
 
 export type AdvanceOutcome =
@@ -120,6 +124,7 @@ export class EmptyAdvance {
       }
       if (step.onlineChanges !== undefined)
         await opened.execute(selectStateStatement(pipeline, step.onlineChanges));
+      await recordDefinitions(opened, pipeline, step.seq, step.definitions ?? []);
       await failpoint('advance:before-commit');
     } catch (error) {
       opened.destroy();

@@ -26,6 +26,7 @@ import {
   type PreparedBatch,
 } from './load.ts';
 import { type LoadReign, LoadSession, type LoadSessionOptions } from './load-session.ts';
+import { recordDefinitionsOf } from './table-shapes.ts';
 import { classify, targetError } from './target/error-classes.ts';
 import { endOf, type Guard, type GuardStatement, guardEndStatement } from './target/guard.ts';
 
@@ -262,6 +263,7 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
       const result = careful
         ? await this.#applier.executeCarefully(work, writer, signal)
         : await this.#applier.execute(work, writer, signal);
+      await recordDefinitionsOf(writer, header.pipeline, begun.guard.seq, work.batch.payload);
       await failpoint('load:before-commit');
       signal.throwIfAborted();
       return { kind: 'executed', guard: begun.guard, result };
@@ -327,6 +329,7 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
           const result = careful
             ? await this.#applier.executeCarefully(prepared, writer, signal)
             : await this.#applier.execute(prepared, writer, signal);
+          await recordDefinitionsOf(writer, open.header.pipeline, open.guard.seq, prepared.batch.payload);
           add(open.sums, result, clock.monotonicMs() - started, careful);
           return null;
         } catch (error) {

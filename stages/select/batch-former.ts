@@ -40,7 +40,13 @@ import { PayloadWriter } from '../../model/payload.ts';
 import type { BinlogCoordinates, Position, PositionText } from '../../model/position.ts';
 import { ROW_FLAG } from '../../model/rows.ts';
 import { RunningPosition } from '../../model/running-position.ts';
-import type { LoadMark, SourceItem, SourceRows, SourceStatement } from '../../model/source-item.ts';
+import type {
+  LoadMark,
+  SourceItem,
+  SourceRows,
+  SourceStatement,
+  TableDefinition,
+} from '../../model/source-item.ts';
 import { changedTables, concernsReplicated, type ReplicatedTables } from './ddl.ts';
 import { type DdlMark, DdlMarks } from './ddl-marks.ts';
 import { judgeDdl } from './judge-ddl.ts';
@@ -117,6 +123,8 @@ export interface Advance {
   readonly lastCommitUs: number;
   /** Online schema changes under way at `end`; absent where nothing has changed. */
   readonly onlineChanges?: string | null;
+  /** What tables of the source are at the end, where that is new. */
+  readonly definitions: readonly TableDefinition[];
 }
 
 export interface SelectCounts {
@@ -171,6 +179,10 @@ interface DdlInside {
 }
 
 export class BatchFormer {
+  /** By table: what it is at the place reached, and is not written at the target yet. */
+  readonly #definitions = new Map<string, TableDefinition>();
+  /** By table: what is written at the target, or on its way there. */
+  readonly #recorded = new Map<string, string | null>();
   readonly #options: FormerOptions;
   readonly #origins: ReadonlySet<string>;
   readonly #running: RunningPosition;
@@ -292,7 +304,49 @@ export class BatchFormer {
     };
   }
 
+  /** What stands at the target of tables of the source. */
+  recorded(definitions: readonly TableDefinition[]): void {
+    for (const one of definitions) this.#recorded.set(definitionKey(one), one.definition);
+  }
+
+  /** What was known where reading began, of tables that nothing else was heard of since. */
+  knewAtStart(definitions: readonly TableDefinition[]): void {
+    this.#note(definitions.filter((one) => !this.#recorded.has(definitionKey(one))));
+  }
+
+  /** What is written of these tables is to go. */
+  knewNothingOf(definitions: readonly TableDefinition[]): void {
+    this.#note(definitions.map(({ schema, table }) => ({ schema, table, definition: null })));
+  }
+
+  /** True when the target is to learn what tables of the source are. */
+  get hasDefinitions(): boolean {
+    return this.#definitions.size > 0;
+  }
+
+  #note(definitions: readonly TableDefinition[]): void {
+    for (const one of definitions) {
+      const key = definitionKey(one);
+      if (this.#recorded.get(key) === one.definition) continue;
+      this.#recorded.set(key, one.definition);
+      this.#definitions.set(key, one);
+    }
+  }
+
+  #takeDefinitions(): readonly TableDefinition[] {
+    const definitions = [...this.#definitions.values()];
+    this.#definitions.clear();
+    return definitions;
+  }
+
   take(item: SourceItem): 'taken' | 'cut-first' {
+    const taken = this.#take(item);
+    if (taken === 'taken' && item.kind !== 'interrupted' && item.definitions !== undefined)
+      this.#note(item.definitions);
+    return taken;
+  }
+
+  #take(item: SourceItem): 'taken' | 'cut-first' {
     if (item.kind !== 'interrupted' && item.afterServerStart === true) this.#ddlMarks.serverStarted();
     switch (item.kind) {
       case 'rows':
@@ -314,6 +368,7 @@ export class BatchFormer {
     const pending = this.#pending;
     if (pending === null) return null;
     this.#writeBodies();
+    for (const one of this.#takeDefinitions()) this.#writer.definition(one);
     const end = pending.lastPart ? this.position : this.#start;
     const batch: FormedBatch = {
       ...pending,
@@ -344,7 +399,8 @@ export class BatchFormer {
     const start = this.#start.text;
     const end = this.position;
     this.#restart(end);
-    return { start, end, lastCommitUs: this.#lastCommitUs, ...this.#changedOnline() };
+    const definitions = this.#takeDefinitions();
+    return { start, end, lastCommitUs: this.#lastCommitUs, definitions, ...this.#changedOnline() };
   }
 
   #restart(end: Position): void {
@@ -900,4 +956,8 @@ function shownStatement(statement: SourceStatement): string {
     return `${/^(?:[a-z_`][\w`.$]*\s*){1,6}/i.exec(bare)?.[0].trim() ?? ''} … (${statement.sql.length} bytes)`;
   }
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+}
+
+function definitionKey({ schema, table }: TableDefinition): string {
+  return `${schema}\0${table}`;
 }

@@ -74,6 +74,8 @@ export interface AdvanceFacts {
   readonly windowIsEmpty: boolean;
   /** Since the last batch or advance; from the start of the reign before the first. */
   readonly sinceLastMs: number;
+  /** The target is to learn something with it. */
+  readonly hasNews?: boolean;
 }
 
 const ADVANCE_MS = 10_000;
@@ -86,6 +88,7 @@ const ADVANCE_OWN_MS = 3_600_000;
  * position must not be purged.
  */
 export function emptyAdvanceIsDue(facts: AdvanceFacts): boolean {
+  if (facts.hasNews === true && facts.windowIsEmpty) return true;
   return facts.windowIsEmpty && facts.sinceLastMs >= untilAdvanceMs(facts.passed);
 }
 

@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import type { CanalEngine, CanalReader } from '../../canal/canal.ts';
 import { Breather } from '../../lib/breather.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { HoltError, isAbort } from '../../lib/errors.ts';
+import { HoltError, isAbort, messageOf } from '../../lib/errors.ts';
 import { type Logger, silentLogger } from '../../lib/logger.ts';
 import type { Service } from '../../lib/service.ts';
 import { RunningState } from '../../lib/service.ts';
@@ -21,7 +21,7 @@ import { splitChunk } from '../../model/chunk-position.ts';
 import type { PipelineConfig } from '../../model/config.ts';
 import type { NodeId, Tenure } from '../../model/ids.ts';
 import type { Position } from '../../model/position.ts';
-import type { SourceItem } from '../../model/source-item.ts';
+import type { SourceItem, TableDefinition } from '../../model/source-item.ts';
 import type { SelectedBatch } from '../stage.ts';
 import { type Advance, BatchFormer, type FormedBatch, type SelectCounts } from './batch-former.ts';
 import { type CutFacts, cutIsDue, emptyAdvanceIsDue, untilAdvanceMs, untilCutMs } from './cut-policy.ts';
@@ -71,6 +71,8 @@ export interface SelectorOptions {
   readonly place: (payload: { readonly sha256: string; readonly bytes: number }) => PayloadPlace;
   /** The node that placement predicts for the target side. */
   readonly hint?: () => NodeId | null;
+  /** What is written at the target of the source's tables, as they are at the reign's position. */
+  readonly definitions?: readonly TableDefinition[];
   /** Puts the batch in flight: counts in the window before the first await. One at a time; a rejection ends the run. */
   readonly emit: (batch: SelectedBatch) => Promise<void>;
   /** Moves the checkpoint without a batch (protocol section 4). No batch is formed before it answers; a rejection ends the run. */
@@ -98,6 +100,8 @@ export class Selector implements Service {
   readonly #options: SelectorOptions;
   readonly #former: BatchFormer;
   readonly #filter: TableFilter;
+  /** What is known of wanted tables at the reign's position. */
+  readonly #given: readonly TableDefinition[];
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #state: RunningState;
@@ -152,6 +156,12 @@ export class Selector implements Service {
         state: options.onlineChanges ?? null,
       }),
     });
+    const recorded = options.definitions ?? [];
+    const isWanted = ({ schema, table }: TableDefinition) => this.#filter.matches(schema, table);
+    this.#given = recorded.filter(isWanted);
+    this.#former.recorded(recorded);
+    // Statements on tables that are not wanted are not followed: what is written of them would grow old.
+    this.#former.knewNothingOf(recorded.filter((one) => !isWanted(one)));
     this.#nextSeq = reign.seq + 1n;
     this.#lastMoveMs = this.#clock.monotonicMs();
   }
@@ -195,7 +205,9 @@ export class Selector implements Service {
       countsRows: chunk !== null || pipeline.largeTransactions === 'chunked',
       readFrom: readFrom === undefined ? engine.source.identity : readFrom,
       wants: (schema, table) => this.#filter.matches(schema, table),
+      definitions: this.#given,
     });
+    this.#learnAtStart(reader);
     try {
       while (this.#state.shouldRun()) {
         await this.#step(reader);
@@ -208,6 +220,20 @@ export class Selector implements Service {
       await this.#emission;
       await reader.close();
     }
+  }
+
+  /** Tables that are known at the start are told to the target once, however long nothing of them comes. */
+  #learnAtStart(reader: CanalReader): void {
+    reader
+      .definitionsAtStart?.()
+      .then((definitions) => {
+        this.#former.knewAtStart(definitions);
+        this.#changed.wake();
+      })
+      .catch((error: unknown) => {
+        if (!isAbort(error))
+          this.#logger.debug({ reason: messageOf(error) }, 'what tables are at the start is not known');
+      });
   }
 
   /** One decision, or one wait when there is none to take. */
@@ -308,6 +334,7 @@ export class Selector implements Service {
       passed,
       windowIsEmpty: this.#options.window.isEmpty,
       sinceLastMs: this.#clock.monotonicMs() - this.#lastMoveMs,
+      hasNews: this.#former.hasDefinitions,
     });
   }
 

@@ -39,6 +39,10 @@ class Statement {
   readonly #tokens: readonly SqlToken[];
   readonly #schema: string;
   #at = 0;
+  /** Columns that get other names, all at once: of the names in one statement, all are those before it. */
+  readonly renames: (readonly [from: string, to: string])[] = [];
+  /** Other columns that it speaks of: where one of them is renamed too, which one is meant is not decided here. */
+  readonly touched: string[] = [];
 
   constructor(tokens: readonly SqlToken[], schema: string) {
     this.#tokens = tokens.at(-1)?.text === ';' ? tokens.slice(0, -1) : tokens;
@@ -135,14 +139,17 @@ class Statement {
       }
     }
     const changes: TableChange[] = [];
-    if (steps.length > 0)
+    const { renames } = this;
+    const involved = new Set(renames.flat().map((one) => one.toLowerCase()));
+    if (this.touched.some((one) => involved.has(one.toLowerCase()))) return this.#unknown(name, to);
+    if (steps.length > 0 || renames.length > 0)
       changes.push({
         kind: 'alter',
         name,
         alter: (facts) => {
           let now: TableFacts | null = facts;
           for (const step of steps) if (now !== null) now = step(now);
-          return now;
+          return now === null ? null : renamed(now, renames);
         },
       });
     if (to !== null) changes.push({ kind: 'rename', name, to });
@@ -178,6 +185,7 @@ class Statement {
       this.#words('COLUMN');
       this.#ifExists();
       const column = this.#column();
+      this.touched.push(column.name);
       const place = this.#place();
       return (facts) => changed(facts, column.name, column, place);
     }
@@ -187,7 +195,9 @@ class Statement {
       const old = this.#name();
       const column = this.#column();
       const place = this.#place();
-      return (facts) => changed(facts, old, column, place);
+      if (isName(old, column.name)) this.touched.push(old);
+      this.renames.push([old, column.name]);
+      return (facts) => changed(facts, old, { ...column, name: old }, place);
     }
     if (this.#words('RENAME')) {
       if (this.#words('INDEX') || this.#words('KEY')) {
@@ -205,7 +215,8 @@ class Statement {
       const from = this.#name();
       this.#must('TO');
       const to = this.#name();
-      return (facts) => renamed(facts, from, to);
+      this.renames.push([from, to]);
+      return (facts) => (facts.columns.some(({ name }) => isName(name, from)) ? facts : null);
     }
     if (this.#words('ALTER')) {
       // Defaults, visibility of columns and keys, CHECK constraints.
@@ -230,6 +241,7 @@ class Statement {
     if (this.#words('PRIMARY', 'KEY')) {
       this.#using();
       const { columns } = this.#keyColumns();
+      this.touched.push(...columns);
       this.#skipItem();
       return (facts) => ({
         ...facts,
@@ -245,6 +257,7 @@ class Statement {
       const name = this.#symbolAhead('(') || this.#peekWord('USING') ? null : this.#name();
       this.#using();
       const key = this.#keyColumns();
+      this.touched.push(...key.columns);
       this.#skipItem();
       return (facts) => withKey(facts, { name: name ?? key.columns[0] ?? '', ...key });
     }
@@ -267,13 +280,16 @@ class Statement {
           )
         )
           return 'unknown';
-        columns.push(this.#column());
+        const column = this.#column();
+        this.touched.push(column.name);
+        columns.push(column);
       } while (this.#symbol(','));
       if (!this.#symbol(')')) throw new NotUnderstood();
       return (facts) =>
         columns.reduce<TableFacts | null>((now, one) => now && added(now, one, { kind: 'last' }), facts);
     }
     const column = this.#column();
+    this.touched.push(column.name);
     const place = this.#place() ?? { kind: 'last' as const };
     return (facts) => added(facts, column, place);
   }
@@ -293,6 +309,7 @@ class Statement {
     this.#words('COLUMN');
     this.#ifExists();
     const name = this.#name();
+    this.touched.push(name);
     this.#anyOf('RESTRICT', 'CASCADE');
     return (facts) => dropped(facts, name);
   }
@@ -423,8 +440,10 @@ class Statement {
 
   #place(): Place | null {
     if (this.#words('FIRST')) return { kind: 'first' };
-    if (this.#words('AFTER')) return { kind: 'after', column: this.#name() };
-    return null;
+    if (!this.#words('AFTER')) return null;
+    const column = this.#name();
+    this.touched.push(column);
+    return { kind: 'after', column };
   }
 
   #keyColumns(): { readonly columns: readonly string[]; readonly partial: boolean } {
@@ -671,16 +690,15 @@ function insert(facts: TableFacts | null, column: ColumnFacts, place: Place): Ta
     : { ...facts, columns: [...columns.slice(0, at + 1), column, ...columns.slice(at + 1)] };
 }
 
-/** MODIFY and CHANGE. */
+/** MODIFY, and CHANGE as far as it is one: another name comes last. */
 function changed(facts: TableFacts, old: string, column: NewColumn, place: Place | null): TableFacts | null {
   const at = facts.columns.findIndex(({ name }) => isName(name, old));
   const before = facts.columns[at];
   if (before === undefined) return null;
   const inKey = facts.primaryKey.some((name) => isName(name, old));
   const now = inTable(facts, column);
-  const made = { ...now, nullable: inKey ? false : now.nullable };
-  const named = renamed(facts, old, column.name);
-  const rest = { ...named, columns: named.columns.filter((_, index) => index !== at) };
+  const made = { ...now, name: before.name, nullable: inKey ? false : now.nullable };
+  const rest = { ...facts, columns: facts.columns.filter((_, index) => index !== at) };
   const moved =
     place === null
       ? { ...rest, columns: [...rest.columns.slice(0, at), made, ...rest.columns.slice(at)] }
@@ -694,8 +712,9 @@ function withColumnKey(facts: TableFacts | null, { key, name }: NewColumn): Tabl
   return withKey(facts, { name, columns: [name], partial: false });
 }
 
-function renamed(facts: TableFacts, from: string, to: string): TableFacts {
-  const of = (name: string): string => (isName(name, from) ? to : name);
+function renamed(facts: TableFacts, renames: readonly (readonly [from: string, to: string])[]): TableFacts {
+  if (renames.length === 0) return facts;
+  const of = (name: string): string => renames.find(([from]) => isName(name, from))?.[1] ?? name;
   return {
     ...facts,
     columns: facts.columns.map((column) => ({ ...column, name: of(column.name) })),

@@ -27,6 +27,7 @@ import type { ApplyResult, BatchApplier, PreparedBatch } from '../load.ts';
 import type { LoadReign, LoadSession } from '../load-session.ts';
 import { isSameTable, tableText } from '../parked/parked.ts';
 import { insertParked, readParked } from '../parked/parked-rows.ts';
+import { recordDefinitionsOf } from '../table-shapes.ts';
 import { classify, targetError } from '../target/error-classes.ts';
 import type { Guard } from '../target/guard.ts';
 import { TargetServerError } from '../target/target-connection.ts';
@@ -379,6 +380,7 @@ export class DdlLoad<Prepared extends PreparedBatch> {
     const begun = await transaction.begin(batch.header, reign, signal);
     if (begun.kind !== 'begun') return begun;
     const result = await this.#rows(prepared, signal);
+    await recordDefinitionsOf(writer, pipeline, begun.guard.seq, batch.payload);
     if (journaled !== null) {
       const why = journaled.ran ? 'it had run before' : null;
       if ((await closeDdlRow(writer, journaled.id, { state: 'done', why, by: node, log })) !== 1) {
@@ -465,6 +467,7 @@ export class DdlLoad<Prepared extends PreparedBatch> {
       await this.#recordUndone(header, statement, mapped, reign, reason.why, serverStarted, logEnd);
     // Rows that came with the statement are of its table: they are held, now that it is parked.
     const result = await this.#rows(header.rows === 0 ? null : await applier.prepare(batch, signal), signal);
+    await recordDefinitionsOf(writer, pipeline, begun.guard.seq, batch.payload);
     const ended = await transaction.commit(begun.guard, reign, signal);
     if (ended.kind !== 'committed') return ended;
     log.warn(

@@ -16,6 +16,7 @@ import { parseTenure, type Tenure } from '../../../model/ids.ts';
 import type { Position } from '../../../model/position.ts';
 import { judgeOpenDdl, type Settlement, unsettled, writeSettlements } from '../ddl/settle.ts';
 import { selectStateStatement } from '../select-state.ts';
+import { forgetDefinitions } from '../table-shapes.ts';
 import { type CheckpointRow, positionAssignments, readCheckpointRow, readLanes } from './checkpoint-row.ts';
 import { decideRaise, type RaiseDecision, type RaiseFacts } from './decide-raise.ts';
 import { classify, targetError } from './error-classes.ts';
@@ -330,6 +331,7 @@ export class TargetRaiser {
       await writer.execute('ROLLBACK');
       return { kind: 'let-go', why: 'somebody else made the rows' };
     }
+    if (request.position !== undefined) await forgetDefinitions(writer, pipeline);
     await writer.execute(
       `UPDATE holt.writer SET epoch = ${integerLiteral(set.epoch)}, tenure = ${hexLiteral(tenure)} WHERE registration = ${hexLiteral(writer.registration)}`,
     );

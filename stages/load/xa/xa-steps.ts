@@ -37,6 +37,8 @@ export async function xaSteps(payload: Buffer, signal: AbortSignal): Promise<rea
   for (let record = reader.next(); record !== null; record = reader.next()) {
     switch (record) {
       case 'table':
+      // Of the batch, and written with it.
+      case 'definition':
         break;
       case 'transaction':
         if (body !== null) finish();
