@@ -86,6 +86,12 @@ class Receiver {
     }, 20);
   }
 
+  advance(seq: bigint, position: PositionText): void {
+    expect(seq).toBe(this.seq + 1n);
+    this.seq = seq;
+    this.position = position;
+  }
+
   #apply(batch: SelectedBatch): void {
     const reader = new PayloadReader(batch.payload);
     const sink = new ByteSink();
@@ -161,7 +167,7 @@ for (const flavour of FLAVOURS)
           bytes,
         }),
         emit: (batch) => receiver.emit(batch),
-        emptyAdvance: async () => {},
+        emptyAdvance: async ({ seq, end }) => receiver.advance(seq, end.text),
       });
       receiver.selector = selector;
       const ended = selector.run().then(
