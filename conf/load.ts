@@ -521,6 +521,7 @@ function tableRuleConfig(
     },
     where: rule.where ?? null,
     processor,
+    ...(rule.triggers === 'allow' ? { triggers: 'allow' as const } : {}),
   };
 }
 

@@ -114,6 +114,12 @@ export const tableRule = z.strictObject({
     .describe(
       "Row filter, such as region = 'EU' and total >= 10. A row that leaves the filter is deleted at the target, one that enters is inserted.",
     ),
+  triggers: z
+    .enum(['refuse', 'allow'])
+    .default('refuse')
+    .describe(
+      'A table with triggers at the target is refused, since they would do again what the source has done and logged; allow lets them act, once for each change, in the order of the source.',
+    ),
   processor: z
     .string()
     .min(1)

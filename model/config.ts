@@ -61,6 +61,8 @@ export interface TableRuleConfig {
   readonly where: string | null;
   /** Path of a user processor module; null for none. */
   readonly processor: string | null;
+  /** The target's triggers act on what Load writes; absent, a table with triggers is refused. */
+  readonly triggers?: 'allow' | undefined;
 }
 
 /** Where a pipeline without a checkpoint begins; there is no default. */

@@ -14,4 +14,6 @@ export interface TableRoute {
   readonly name: string;
   /** In the order in which Load writes them. Dropped columns are absent. */
   readonly columns: readonly RouteColumn[];
+  /** Triggers of the target's table act on what Load writes. Absent: a table with triggers is refused. */
+  readonly triggers?: 'allow' | undefined;
 }

@@ -47,6 +47,7 @@ const pipelineSchema = z.strictObject({
       }),
       where: z.string().nullable(),
       processor: z.string().nullable(),
+      triggers: z.literal('allow').optional(),
     }),
   ),
   batch: z.strictObject({

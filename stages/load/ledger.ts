@@ -243,6 +243,7 @@ const storedRoute = z.object({
       z.object({ kind: z.literal('constant'), name: z.string(), text: z.string().nullable() }),
     ]),
   ),
+  triggers: z.literal('allow').optional(),
 });
 
 function parseSummary(values: readonly (Buffer | null)[]): LedgerSummary {

@@ -113,6 +113,7 @@ export class TableMapping {
       schema: rule.to.schema ?? shape.schema,
       name: rule.to.table ?? shape.table,
       columns: order === null ? columns : ordered(columns, order, shape, rule),
+      ...(rule.triggers === undefined ? {} : { triggers: rule.triggers }),
     };
   }
 }

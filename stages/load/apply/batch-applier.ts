@@ -1,19 +1,22 @@
 /**
  * `BatchApplier` for MySQL and MariaDB targets: few large statements for a batch, each with the number of rows it must
  * find; and the careful way, row by row, when one finds another number.
+ *
+ * Between the two stands the source's order: values of a further unique key that are equal to the server and differ in
+ * bytes, or that nobody but the server can compute (prefixes, expressions), may go from row to row unseen by the fold. Then the
+ * server refuses a statement, all of the batch is undone and written in order, which is what the source itself did.
  */
 import type { SiteId } from '../../../model/ids.ts';
 import type { TransformedBatch } from '../../stage.ts';
 import type { LedgerWriter } from '../ledger-contract.ts';
 import { type ApplyResult, type BatchApplier, DivergenceSignal, type PreparedBatch } from '../load.ts';
 import type { TargetConnection } from '../target/target-connection.ts';
-import { batchStatements } from './batch-statements.ts';
+import { type BatchStatements, batchStatements } from './batch-statements.ts';
 import { CarefulApplier } from './careful.ts';
 import { completeJson } from './complete-json.ts';
-import { errnoOf, isRowDivergence, isSchemaChange } from './server-error.ts';
+import { errnoOf, isCollision, isRowDivergence, isSchemaChange } from './server-error.ts';
 import { SessionChecks } from './session-checks.ts';
 import { countProblem, type Statement } from './statement.ts';
-import type { TablePlan } from './table-plan.ts';
 import { TablePlans } from './table-plans.ts';
 import type { TargetSchema } from './target-schema.ts';
 
@@ -31,17 +34,10 @@ export interface ApplierOptions {
   readonly maxStatementBytes?: number;
 }
 
-export interface AppliedBatch extends PreparedBatch {
-  readonly statements: readonly Statement[];
-  /** By table number of the payload. */
-  readonly plans: readonly TablePlan[];
-  readonly rows: number;
-  /** Per target table whose changes are written in the source's order: why. */
-  readonly ordered: ReadonlyMap<string, string>;
-  readonly mustBeCareful: string | null;
-}
+export interface AppliedBatch extends PreparedBatch, BatchStatements {}
 
 const MIB = 1024 * 1024;
+const SAVEPOINT = 'holt_net_changes';
 
 export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
   readonly #options: ApplierOptions;
@@ -54,22 +50,45 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
   }
 
   async prepare(batch: TransformedBatch, signal: AbortSignal): Promise<AppliedBatch> {
-    const traits = await this.#options.schema.traits();
     const payload = await completeJson(batch.payload, signal);
+    return this.#built({ ...batch, payload }, null, signal);
+  }
+
+  async #built(batch: TransformedBatch, order: string | null, signal: AbortSignal): Promise<AppliedBatch> {
+    const { payload, routes } = batch;
     const built = await batchStatements({
       payload,
-      routes: batch.routes,
-      traits,
+      routes,
+      traits: await this.#options.schema.traits(),
       plan: (shape, route) => this.#plans.plan(shape, route),
       maxStatementBytes: this.#options.maxStatementBytes ?? MIB,
       compare: this.#options.conflict.detect,
+      order,
       signal,
     });
     const statementBytes = built.statements.reduce((sum, { sql }) => sum + sql.length, 0);
-    return { batch: { ...batch, payload }, bytes: payload.length + statementBytes, ...built };
+    return { batch, bytes: payload.length + statementBytes, ...built };
   }
 
   async execute(
+    prepared: AppliedBatch,
+    connection: TargetConnection,
+    signal: AbortSignal,
+  ): Promise<ApplyResult> {
+    if (!prepared.mayCollide) return this.#run(prepared, connection, signal);
+    await connection.execute(`SAVEPOINT ${SAVEPOINT}`);
+    try {
+      return await this.#run(prepared, connection, signal);
+    } catch (error) {
+      const errno = error instanceof DivergenceSignal ? errnoOf(error) : null;
+      if (errno === null || !isCollision(errno)) throw error;
+    }
+    const inOrder = await this.#built(prepared.batch, 'a unique key refuses the net changes', signal);
+    await connection.execute(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`);
+    return this.#run(inOrder, connection, signal);
+  }
+
+  async #run(
     prepared: AppliedBatch,
     connection: TargetConnection,
     signal: AbortSignal,

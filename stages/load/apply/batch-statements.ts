@@ -4,10 +4,11 @@
  * Tables are independent of each other unless foreign keys join them, directly or through others. So every table (or
  * group of joined tables) has its own sequence of statements, and the sequences follow each other.
  */
+import { ABSENT_LENGTH } from '../../../canal/value/row-scanner.ts';
 import { Breather } from '../../../lib/breather.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import { PayloadReader } from '../../../model/payload.ts';
-import { ROW_FLAG } from '../../../model/rows.ts';
+import { ROW_FLAG, type RowOp } from '../../../model/rows.ts';
 import type { TableRoute } from '../../../model/table-route.ts';
 import type { TableShape } from '../../../model/table-shape.ts';
 import { DivergenceSignal } from '../load.ts';
@@ -28,6 +29,8 @@ export interface BatchStatementsOptions {
   readonly maxStatementBytes: number;
   /** Compare rows with their before images, under lock, before anything is written. */
   readonly compare: boolean;
+  /** Why no table is to be folded; absent or null where each may. */
+  readonly order?: string | null;
   readonly signal: AbortSignal;
 }
 
@@ -37,6 +40,8 @@ export interface BatchStatements {
   readonly rows: number;
   /** Per target table written in order: why it was not folded. */
   readonly ordered: ReadonlyMap<string, string>;
+  /** True when a folded table has further unique keys: the server may refuse in this form what it takes in the source's order. */
+  readonly mayCollide: boolean;
   /** Set when some row's before image cannot be compared in bulk: the batch must go row by row. */
   readonly mustBeCareful: string | null;
   readonly plans: readonly TablePlan[];
@@ -51,8 +56,8 @@ interface Group {
   readonly fold: TableFold;
   readonly foreignKeyGroup: number | null;
   readonly selfReferencing: boolean;
-  readonly referenced: boolean;
   readonly keyless: boolean;
+  rows: number;
   /** Bits that some event, and bits that every event asks to be off. */
   someChecksOff: number;
   everyChecksOff: number;
@@ -85,7 +90,8 @@ export async function batchStatements(options: BatchStatementsOptions): Promise<
       const [plan, group] = [plans[reader.table], groupOf[reader.table]];
       if (plan === undefined || group === undefined) continue;
       rows += reader.rows;
-      const off = checksOff(reader.flags);
+      group.rows += reader.rows;
+      const off = checksOff(reader.flags, reader.op, plan);
       group.someChecksOff |= off;
       group.everyChecksOff &= off;
       if ((reader.flags & ROW_FLAG.partialJson) !== 0)
@@ -108,7 +114,8 @@ export async function batchStatements(options: BatchStatementsOptions): Promise<
   } catch (error) {
     // A value that must not stand in a statement: row by row it is told from the others.
     if (!(error instanceof DivergenceSignal)) throw error;
-    return { statements: [], rows, ordered: new Map(), mustBeCareful: error.message, plans };
+    const mustBeCareful = error.message;
+    return { statements: [], rows, ordered: new Map(), mayCollide: false, mustBeCareful, plans };
   }
 }
 
@@ -123,7 +130,8 @@ async function writeGroups(
 ): Promise<Omit<BatchStatements, 'rows' | 'plans'>> {
   const { payload, traits } = options;
   for (const group of groups.values()) {
-    group.order = group.fold.reason ?? foreignKeyReason(group, groups);
+    group.order =
+      options.order ?? group.fold.reason ?? checksReason(group, traits) ?? foreignKeyReason(group, groups);
     if (group.order === null && (await movesUniqueValues(group.fold, breather, pause)))
       group.order = 'a value of a unique key goes from one row to another';
     if (breather.due()) await pause();
@@ -188,7 +196,7 @@ async function writeGroups(
           at,
           again.dataEnd,
           Math.min(left, SLICE_ROWS),
-          checksOff(again.flags),
+          checksOff(again.flags, again.op, plan),
           (again.flags & ROW_FLAG.partialJson) !== 0,
         );
         if (breather.due()) await pause();
@@ -203,6 +211,10 @@ async function writeGroups(
   return {
     statements,
     ordered: new Map(ordered.map((group) => [group.name, group.order ?? ''])),
+    mayCollide: [...groups.values()].some(
+      (group) =>
+        group.order === null && group.fold.plans.some(({ secondaryKeys }) => secondaryKeys.length > 0),
+    ),
     mustBeCareful,
   };
 }
@@ -232,11 +244,49 @@ async function writeFold(
   };
   await inPhase('delete', (entry, plan) => writer.delete(plan, fold.keyImage(entry), off));
   await inPhase('nothing', (entry, plan) => writer.absence(plan, fold.keyImage(entry), off));
+  const partial = new Map<number | string, number[]>();
   await inPhase('update', (entry, plan) => {
-    if (fold.isFull(entry)) writer.upsert(plan, fold.finalImage(entry), off);
-    else writer.update(plan, fold.finalImage(entry), false, off, () => fold.keyImage(entry));
+    if (plan.mayUpsert && fold.isFull(entry)) writer.upsert(plan, fold.finalImage(entry), off);
+    else {
+      const columns = columnsOf(fold, entry);
+      const same = partial.get(columns);
+      if (same === undefined) partial.set(columns, [entry]);
+      else same.push(entry);
+    }
   });
+  // Rows that get values in the same columns share statements; the order of updates does not matter here.
+  for (const entries of partial.values())
+    for (const [i, entry] of entries.entries()) {
+      if ((i & (SLICE_ROWS - 1)) === 0 && breather.due()) await pause();
+      writer.patch(fold.planOf(entry), fold.finalImage(entry), off, () => fold.keyImage(entry));
+    }
+  writer.flush();
   await inPhase('insert', (entry, plan) => writer.insert(plan, fold.finalImage(entry), off));
+}
+
+/** The same for entries whose images have the same columns. */
+function columnsOf(fold: TableFold, entry: number): number | string {
+  const only = fold.onlyLayout(entry);
+  if (only >= 0) return only;
+  const { lengths } = fold.finalImage(entry);
+  return fold
+    .planOf(entry)
+    .columns.map(({ index }) => (lengths[index] === ABSENT_LENGTH ? '0' : '1'))
+    .join('');
+}
+
+/**
+ * One statement has its checks on or off for all of its rows: what some events ask for, the others' rows must not get, for what a
+ * check would have found at the target would go unseen.
+ */
+function checksReason(group: Group, traits: TargetTraits): string | null {
+  if (group.rows === 0) return null;
+  const matters =
+    (group.foreignKeyGroup === null ? 0 : CHECKS_OFF.foreignKeys) |
+    (traits.flavour === 'mariadb' ? CHECKS_OFF.checkConstraints : 0);
+  return ((group.someChecksOff ^ group.everyChecksOff) & matters) === 0
+    ? null
+    : 'checks are off for some of its changes only';
 }
 
 /** Why foreign keys want the table's changes in the source's order; null if they do not. */
@@ -247,9 +297,8 @@ function foreignKeyReason(group: Group, groups: ReadonlyMap<string, Group>): str
   if (joined.every((other) => (other.everyChecksOff & CHECKS_OFF.foreignKeys) !== 0)) return null;
   if (joined.length > 1) return 'foreign keys join it with another table of the batch';
   if (group.selfReferencing) return 'a foreign key joins its own rows';
-  // Alone in the batch: what a cascade would do is decided by what remains of each row (the fold refuses to delete and insert).
-  if (group.referenced && group.someChecksOff !== group.everyChecksOff)
-    return 'foreign keys are checked for some of its changes only';
+  // Alone in the batch: what a cascade would do is decided by what remains of each row (the fold refuses to delete and
+  // insert, and to change what is pointed to).
   return null;
 }
 
@@ -273,8 +322,8 @@ function newGroup(plan: TablePlan, payload: Buffer): Group {
     fold: new TableFold(payload),
     foreignKeyGroup: target.foreignKeyGroup,
     selfReferencing: target.selfReferencing,
-    referenced: target.referenced,
     keyless: plan.identity.length === 0,
+    rows: 0,
     someChecksOff: 0,
     everyChecksOff: ~0,
     order: null,
@@ -282,12 +331,18 @@ function newGroup(plan: TablePlan, payload: Buffer): Group {
 }
 
 /**
+ * What an event asks to be off (`CHECKS_OFF` bits).
+ *
+ * Where a source logs what its foreign keys cascade to (MySQL 9.6 and later), the target must not cascade again: not all that
+ * would cascade at the target did so at the source (REPLACE of a parent keeps the children of MySQL 9.7, measured).
+ *
  * RELAXED_UNIQUE_CHECKS is not honoured: it allows the server to look less closely, and a target that has diverged would take a
  * second row with the same value without a word.
  */
-export function checksOff(flags: number): number {
+export function checksOff(flags: number, op: RowOp, plan: TablePlan): number {
+  const isCascadeInLog = (flags & ROW_FLAG.cascadesLogged) !== 0 && op !== 'insert' && plan.target.referenced;
   return (
-    ((flags & ROW_FLAG.noForeignKeyChecks) !== 0 ? CHECKS_OFF.foreignKeys : 0) |
+    ((flags & ROW_FLAG.noForeignKeyChecks) !== 0 || isCascadeInLog ? CHECKS_OFF.foreignKeys : 0) |
     ((flags & ROW_FLAG.noCheckConstraintChecks) !== 0 ? CHECKS_OFF.checkConstraints : 0)
   );
 }

@@ -253,7 +253,7 @@ export class CarefulApplier {
       return this.#insertStatement(change, this.#wholeRow(change) ?? this.#after(change));
     };
     let now: Answer = { problem };
-    let off = checksOff(change.flags);
+    let off = checksOff(change.flags, change.op, change.plan);
     // Each unique key can have one row in the way, and the parent may be missing on top.
     for (let tries = change.plan.secondaryKeys.length + 3; tries > 0; tries--) {
       if ('rows' in now) {
@@ -292,6 +292,7 @@ export class CarefulApplier {
     const row = this.#wholeRow(change) ?? copyOf(this.#after(change));
     const identity: SecondaryKey = {
       name: 'identity',
+      number: -1,
       indexes: plan.identity.length > 0 ? plan.identity.map(({ index }) => index) : null,
     };
     let cleared = false;
@@ -356,7 +357,11 @@ export class CarefulApplier {
     return { same: same?.toString('latin1') === '1', json: foundJson(plan, columns) };
   }
 
-  async #answer(change: Change, statement: Statement, off = checksOff(change.flags)): Promise<Answer> {
+  async #answer(
+    change: Change,
+    statement: Statement,
+    off = checksOff(change.flags, change.op, change.plan),
+  ): Promise<Answer> {
     const { connection, checks, traits } = this.#options;
     await checks.set(connection, off, traits);
     this.#statements += 1;

@@ -11,7 +11,8 @@
  * server may hold two byte strings for equal (collations). Of the byte strings that are one key to the server, at any
  * moment one at most is a stored row; so only one of them can be present before the batch and only one after it, and the
  * order DELETE, absence check, UPDATE, INSERT leaves exactly the last. Where this cannot be said — a key appears twice, a partial
- * image takes another key, columns of the target would be lost, a unique value moves between rows that stay — the table
+ * image takes another key, columns of the target would be lost, a value that foreign keys point to changes (what is cascaded
+ * on the way is not what is cascaded from first to last), a unique value moves between rows that stay — the table
  * is not folded, and its changes are written in the source's order.
  *
  * No object a row: entries and images are numbers in typed arrays, images are offsets into the payload.
@@ -81,6 +82,8 @@ export class TableFold {
   #nodes = 0;
 
   #scratch = Buffer.allocUnsafe(256);
+  /** Offset and length in the before image of each column that foreign keys point to. */
+  #pointedTo = new Int32Array(8);
   #merged: { offsets: Int32Array; lengths: Int32Array } | null = null;
 
   constructor(payload: Buffer, expectedKeys = 1024) {
@@ -120,7 +123,8 @@ export class TableFold {
       const known = this.#layouts[i];
       if (known?.plan === plan && sameBitmap(known.present, present)) return i;
     }
-    if (plan.identity.length === 0) this.giveUp('the target has no key that the rows fill');
+    if (plan.oneByOne) this.giveUp('triggers see every change');
+    else if (plan.identity.length === 0) this.giveUp('the target has no key that the rows fill');
     else if (this.#signature !== null && this.#signature !== plan.identitySignature)
       this.giveUp('the key comes in two forms');
     this.#signature ??= plan.identitySignature;
@@ -190,6 +194,13 @@ export class TableFold {
     return this.#overlay(head, layout);
   }
 
+  /** Number of the layout that the entry's only image since a full one has; −1 where there are several. */
+  onlyLayout(entry: number): number {
+    const head = this.#heads[entry] ?? NO_IMAGE;
+    if (head === NO_IMAGE || (this.#nodeNexts[head] ?? NO_IMAGE) !== NO_IMAGE) return -1;
+    return this.#nodeLayouts[head] ?? -1;
+  }
+
   /** True when the row after the batch is known in all written columns. */
   isFull(entry: number): boolean {
     let node = this.#heads[entry] ?? NO_IMAGE;
@@ -230,8 +241,13 @@ export class TableFold {
     const { scanner } = plan;
     const middle = scanner.scan(this.#payload, at, end, from.present);
     const entry = this.#entry(from, scanner, at, before, INITIALLY_PRESENT | PRESENT);
+    if (plan.pointedTo.length > 0) this.#notePointedTo(plan, scanner);
     const next = scanner.scan(this.#payload, middle, end, to.present);
     if (entry < 0) return next;
+    if (plan.pointedTo.length > 0 && this.#changesPointedTo(plan, scanner)) {
+      this.giveUp('a value changes that foreign keys point to');
+      return next;
+    }
     if (!to.keyless) {
       if (!to.identified) {
         this.giveUp('a part of a key changes and the rest is not in the image');
@@ -253,6 +269,29 @@ export class TableFold {
     else if (to.full) this.#heads[entry] = this.#node(middle, after, NO_IMAGE);
     else this.#overlayNode(entry, middle, after);
     return next;
+  }
+
+  #notePointedTo(plan: TablePlan, image: RowImage): void {
+    const { pointedTo } = plan;
+    if (this.#pointedTo.length < pointedTo.length * 2) this.#pointedTo = new Int32Array(pointedTo.length * 2);
+    for (const [i, index] of pointedTo.entries()) {
+      this.#pointedTo[i * 2] = image.offsets[index] ?? 0;
+      this.#pointedTo[i * 2 + 1] = image.lengths[index] ?? ABSENT_LENGTH;
+    }
+  }
+
+  /** True unless each such column has its former bytes, or is not in the image. */
+  #changesPointedTo(plan: TablePlan, image: RowImage): boolean {
+    return plan.pointedTo.some((index, i) => {
+      const length = image.lengths[index] ?? ABSENT_LENGTH;
+      if (length === ABSENT_LENGTH) return false;
+      if (length !== this.#pointedTo[i * 2 + 1]) return true;
+      const [start, former] = [image.offsets[index] ?? 0, this.#pointedTo[i * 2] ?? 0];
+      return (
+        length > 0 &&
+        this.#payload.compare(this.#payload, start, start + length, former, former + length) !== 0
+      );
+    });
   }
 
   #appear(entry: number, at: number, layout: number): void {
@@ -299,10 +338,10 @@ export class TableFold {
 
   /** The entry of the key in `image`, which lies at `at`; a new one begins in `state`. −1 where the key has a NULL. */
   #entry(layout: ImageLayout, image: RowImage, at: number, layoutNumber: number, state: number): number {
-    const { identity } = layout.plan;
+    const { identity, identityTag } = layout.plan;
     const known = this.#keys.size;
     let entry: number;
-    if (identity.length === 1) {
+    if (identity.length === 1 && identityTag.length === 0) {
       const index = identity[0]?.index ?? 0;
       const length = image.lengths[index] ?? ABSENT_LENGTH;
       if (length < 0) return this.#noKey();
@@ -314,6 +353,7 @@ export class TableFold {
         if ((image.lengths[index] ?? ABSENT_LENGTH) < 0) return this.#noKey();
         end = this.#part(image, index, end);
       }
+      end = this.#tag(identityTag, end);
       entry = this.#keys.add(this.#scratch, 0, end);
     }
     if (entry === known) {
@@ -339,6 +379,12 @@ export class TableFold {
     this.#scratch.writeInt32LE(length, at);
     this.#payload.copy(this.#scratch, at + 4, offset, offset + length);
     return at + 4 + length;
+  }
+
+  #tag(tag: Buffer, at: number): number {
+    this.#ensureScratch(at + tag.length);
+    tag.copy(this.#scratch, at);
+    return at + tag.length;
   }
 
   #ensureScratch(bytes: number): void {

@@ -14,6 +14,7 @@ import type { TablePlan, WrittenColumn } from './table-plan.ts';
 export class OrderedWriter {
   readonly #payload: Buffer;
   readonly #writer: RunWriter;
+  readonly #independent = new WeakMap<ImageLayout, boolean>();
   #keyPlaces = new Int32Array(16);
 
   constructor(options: {
@@ -61,7 +62,8 @@ export class OrderedWriter {
       return next;
     }
     this.#writer.delete(plan, scanner, checksOff);
-    if (plan.target.selfReferencing && (checksOff & CHECKS_OFF.foreignKeys) === 0) this.#writer.flush();
+    const cascadesToItself = plan.target.selfReferencing && (checksOff & CHECKS_OFF.foreignKeys) === 0;
+    if (plan.oneByOne || cascadesToItself) this.#writer.flush();
     return next;
   }
 
@@ -86,6 +88,13 @@ export class OrderedWriter {
       this.#writer.upsert(plan, scanner, checksOff);
       return next;
     }
+    if (before.identified && !keyChanges && !partialJson && this.#isIndependent(after)) {
+      this.#writer.patch(plan, scanner, checksOff, () => {
+        scanner.scan(payload, at, end, before.present);
+        return scanner;
+      });
+      return next;
+    }
     this.#writer.update(plan, scanner, keyChanges, checksOff, (sink) => {
       scanner.scan(payload, at, end, before.present);
       if (before.identified) return scanner;
@@ -93,6 +102,23 @@ export class OrderedWriter {
       return null;
     });
     return next;
+  }
+
+  /**
+   * True when updates of different rows that set these columns come to the same in any order: none of them is unique or pointed
+   * to, and no row of the table hangs on another.
+   */
+  #isIndependent(after: ImageLayout): boolean {
+    const known = this.#independent.get(after);
+    if (known !== undefined) return known;
+    const { plan, present } = after;
+    const touches = (indexes: readonly number[]) => indexes.some((index) => bitmapHas(present, index));
+    const independent =
+      !plan.target.selfReferencing &&
+      !touches(plan.pointedTo) &&
+      plan.secondaryKeys.every(({ indexes }) => indexes !== null && !touches(indexes));
+    this.#independent.set(after, independent);
+    return independent;
   }
 
   /**

@@ -4,6 +4,7 @@ import { ByteSink } from '../../../lib/byte-sink.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import type { RowImage } from './fold.ts';
 import { implicitDefault } from './implicit-default.ts';
+import { PatchStatement } from './patch-statement.ts';
 import { isFloat, type PlanSql, planSql } from './plan-sql.ts';
 import { checkPacket, PACKET_MARGIN } from './row-too-large.ts';
 import type { Statement } from './statement.ts';
@@ -35,7 +36,7 @@ const MOST_KEYS_IN_LIST = 900;
 /** Every row found is compared with every condition. */
 const MOST_KEYS_IN_ORS = 100;
 
-type RunKind = 'insert' | 'upsert' | 'delete' | 'absence';
+type RunKind = 'insert' | 'upsert' | 'patch' | 'delete' | 'absence';
 
 /**
  * Writes rows as statements, many rows to one where they follow each other with the same operation on the same table. Rows
@@ -48,6 +49,10 @@ export class RunWriter {
   /** The first row of an upsert in its other form, for the case that it stays alone. */
   readonly #alone = new ByteSink(1024);
   readonly #sqls = new Map<TablePlan, PlanSql>();
+  readonly #patch: PatchStatement;
+  readonly #patchKey = { element: new ByteSink(256), when: new ByteSink(256) };
+  /** Condition of the first row of a patch, for the case that it stays alone. */
+  readonly #patchAlone = new ByteSink(256);
 
   #kind: RunKind | null = null;
   #plan: TablePlan | null = null;
@@ -60,6 +65,7 @@ export class RunWriter {
   constructor(options: RunWriterOptions) {
     this.#options = options;
     this.#most = Math.min(options.maxStatementBytes, options.traits.maxAllowedPacket - PACKET_MARGIN);
+    this.#patch = new PatchStatement(options.payload);
   }
 
   /** Columns that the image lacks take their defaults; those that have none, what a server without strict mode gives them. */
@@ -119,6 +125,35 @@ export class RunWriter {
     this.#emit('update', plan, 1, checksOff, sink);
   }
 
+  /**
+   * Some columns of a row that must be there and keeps its key. Rows that follow each other share a statement where they set the same
+   * columns; it may work through them in any order. `key` is called when `after` is no longer needed.
+   */
+  patch(plan: TablePlan, after: RowImage, checksOff: number, key: () => RowImage): void {
+    const sql = this.#sqlOf(plan);
+    if (plan.oneByOne || !PatchStatement.takes(plan, sql, after)) {
+      this.update(plan, after, false, checksOff, key);
+      return;
+    }
+    const omitted = omittedColumns(plan, after);
+    if (!this.#continues('patch', plan, checksOff, omitted)) {
+      this.#begin('patch', plan, checksOff, omitted);
+      this.#patch.begin(plan, sql, after);
+    }
+    this.#patch.hold(after);
+    const image = key();
+    this.#writePatchKey(plan, sql, image);
+    if (this.#patch.mustEnd(this.#patchKey, this.#most)) {
+      this.#endPatch(plan, checksOff);
+      this.#patch.restart();
+    }
+    if (this.#patch.rows === 0) {
+      this.#patchAlone.reset();
+      this.#keyCondition(this.#patchAlone, plan, sql, image);
+    }
+    this.#patch.add(this.#patchKey);
+  }
+
   /** One row that must be there, found by a condition of the caller's. */
   deleteWhere(plan: TablePlan, checksOff: number, where: (sink: ByteSink) => void): void {
     this.flush();
@@ -148,6 +183,10 @@ export class RunWriter {
     const [kind, plan, sql] = [this.#kind, this.#plan, this.#sql];
     this.#kind = null;
     if (kind === null || plan === null || sql === null) return;
+    if (kind === 'patch') {
+      this.#endPatch(plan, this.#checksOff);
+      return;
+    }
     const rows = this.#rows;
     this.#rows = 0;
     if (kind === 'upsert' && rows === 1) {
@@ -161,6 +200,37 @@ export class RunWriter {
       this.#sink.copy(sql.keyConstants);
     }
     this.#emit(kind, plan, rows, this.#checksOff, this.#sink);
+  }
+
+  #endPatch(plan: TablePlan, checksOff: number): void {
+    this.#patch.write(this.#sink, this.#patchAlone.view());
+    this.#emit('update', plan, this.#patch.rows, checksOff, this.#sink);
+  }
+
+  #writePatchKey(plan: TablePlan, sql: PlanSql, image: RowImage): void {
+    const { element, when } = this.#patchKey;
+    const { identity } = plan;
+    element.reset();
+    when.reset();
+    if (identity.length === 1) this.#keyValue(when, identity[0] as WrittenColumn, image);
+    else this.writeEquals(when, identity, image);
+    if (usesList('patch', sql)) this.#keyElement(element, plan, image);
+    else {
+      element.byte(OPEN);
+      this.#keyCondition(element, plan, sql, image);
+      element.byte(CLOSE);
+    }
+  }
+
+  /** `1`, or `(1,2)` for a key of several columns. */
+  #keyElement(sink: ByteSink, plan: TablePlan, image: RowImage): void {
+    const { identity } = plan;
+    if (identity.length > 1) sink.byte(OPEN);
+    for (let i = 0; i < identity.length; i++) {
+      if (i > 0) sink.byte(COMMA);
+      this.#keyValue(sink, identity[i] as WrittenColumn, image);
+    }
+    if (identity.length > 1) sink.byte(CLOSE);
   }
 
   #deleteKey(kind: 'delete' | 'absence', plan: TablePlan, image: RowImage, checksOff: number): void {
@@ -180,26 +250,19 @@ export class RunWriter {
       sink.byte(CLOSE);
     } else {
       if (this.#rows > 0) sink.byte(COMMA);
-      const { identity } = plan;
-      if (identity.length > 1) sink.byte(OPEN);
-      for (let i = 0; i < identity.length; i++) {
-        if (i > 0) sink.byte(COMMA);
-        this.#keyValue(sink, identity[i] as WrittenColumn, image);
-      }
-      if (identity.length > 1) sink.byte(CLOSE);
+      this.#keyElement(sink, plan, image);
     }
     this.#endRow(start, sql);
   }
 
+  #continues(kind: RunKind, plan: TablePlan, checksOff: number, omitted: string): boolean {
+    return (
+      this.#kind === kind && this.#plan === plan && this.#checksOff === checksOff && this.#omitted === omitted
+    );
+  }
+
   #begin(kind: RunKind, plan: TablePlan, checksOff: number, omitted = ''): PlanSql {
-    if (
-      this.#sql !== null &&
-      this.#kind === kind &&
-      this.#plan === plan &&
-      this.#checksOff === checksOff &&
-      this.#omitted === omitted
-    )
-      return this.#sql;
+    if (this.#sql !== null && this.#continues(kind, plan, checksOff, omitted)) return this.#sql;
     this.flush();
     const sql = this.#sqlOf(plan);
     this.#kind = kind;
@@ -211,7 +274,7 @@ export class RunWriter {
     sink.reset();
     if (kind === 'insert' || kind === 'upsert')
       sink.copy(omitted === '' ? sql.insertHead : partialInsertHead(plan, omitted));
-    else {
+    else if (kind !== 'patch') {
       sink.copy(sql.deleteHead);
       if (usesList(kind, sql)) sink.copy(sql.keysIn);
     }
@@ -339,9 +402,12 @@ export class RunWriter {
   #exactKey(sink: ByteSink, sql: PlanSql, image: RowImage): void {
     for (const column of sql.rewrittenIdentity) {
       // The text of a number says less than its bits: then a row with the other zero counts as found.
-      if (column.keyPrefix !== '' || isFloat(column.target)) continue;
-      sink.utf8(` AND CAST(${column.quoted} AS BINARY)=`);
+      if (isFloat(column.target)) continue;
+      // In another character set it is the converted value whose bytes count.
+      const isConverted = column.keyPrefix !== '';
+      sink.utf8(` AND CAST(${column.quoted} AS BINARY)=${isConverted ? 'CAST(' : ''}`);
       this.#keyValue(sink, column, image);
+      if (isConverted) sink.latin1(' AS BINARY)');
     }
   }
 

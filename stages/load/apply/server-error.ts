@@ -39,6 +39,13 @@ export function isRowDivergence(errno: number): boolean {
   }
 }
 
+/** A unique key refuses: two rows would have one value, perhaps only for a moment. */
+export function isCollision(errno: number): boolean {
+  return (
+    errno === ERRNO.duplicateEntry || errno === ERRNO.duplicateEntryNamed || errno === ERRNO.subqueryManyRows
+  );
+}
+
 /** What was known about the target's tables is no longer true. */
 export function isSchemaChange(errno: number): boolean {
   switch (errno) {

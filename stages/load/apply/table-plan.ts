@@ -13,6 +13,7 @@ import type { TableRoute } from '../../../model/table-route.ts';
 import type { ColumnShape, TableShape } from '../../../model/table-shape.ts';
 import { misfit, sourceFamily, targetFamily } from './column-fit.ts';
 import type { TargetColumn, TargetTable, UniqueKey } from './target-table.ts';
+import { type TextRoom, textRoomOf } from './text-room.ts';
 
 /** A target column that takes a column of the row images. */
 export interface WrittenColumn {
@@ -22,6 +23,8 @@ export interface WrittenColumn {
   readonly source: ColumnShape;
   readonly target: TargetColumn;
   readonly literal: LiteralTarget;
+  /** Where values may have trailing spaces that the target would not keep. */
+  readonly room: TextRoom | null;
   /** What stands around the literal of a value where source and target differ in character set; empty else. */
   readonly introducer: string;
   readonly keyPrefix: string;
@@ -42,6 +45,8 @@ export interface ConstantColumn {
 /** A unique key of the target other than the identity. */
 export interface SecondaryKey {
   readonly name: string;
+  /** Its place among the target's unique keys: the same for all plans of a target. */
+  readonly number: number;
   /** Source columns that make it up; null where some part is an expression, generated, a prefix or not written: its values cannot be followed. */
   readonly indexes: readonly number[] | null;
 }
@@ -60,9 +65,15 @@ export interface TablePlan {
   readonly identityConstants: readonly ConstantColumn[];
   /** Which bytes mean the same key: rows may be folded together only under one signature. */
   readonly identitySignature: string;
+  /** The constant parts of the key as bytes: with equal columns and another tag it is another key. Empty where there are none. */
+  readonly identityTag: Buffer;
+  /** Source columns outside the key whose values foreign keys point to. */
+  readonly pointedTo: readonly number[];
   readonly secondaryKeys: readonly SecondaryKey[];
   /** True when the target has columns that are neither written nor computed: DELETE and INSERT in place of UPDATE would lose them. */
   readonly hasOtherColumns: boolean;
+  /** True where triggers see every change: each is written as it came, in order, by its own kind of statement. */
+  readonly oneByOne: boolean;
   /** False where every attempt to insert would use up a number of an AUTO_INCREMENT column that is not written. */
   readonly mayUpsert: boolean;
   /**
@@ -89,11 +100,11 @@ export function planTable(shape: TableShape, route: TableRoute, target: TargetTa
       `${place} at the target is ${target.engine === '' ? 'of no engine' : target.engine}: its changes would not commit with the checkpoint`,
       `ALTER TABLE ${place} ENGINE=InnoDB at the target, or exclude it; Holt tries again by itself.`,
     );
-  if (target.triggers.length > 0)
+  if (target.triggers.length > 0 && route.triggers !== 'allow')
     throw refuse(
       'HOLT_TARGET_TRIGGER',
       `${place} at the target has triggers (${target.triggers.join(', ')}), which would act a second time`,
-      `Drop the triggers of ${place} at the target, or exclude the table; Holt tries again by itself.`,
+      `Drop the triggers of ${place} at the target, exclude the table, or allow them by a rule (triggers: allow); Holt tries again by itself.`,
     );
 
   const byName = new Map(target.columns.map((column) => [column.name.toLowerCase(), column]));
@@ -155,6 +166,8 @@ export function planTable(shape: TableShape, route: TableRoute, target: TargetTa
   const identityKey = chooseIdentity(shape, target, columns, constants);
   const identity =
     identityKey === null ? [] : columns.filter((column) => isPartOf(identityKey, column.target));
+  const identityConstants =
+    identityKey === null ? [] : constants.filter((column) => isPartOf(identityKey, column.target));
   return {
     shape,
     target,
@@ -163,14 +176,23 @@ export function planTable(shape: TableShape, route: TableRoute, target: TargetTa
     columns,
     constants,
     identity,
-    identityConstants:
-      identityKey === null ? [] : constants.filter((column) => isPartOf(identityKey, column.target)),
-    identitySignature: identity.map(({ source }) => signatureOf(source)).join('|'),
+    identityConstants,
+    identitySignature: [
+      ...identity.map((one) => `${one.target.name}=${signatureOf(one.source)}`),
+      ...identityConstants.map((one) => one.target.name),
+    ].join('|'),
+    identityTag: Buffer.from(identityConstants.map(({ literal }) => literal).join()),
+    pointedTo: columns
+      .filter((one) => !identity.includes(one))
+      .filter(({ target: { name } }) => target.referencedColumns.includes(name.toLowerCase()))
+      .map(({ index }) => index),
     secondaryKeys: target.uniqueKeys
-      .filter((key) => key !== identityKey)
-      .map((key) => ({ name: key.name, indexes: indexesOf(key, columns, constants) })),
+      .map((key, number) => ({ key, name: key.name, number, indexes: indexesOf(key, columns, constants) }))
+      .filter(({ key }) => key !== identityKey)
+      .map(({ key: _, ...secondary }) => secondary),
     hasOtherColumns: uncovered.length > 0,
-    mayUpsert: !uncovered.some((column) => column.autoIncrement),
+    oneByOne: target.triggers.length > 0,
+    mayUpsert: target.triggers.length === 0 && !uncovered.some((column) => column.autoIncrement),
     mostKeys: Math.max(1, Math.floor(target.rowEstimate / 20)),
     autoUpdateColumns: target.columns
       .filter((column) => column.autoUpdate && !column.generated)
@@ -192,6 +214,7 @@ function writtenColumn(index: number, source: ColumnShape, target: TargetColumn)
     source,
     target,
     literal: { nativeJson: target.dataType === 'json', text: intoText },
+    room: from === 'text' && intoText ? textRoomOf(source, target) : null,
     introducer: '',
     keyPrefix: '',
     keySuffix: '',

@@ -22,7 +22,7 @@ export class TablePlans {
 
   async plan(shape: TableShape, route: TableRoute): Promise<TablePlan> {
     const target = await this.#schema.table(route.schema, route.name);
-    const key = JSON.stringify([shape, route.schema, route.name, route.columns]);
+    const key = JSON.stringify([shape, route.schema, route.name, route.columns, route.triggers]);
     const kept = this.#kept.get(key);
     if (kept?.target === target) return kept.plan;
     const plan = this.#planned(shape, route, target);

@@ -33,11 +33,14 @@ interface Cached<T> {
 export interface ForeignKeyEdge {
   readonly child: string;
   readonly parent: string;
+  /** Column of the parent. */
+  readonly column: string;
 }
 
 interface ForeignKeyGraph {
   readonly groups: ReadonlyMap<string, number>;
-  readonly referenced: ReadonlySet<string>;
+  /** Columns that are pointed to, by table. */
+  readonly referenced: ReadonlyMap<string, ReadonlySet<string>>;
   readonly selfReferencing: ReadonlySet<string>;
 }
 
@@ -143,6 +146,7 @@ export class TargetSchema {
       triggers: triggers.filter(mine).map((row) => textOf(row[2])),
       foreignKeyGroup: graph.groups.get(node) ?? null,
       referenced: graph.referenced.has(node),
+      referencedColumns: [...(graph.referenced.get(node) ?? [])],
       selfReferencing: graph.selfReferencing.has(node),
     };
   }
@@ -174,12 +178,13 @@ export class TargetSchema {
     if (this.#foreignKeys !== null && now - this.#foreignKeys.readMs < this.#foreignKeysMaxAgeMs)
       return this.#foreignKeys.value;
     const value = this.#query(
-      'SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_NAME IS NOT NULL',
+      'SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_NAME IS NOT NULL',
     ).then((rows) =>
       foreignKeyGraph(
         rows.map((row) => ({
           child: `${textOf(row[0])}\0${textOf(row[1])}`,
           parent: `${textOf(row[2])}\0${textOf(row[3])}`,
+          column: textOf(row[4]),
         })),
       ),
     );
@@ -203,13 +208,13 @@ export function foreignKeyGraph(edges: readonly ForeignKeyEdge[]): ForeignKeyGra
     leader.set(node, root);
     return root;
   };
-  const referenced = new Set<string>();
+  const referenced = new Map<string, Set<string>>();
   const selfReferencing = new Set<string>();
   for (const edge of edges) {
     const child = edge.child.toLowerCase();
     const parent = edge.parent.toLowerCase();
     leader.set(find(child), find(parent));
-    referenced.add(parent);
+    referenced.set(parent, (referenced.get(parent) ?? new Set()).add(edge.column.toLowerCase()));
     if (child === parent) selfReferencing.add(child);
   }
   const numbers = new Map<string, number>();

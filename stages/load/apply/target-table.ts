@@ -61,6 +61,8 @@ export interface TargetTable {
   readonly foreignKeyGroup: number | null;
   /** True when a foreign key of some table points here: DELETE and INSERT in place of UPDATE would cascade. */
   readonly referenced: boolean;
+  /** Columns, in lower case, that foreign keys of some table point to. */
+  readonly referencedColumns: readonly string[];
   /** True when the table refers to itself. */
   readonly selfReferencing: boolean;
 }

@@ -16,7 +16,8 @@ type Said = 'value' | 'null' | 'absent' | 'in part';
  * matters. Inserted rows are written after, deleted ones before all updates, so only updates can be in each other's way.
  *
  * Values are told apart by their bytes. Where the server takes two for equal, or a key cannot be followed (a prefix, an
- * expression), the statement fails and the batch goes the careful way: this is about speed, not about being right.
+ * expression), the statement fails, and the batch is written again in the source's order (batch-applier.ts): this is about
+ * speed, not about being right.
  */
 export async function movesUniqueValues(
   fold: TableFold,
@@ -34,12 +35,11 @@ export async function movesUniqueValues(
     if (fold.change(entry) !== 'update') continue;
     const { secondaryKeys } = fold.planOf(entry);
     let takesOne = false;
-    for (let number = 0; number < secondaryKeys.length; number++) {
-      const key = secondaryKeys[number] as SecondaryKey;
-      const takes = readValue(after, fold.finalImage(entry), payload, key, number);
+    for (const key of secondaryKeys) {
+      const takes = readValue(after, fold.finalImage(entry), payload, key);
       // NULL collides with nothing; what is not assigned stays.
       if (takes === 'null' || takes === 'absent') continue;
-      const leaves = readValue(before, fold.keyImage(entry), payload, key, number);
+      const leaves = readValue(before, fold.keyImage(entry), payload, key);
       if (takes === 'in part' || leaves === 'in part' || leaves === 'absent') blind = true;
       else if (leaves === 'value') {
         if (before.view().equals(after.view())) continue;
@@ -54,9 +54,8 @@ export async function movesUniqueValues(
   for (const [i, entry] of changed.entries()) {
     if (i % SLICE === 0 && breather.due()) await pause();
     const { secondaryKeys } = fold.planOf(entry);
-    for (let number = 0; number < secondaryKeys.length; number++) {
-      const key = secondaryKeys[number] as SecondaryKey;
-      if (readValue(after, fold.finalImage(entry), payload, key, number) !== 'value') continue;
+    for (const key of secondaryKeys) {
+      if (readValue(after, fold.finalImage(entry), payload, key) !== 'value') continue;
       if (released.has(after.view(), 0, after.length)) return true;
     }
   }
@@ -64,14 +63,8 @@ export async function movesUniqueValues(
 }
 
 /** Number of the key, then length and bytes of each of its columns. */
-function readValue(
-  sink: ByteSink,
-  image: RowImage,
-  payload: Buffer,
-  key: SecondaryKey,
-  number: number,
-): Said {
-  const { indexes } = key;
+function readValue(sink: ByteSink, image: RowImage, payload: Buffer, key: SecondaryKey): Said {
+  const { indexes, number } = key;
   if (indexes === null || indexes.length === 0) return 'absent';
   sink.reset();
   sink.uint16(number);

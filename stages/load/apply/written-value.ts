@@ -3,8 +3,9 @@ import type { ByteSink } from '../../../lib/byte-sink.ts';
 import { DivergenceSignal } from '../load.ts';
 import { isFilledUp } from './foreign-bytes.ts';
 import type { WrittenColumn } from './table-plan.ts';
+import { checkTextRoom } from './text-room.ts';
 
-/** The value as it is stored into its target column. */
+/** The value as it is stored into its target column. Throws HOLT_TARGET_VALUE_REFUSED (retry) where the target would not keep it. */
 export function writeValue(
   sink: ByteSink,
   column: WrittenColumn,
@@ -13,6 +14,7 @@ export function writeValue(
   length: number,
 ): void {
   refuseFilledUp(column, length);
+  if (column.room !== null) checkTextRoom(column.room, column.source, column.target, payload, offset, length);
   if (column.introducer !== '') sink.latin1(column.introducer);
   writeLiteral(sink, column.source, payload, offset, length, column.literal);
 }

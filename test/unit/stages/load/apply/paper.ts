@@ -112,6 +112,7 @@ export function targetOf(shape: TableShape, change: Partial<TargetTable> = {}): 
     triggers: [],
     foreignKeyGroup: null,
     referenced: false,
+    referencedColumns: [],
     selfReferencing: false,
     ...change,
   };

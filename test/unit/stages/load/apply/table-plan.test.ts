@@ -13,13 +13,13 @@ describe('the key by which rows are found', () => {
       uniqueKeys: [unique('PRIMARY', ['id']), unique('u', ['a'], { nullable: true })],
     });
     expect(names(plan.identity)).toEqual(['`id`']);
-    expect(plan.secondaryKeys).toEqual([{ name: 'u', indexes: [1] }]);
+    expect(plan.secondaryKeys).toEqual([{ name: 'u', number: 1, indexes: [1] }]);
   });
 
   it('is a key within the source’s own where there is one, since partial images have no other columns', () => {
     const plan = planOf(shape, { uniqueKeys: [unique('PRIMARY', ['a']), unique('u', ['id'])] });
     expect(names(plan.identity)).toEqual(['`id`']);
-    expect(plan.secondaryKeys).toEqual([{ name: 'PRIMARY', indexes: [1] }]);
+    expect(plan.secondaryKeys).toEqual([{ name: 'PRIMARY', number: 0, indexes: [1] }]);
   });
 
   it('is none that may be NULL, has a prefix, an expression, or a column that is not written', () => {
@@ -92,7 +92,7 @@ it('columns that the target computes are not written', () => {
   });
   expect(names(plan.columns)).toEqual(['`id`', '`b`']);
   expect(plan.hasOtherColumns).toBe(false);
-  expect(plan.secondaryKeys).toEqual([{ name: 'a', indexes: null }]);
+  expect(plan.secondaryKeys).toEqual([{ name: 'a', number: 1, indexes: null }]);
 });
 
 it('text in another character set says which, and is compared in the target’s', () => {

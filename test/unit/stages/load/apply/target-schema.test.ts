@@ -151,11 +151,11 @@ describe('a table of the target', () => {
 
 it('foreign keys join tables through tables between them', () => {
   const graph = foreignKeyGraph([
-    { child: 'a', parent: 'b' },
-    { child: 'C', parent: 'B' },
-    { child: 'x', parent: 'y' },
-    { child: 's', parent: 's' },
-    { child: 'd', parent: 'c' },
+    { child: 'a', parent: 'b', column: 'Id' },
+    { child: 'C', parent: 'B', column: 'Id' },
+    { child: 'x', parent: 'y', column: 'Id' },
+    { child: 's', parent: 's', column: 'Id' },
+    { child: 'd', parent: 'c', column: 'Id' },
   ]);
   const of = (name: string) => graph.groups.get(name);
   expect(new Set(['a', 'b', 'c', 'd'].map(of)).size).toBe(1);
@@ -163,5 +163,10 @@ it('foreign keys join tables through tables between them', () => {
   expect(new Set(['a', 'x', 's'].map(of)).size).toBe(3);
   expect(of('nobody')).toBeUndefined();
   expect([...graph.selfReferencing]).toEqual(['s']);
-  expect([...graph.referenced].sort()).toEqual(['b', 'c', 's', 'y']);
+  expect([...graph.referenced].map(([name, columns]) => [name, ...columns].join()).sort()).toEqual([
+    'b,id',
+    'c,id',
+    's,id',
+    'y,id',
+  ]);
 });

@@ -1,0 +1,3 @@
+import { describeKeyShapes } from './key-shapes.ts';
+
+describeKeyShapes({ pair: { source: 'mysql', target: 'mysql' }, image: 'FULL' });
