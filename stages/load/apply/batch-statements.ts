@@ -8,13 +8,14 @@ import { ABSENT_LENGTH } from '../../../canal/value/row-scanner.ts';
 import { Breather } from '../../../lib/breather.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import { PayloadReader } from '../../../model/payload.ts';
-import { ROW_FLAG, type RowOp } from '../../../model/rows.ts';
+import { ROW_FLAG } from '../../../model/rows.ts';
 import type { TableRoute } from '../../../model/table-route.ts';
 import type { TableShape } from '../../../model/table-shape.ts';
 import { DivergenceSignal } from '../load.ts';
 import { writeComparisons } from './before-images.ts';
 import { type ImageLayout, imageLayout, TableFold } from './fold.ts';
 import { OrderedWriter } from './ordered-writer.ts';
+import { replacedRows } from './replaced-rows.ts';
 import { RunWriter } from './run-writer.ts';
 import { CHECKS_OFF, type Statement } from './statement.ts';
 import type { TablePlan } from './table-plan.ts';
@@ -77,6 +78,7 @@ export async function batchStatements(options: BatchStatementsOptions): Promise<
   const groupOf: Group[] = [];
   const groups = new Map<string, Group>();
   let rows = 0;
+  const replaced = replacedRows(payload);
   const reader = new PayloadReader(payload);
   for (let record = reader.next(); record !== null; record = reader.next()) {
     if (record === 'table') {
@@ -91,7 +93,7 @@ export async function batchStatements(options: BatchStatementsOptions): Promise<
       if (plan === undefined || group === undefined) continue;
       rows += reader.rows;
       group.rows += reader.rows;
-      const off = checksOff(reader.flags, reader.op, plan);
+      const off = checksOff(reader.flags, replaced.has(reader.dataStart));
       group.someChecksOff |= off;
       group.everyChecksOff &= off;
       if ((reader.flags & ROW_FLAG.partialJson) !== 0)
@@ -179,6 +181,7 @@ async function writeGroups(
       return sequence;
     };
     const layouts = new LayoutCache();
+    const replaced = replacedRows(payload);
     const again = new PayloadReader(payload);
     for (let record = again.next(); record !== null; record = again.next()) {
       if (record !== 'rows') continue;
@@ -187,6 +190,7 @@ async function writeGroups(
       const { ordered: target } = sequenceOf(group);
       const before = again.before === null ? null : layouts.of(plan, again.before);
       const after = again.after === null ? null : layouts.of(plan, again.after);
+      const off = checksOff(again.flags, replaced.has(again.dataStart));
       let at = again.dataStart;
       for (let left = again.rows; left > 0; left -= SLICE_ROWS) {
         at = target.write(
@@ -196,7 +200,7 @@ async function writeGroups(
           at,
           again.dataEnd,
           Math.min(left, SLICE_ROWS),
-          checksOff(again.flags, again.op, plan),
+          off,
           (again.flags & ROW_FLAG.partialJson) !== 0,
         );
         if (breather.due()) await pause();
@@ -331,18 +335,14 @@ function newGroup(plan: TablePlan, payload: Buffer): Group {
 }
 
 /**
- * What an event asks to be off (`CHECKS_OFF` bits).
- *
- * Where a source logs what its foreign keys cascade to (MySQL 9.6 and later), the target must not cascade again: not all that
- * would cascade at the target did so at the source (REPLACE of a parent keeps the children of MySQL 9.7, measured).
+ * What an event asks to be off (`CHECKS_OFF` bits); `isReplaced` as `replacedRows` has it.
  *
  * RELAXED_UNIQUE_CHECKS is not honoured: it allows the server to look less closely, and a target that has diverged would take a
  * second row with the same value without a word.
  */
-export function checksOff(flags: number, op: RowOp, plan: TablePlan): number {
-  const isCascadeInLog = (flags & ROW_FLAG.cascadesLogged) !== 0 && op !== 'insert' && plan.target.referenced;
+export function checksOff(flags: number, isReplaced: boolean): number {
   return (
-    ((flags & ROW_FLAG.noForeignKeyChecks) !== 0 || isCascadeInLog ? CHECKS_OFF.foreignKeys : 0) |
+    ((flags & ROW_FLAG.noForeignKeyChecks) !== 0 || isReplaced ? CHECKS_OFF.foreignKeys : 0) |
     ((flags & ROW_FLAG.noCheckConstraintChecks) !== 0 ? CHECKS_OFF.checkConstraints : 0)
   );
 }

@@ -18,6 +18,7 @@ import { checksOff, LayoutCache } from './batch-statements.ts';
 import { writeExactMatch } from './exact-match.ts';
 import type { ImageLayout, RowImage } from './fold.ts';
 import { countErrorLabels, hasFilledUp, hasForeignBytes } from './foreign-bytes.ts';
+import { replacedRows } from './replaced-rows.ts';
 import { foundColumns, foundJson, keyJson } from './row-json.ts';
 import { checkPacket, RowTooLargeSignal } from './row-too-large.ts';
 import { RunWriter } from './run-writer.ts';
@@ -47,6 +48,8 @@ interface Change {
   readonly plan: TablePlan;
   readonly op: RowOp;
   readonly flags: number;
+  /** See `replacedRows`. */
+  readonly isReplaced: boolean;
   readonly table: number;
   readonly before: ImageLayout | null;
   readonly after: ImageLayout | null;
@@ -96,6 +99,7 @@ export class CarefulApplier {
     const { plans, signal } = this.#options;
     const breather = new Breather();
     const layouts = new LayoutCache();
+    const replaced = replacedRows(this.#payload);
     const reader = new PayloadReader(this.#payload);
     let rows = 0;
     for (let record = reader.next(); record !== null; record = reader.next()) {
@@ -105,6 +109,7 @@ export class CarefulApplier {
       const before = reader.before === null ? null : layouts.of(plan, reader.before);
       const after = reader.after === null ? null : layouts.of(plan, reader.after);
       const { op, flags, table, gtid, commitUs, dataEnd } = reader;
+      const isReplaced = replaced.has(reader.dataStart);
       let at = reader.dataStart;
       for (let i = 0; i < reader.rows; i++) {
         signal.throwIfAborted();
@@ -113,7 +118,8 @@ export class CarefulApplier {
         const partial = (flags & ROW_FLAG.partialJson) !== 0;
         const next =
           after === null ? middle : scanner.skip(this.#payload, middle, dataEnd, after.present, partial);
-        await this.#change({ plan, op, flags, table, before, after, at, middle, next, gtid, commitUs });
+        const places = { at, middle, next };
+        await this.#change({ plan, op, flags, isReplaced, table, before, after, ...places, gtid, commitUs });
         at = next;
         rows += 1;
         if (breather.due()) await breather.breathe();
@@ -253,7 +259,7 @@ export class CarefulApplier {
       return this.#insertStatement(change, this.#wholeRow(change) ?? this.#after(change));
     };
     let now: Answer = { problem };
-    let off = checksOff(change.flags, change.op, change.plan);
+    let off = checksOff(change.flags, change.isReplaced);
     // Each unique key can have one row in the way, and the parent may be missing on top.
     for (let tries = change.plan.secondaryKeys.length + 3; tries > 0; tries--) {
       if ('rows' in now) {
@@ -360,7 +366,7 @@ export class CarefulApplier {
   async #answer(
     change: Change,
     statement: Statement,
-    off = checksOff(change.flags, change.op, change.plan),
+    off = checksOff(change.flags, change.isReplaced),
   ): Promise<Answer> {
     const { connection, checks, traits } = this.#options;
     await checks.set(connection, off, traits);

@@ -1,6 +1,5 @@
 /**
- * Trailing spaces that a target would take away without a word: all of them where it is CHAR, those beyond its length where it
- * is VARCHAR or TEXT. Everything else that does not fit, a server in strict mode refuses by itself.
+ * Trailing spaces beyond the length of a VARCHAR or TEXT, which a target would take away without a word. Everything else that does not fit, a server in strict mode refuses by itself.
  * (https://dev.mysql.com/doc/refman/8.4/en/char.html)
  */
 import { charsetOf } from '../../../canal/value/charset.ts';
@@ -8,8 +7,6 @@ import { HoltError } from '../../../lib/errors.ts';
 import type { ColumnShape } from '../../../model/table-shape.ts';
 import type { TargetColumn } from './target-table.ts';
 
-/** CHAR in the log: its own trailing spaces were never stored. */
-const CHAR = 254;
 /** MariaDB's compressed columns: the log has their packed bytes, which say nothing of spaces. */
 const COMPRESSED: readonly number[] = [140, 141];
 const SPACE = 0x20;
@@ -22,8 +19,6 @@ const BYTES_OF_TEXT: Readonly<Record<string, number>> = {
 };
 
 export interface TextRoom {
-  /** Values of at most so many bytes need no look; −1 where every value does. */
-  readonly freeBytes: number;
   readonly most: number;
   readonly unit: 'characters' | 'bytes';
 }
@@ -31,16 +26,11 @@ export interface TextRoom {
 /** Null where the target takes no space away from any value of the source. */
 export function textRoomOf(source: ColumnShape, target: TargetColumn): TextRoom | null {
   if (COMPRESSED.includes(source.type)) return null;
-  if (target.dataType === 'char') {
-    if (source.type === CHAR) return null;
-    return { freeBytes: -1, most: 0, unit: 'bytes' };
-  }
   const bytes = BYTES_OF_TEXT[target.dataType];
-  if (bytes !== undefined) return { freeBytes: bytes, most: bytes, unit: 'bytes' };
+  if (bytes !== undefined) return { most: bytes, unit: 'bytes' };
   const [, length] = /^varchar\((\d+)\)/.exec(target.columnType) ?? [];
   if (length === undefined) return null;
-  // A character has a byte at least.
-  return { freeBytes: Number(length), most: Number(length), unit: 'characters' };
+  return { most: Number(length), unit: 'characters' };
 }
 
 /** @throws HOLT_TARGET_VALUE_REFUSED where the target would take spaces away from the value */
@@ -52,19 +42,20 @@ export function checkTextRoom(
   offset: number,
   length: number,
 ): void {
-  if (length <= room.freeBytes || length === 0) return;
+  // A character has a byte at least.
+  if (length <= room.most) return;
   const value = payload.subarray(offset, offset + length);
   const charset = charsetOf(source.collation) ?? 'utf8mb4';
   const width = /^(?:ucs2|utf16)/.test(charset) ? 2 : charset === 'utf32' ? 4 : 1;
   if (!endsWithSpace(value, width, charset)) return;
   const used = room.unit === 'bytes' ? length : charactersIn(value, charset);
-  if (room.freeBytes >= 0 && used <= room.most) return;
+  if (used <= room.most) return;
   throw new HoltError(
     'HOLT_TARGET_VALUE_REFUSED',
     `${target.name} at the target (${target.columnType}) would take trailing spaces away from a value of the source`,
     {
       disposition: 'retry',
-      remedy: `Make ${target.name} at the target as wide as at the source, and VARCHAR where that is; Holt tries again by itself.`,
+      remedy: `Make ${target.name} at the target as wide as at the source; Holt tries again by itself.`,
       facts: { column: target.name, type: target.columnType },
     },
   );

@@ -242,13 +242,13 @@ const COLUMNS: readonly KeyCase[] = [
   {
     name: 'char-at-target',
     shape: 'other columns at the target',
-    title: 'CHAR for VARCHAR: a value with trailing spaces is refused, CHAR would lose them',
+    title: 'CHAR for VARCHAR: refused, it would lose trailing spaces',
     tables: [table],
     targetTables: [
       { ...table, columns: [...table.columns.slice(0, 2), nullable('b', 'CHAR(20) CHARACTER SET utf8mb4')] },
     ],
     transactions: [[insert('t', { id: 1, v: 1, b: 'a ' })]],
-    expected: { kind: 'refused', code: 'HOLT_TARGET_VALUE_REFUSED' },
+    expected: { kind: 'refused', code: 'HOLT_TARGET_COLUMN_TYPE' },
   },
 ];
 

@@ -395,6 +395,7 @@ function pipelineOf(logged: LoggedCase, schema: string): PipelineConfig {
     pipe: { kind: 'node' },
     ddl: { default: 'stop', kinds: {} },
     onTableError: 'stop',
+    largeTransactions: 'whole',
   };
 }
 
