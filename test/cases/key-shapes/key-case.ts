@@ -2,8 +2,7 @@
  * The vocabulary of the key-shape cases: tables and changes as data, from which come SQL for real servers, row images for
  * unit tests, and the section of the documentation. Pure: nothing here touches a server.
  */
-import type { LedgerKind } from '../../../stages/load/ledger-contract.ts';
-import type { DatabaseFlavour } from '../../support/database.ts';
+import type { CaseServer } from '../column-types/column-type-case.ts';
 
 /** The groups of the documentation, in its order. */
 export const KEY_SHAPES = [
@@ -77,13 +76,13 @@ export type Expected =
   /** The tables are equal, the ledger empty, and nothing went row by row. */
   | { readonly kind: 'equal' }
   /** The ledger names what was not as the images said, in this order; `equal` says whether the tables are the same after it. */
-  | { readonly kind: 'ledger'; readonly entries: readonly LedgerKind[]; readonly equal: boolean }
+  | { readonly kind: 'ledger'; readonly entries: readonly string[]; readonly equal: boolean }
   /** The table is refused by this code before a row of it is written. */
   | { readonly kind: 'refused'; readonly code: string };
 
 export interface Pair {
-  readonly source: DatabaseFlavour;
-  readonly target: DatabaseFlavour;
+  readonly source: CaseServer;
+  readonly target: CaseServer;
 }
 
 /** The pairs of servers on which every case runs. */
@@ -119,9 +118,9 @@ export interface KeyCase {
   readonly start?: readonly Op[];
   readonly transactions: readonly (readonly Op[])[];
   /** Servers that can be the source; all by default. */
-  readonly sources?: readonly DatabaseFlavour[];
+  readonly sources?: readonly CaseServer[];
   /** Servers that can be the target; all by default. */
-  readonly targets?: readonly DatabaseFlavour[];
+  readonly targets?: readonly CaseServer[];
   /** Row images with which it runs; all by default. */
   readonly images?: readonly RowImage[];
   /** What a rule for the tables says; see the configuration. */

@@ -1,9 +1,9 @@
 /** SQL of the cases' tables and changes, for one server. */
-import type { DatabaseFlavour } from '../../support/database.ts';
+import type { CaseServer } from '../column-types/column-type-case.ts';
 import type { Cells, CellValue, Op, TableDef } from './key-case.ts';
 
 /** Collations that not every server has, and what stands in for them there: equal for the strings of the cases. */
-const STAND_INS: Readonly<Record<string, Readonly<Partial<Record<DatabaseFlavour, string>>>>> = {
+const STAND_INS: Readonly<Record<string, Readonly<Partial<Record<CaseServer, string>>>>> = {
   utf8mb4_0900_ai_ci: { mariadb: 'utf8mb4_unicode_520_nopad_ci' },
   utf8mb4_0900_as_cs: { mariadb: 'utf8mb4_nopad_bin' },
   utf8mb4_0900_bin: { mariadb: 'utf8mb4_nopad_bin' },
@@ -22,7 +22,7 @@ const part = (text: string): string => {
   return `${quoted(name)}${prefix}`;
 };
 
-export function createTable(table: TableDef, flavour: DatabaseFlavour): string {
+export function createTable(table: TableDef, flavour: CaseServer): string {
   const lines = table.columns.map(
     ({ name, type, nullable, extra }) =>
       `${quoted(name)} ${onServer(type, flavour)} ${nullable === true ? 'NULL' : 'NOT NULL'}${extra === undefined ? '' : ` ${extra}`}`,
@@ -42,7 +42,7 @@ export function createTable(table: TableDef, flavour: DatabaseFlavour): string {
   return `CREATE TABLE ${quoted(table.name)} (${lines.join(', ')}) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 ROW_FORMAT=DYNAMIC`;
 }
 
-function onServer(type: string, flavour: DatabaseFlavour): string {
+function onServer(type: string, flavour: CaseServer): string {
   return type.replace(/COLLATE (\w+)/, (all, name: string) => {
     const other = STAND_INS[name]?.[flavour];
     return other === undefined ? all : `COLLATE ${other}`;

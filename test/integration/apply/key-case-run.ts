@@ -12,7 +12,7 @@ import type { SourceItem } from '../../../model/source-item.ts';
 import { type AppliedBatch, SqlBatchApplier } from '../../../stages/load/apply/batch-applier.ts';
 import { TargetSchema } from '../../../stages/load/apply/target-schema.ts';
 import { TargetLedger } from '../../../stages/load/ledger.ts';
-import type { LedgerEntry, LedgerKind, LedgerWriter } from '../../../stages/load/ledger-contract.ts';
+import type { LedgerEntry, LedgerWriter } from '../../../stages/load/ledger-contract.ts';
 import { TargetLoadRun } from '../../../stages/load/load-run.ts';
 import { connectTarget } from '../../../stages/load/target/mysql2-connection.ts';
 import { TargetLinkError, type TargetSession } from '../../../stages/load/target/target-connection.ts';
@@ -44,7 +44,7 @@ export interface LoggedCase {
 /** What became of it at the target. */
 export interface AppliedCase {
   readonly schema: string;
-  readonly ledger: readonly LedgerKind[];
+  readonly ledger: readonly string[];
   /** Why batches went row by row. */
   readonly careful: readonly string[];
   /** Per table written in order: why. */
