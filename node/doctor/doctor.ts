@@ -28,7 +28,7 @@ import {
   targetServerFindings,
 } from './server-checks.ts';
 import { readServerFacts, type ServerFacts } from './server-facts.ts';
-import { filterFindings, tableFindings } from './table-checks.ts';
+import { filterFindings, rowSizeFindings, tableFindings } from './table-checks.ts';
 import { lacksOfTarget } from './target-grants.ts';
 
 /** All findings, in the order: keys, nodes, coordination, jobs, servers, pipelines, clocks. */
@@ -196,10 +196,14 @@ async function checkTables(
   const query = async (sql: string) =>
     (await source.session.rows(sql)).map((row) => row.map((value) => value?.toString('utf8') ?? null));
   const all = await query(
-    "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')",
+    "SELECT TABLE_SCHEMA, TABLE_NAME, DATA_LENGTH FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')",
   );
   const tables = all
-    .map(([schema, table]) => ({ schema: schema ?? '', table: table ?? '' }))
+    .map(([schema, table, bytes]) => ({
+      schema: schema ?? '',
+      table: table ?? '',
+      dataBytes: BigInt(bytes ?? 0),
+    }))
     .filter((one) => filter.matches(one.schema, one.table));
   for (const pattern of pipeline.tables.include) {
     const own = new TableFilter({ include: [pattern], exclude: [] }, { caseSensitive });
@@ -228,7 +232,8 @@ async function checkTables(
   const targetSchema =
     target === null ? null : new TargetSchema({ query: (sql) => target.session.rows(sql) });
   let sound = 0;
-  for (const { schema, table } of tables) {
+  const packetOf = ({ facts }: CheckedServer) => BigInt(facts.variables.get('max_allowed_packet') ?? 0);
+  for (const { schema, table, dataBytes } of tables) {
     const facts = await reader.read(schema, table);
     if (facts === null) continue;
     const place = `${schema}.${table} of ${about}`;
@@ -241,6 +246,8 @@ async function checkTables(
       if (targetSchema !== null && target !== null) {
         const there = await targetSchema.table(route.schema, route.name);
         own.push(...tableFindings({ about: place, shape, route, target: there }));
+        const packets = { sourcePacket: packetOf(source), targetPacket: packetOf(target) };
+        own.push(...rowSizeFindings({ about: place, columns: facts.columns, dataBytes, ...packets }));
         const lacks = await lacksOfTarget(target.session, there);
         if (lacks.length > 0)
           own.push(

@@ -112,6 +112,40 @@ function without(
   }
 }
 
+export interface RowSizes {
+  readonly about: string;
+  /** Declared type, and largest size where the type has one. */
+  readonly columns: readonly { readonly declared: string; readonly octetLength: bigint | null }[];
+  /** Of the table's data at the source, as the server estimates it. */
+  readonly dataBytes: bigint;
+  /** max_allowed_packet at both sides. */
+  readonly sourcePacket: bigint;
+  readonly targetPacket: bigint;
+}
+
+/** Escaped, a value takes up to twice its bytes in a statement. */
+const ESCAPED = 2n;
+const UNBOUNDED =
+  /^(?:json|geometry|geomcollection|geometrycollection|(?:multi)?(?:point|linestring|polygon)|vector)/i;
+
+/** Warns of a table that may have rows too large for a statement at the target: its columns allow it, and it has as much data. */
+export function rowSizeFindings(sizes: RowSizes): readonly Finding[] {
+  const { about, columns, dataBytes, sourcePacket, targetPacket } = sizes;
+  let largest = 0n;
+  for (const { declared, octetLength } of columns) {
+    const octets = octetLength ?? (UNBOUNDED.test(declared) ? sourcePacket : 0n);
+    largest += octets < sourcePacket ? octets : sourcePacket;
+  }
+  if (largest * ESCAPED <= targetPacket || dataBytes * ESCAPED <= targetPacket) return [];
+  return [
+    warning({
+      code: 'HOLT_TARGET_ROW_TOO_LARGE',
+      about,
+      message: `a row can make a statement larger than the target takes (max_allowed_packet is ${targetPacket}): its change would go to the ledger`,
+    }),
+  ];
+}
+
 /** Whether the rule's row filter can be asked of the table's rows. */
 export function filterFindings(about: string, shape: TableShape, rule: TableRuleConfig): readonly Finding[] {
   if (rule.where === null) return [];

@@ -17,6 +17,7 @@ import {
   targetServerFindings,
 } from '../../../../node/doctor/server-checks.ts';
 import type { ServerFacts } from '../../../../node/doctor/server-facts.ts';
+import { rowSizeFindings } from '../../../../node/doctor/table-checks.ts';
 
 const trouble = { code: 'HOLT_CLOCK_SKEW', about: 'x', message: 'm' } as const;
 
@@ -189,4 +190,31 @@ test("a target's packets must be as large as the source's", () => {
 test('Redis must not evict', () => {
   expect(policyFinding('x', 'noeviction').level).toBe('ok');
   expect(policyFinding('x', 'allkeys-lru').code).toBe('HOLT_REDIS_EVICTS');
+});
+
+describe('rows too large for the target', () => {
+  const MIB = 1024n * 1024n;
+  const sizes = (change: Partial<Parameters<typeof rowSizeFindings>[0]>) =>
+    rowSizeFindings({
+      about: 'shop.t',
+      columns: [
+        { declared: 'int', octetLength: null },
+        { declared: 'longblob', octetLength: 4294967295n },
+      ],
+      dataBytes: 100n * MIB,
+      sourcePacket: 64n * MIB,
+      targetPacket: 64n * MIB,
+      ...change,
+    }).map(({ code }) => code);
+
+  test('are warned of where columns and data allow them', () => {
+    expect(sizes({})).toEqual(['HOLT_TARGET_ROW_TOO_LARGE']);
+    expect(sizes({ columns: [{ declared: 'json', octetLength: null }] })).toEqual([
+      'HOLT_TARGET_ROW_TOO_LARGE',
+    ]);
+    // Values are no larger than what the source takes.
+    expect(sizes({ targetPacket: 128n * MIB })).toEqual([]);
+    expect(sizes({ dataBytes: 10n * MIB })).toEqual([]);
+    expect(sizes({ columns: [{ declared: 'varchar(100)', octetLength: 400n }] })).toEqual([]);
+  });
 });
