@@ -108,7 +108,13 @@ export class Coverage {
 
   #expectedOperations(): string[] {
     const cells = shapesOf(this.pair).flatMap((shape) => {
-      const plans = shape.make({ random: new Random(1), pair: this.pair, name: 't0', other: 't1' });
+      const plans = shape.make({
+        random: new Random(1),
+        pair: this.pair,
+        name: 't0',
+        other: 't1',
+        visit: null,
+      });
       return plans.flatMap((plan) =>
         OPERATIONS.filter((op) => isPossible(op, plan)).map((op) => `${plan.spec.shape} × ${op}`),
       );

@@ -83,14 +83,16 @@ export interface StatementOptions {
   readonly wholeRows: boolean;
   /** The rows that a case begins with. */
   readonly first: boolean;
+  /** Drawn by default. */
+  readonly op?: OperationName;
 }
 
 export function statementsOf(
   random: Random,
   plan: TablePlan,
-  { wholeRows, first }: StatementOptions,
+  { wholeRows, first, op: wanted }: StatementOptions,
 ): Statement[] {
-  const op = first ? 'insert many' : pickOperation(random, plan);
+  const op = first ? 'insert many' : (wanted ?? pickOperation(random, plan));
   const make = new Maker(random, plan, op, wholeRows);
   switch (op) {
     case 'insert':

@@ -1,9 +1,9 @@
 /** Makes case number `index` of a seed for a pair of servers: a function of these three and nothing else. */
 import { Random } from '../test/support/random.ts';
-import type { FuzzCase, PairName, Step, TableSpec } from './case.ts';
+import type { FuzzCase, PairName, Statement, Step, TableSpec } from './case.ts';
 import { PAIRS } from './case.ts';
 import { ddlStep } from './generate-ddl.ts';
-import { statementsOf } from './generate-statements.ts';
+import { isPossible, OPERATIONS, statementsOf } from './generate-statements.ts';
 import { shapesOf, type TablePlan } from './key-shapes.ts';
 
 type RowImage = 'FULL' | 'MINIMAL' | 'NOBLOB';
@@ -28,11 +28,15 @@ export function generateCase({ seed, index, pair }: GenerateOptions): FuzzCase {
   const shapes = shapesOf(pair);
   const plans: TablePlan[] = [];
   const wanted = random.int(1, 3);
+  const visit = Math.floor((index + seed) / shapes.length);
   // Shapes take turns, so that none is left out; chance decides the rest.
   for (let i = 0; plans.length < wanted; i++) {
     const shape = i === 0 ? shapes[(index + seed) % shapes.length] : random.pick(shapes);
     if (shape === undefined) break;
-    plans.push(...shape.make({ random, pair, name: `t${plans.length}`, other: `t${plans.length + 1}` }));
+    const turn = i === 0 ? visit : null;
+    plans.push(
+      ...shape.make({ random, pair, name: `t${plans.length}`, other: `t${plans.length + 1}`, visit: turn }),
+    );
   }
   const tables: TableSpec[] = plans.map(({ spec }) => spec);
   const images: readonly RowImage[] = random.int(1, 2) === 1 ? ['FULL'] : ['FULL', 'MINIMAL', 'NOBLOB'];
@@ -45,7 +49,7 @@ export function generateCase({ seed, index, pair }: GenerateOptions): FuzzCase {
     index,
     session: sessionOf(random, pair, images),
     tables,
-    steps: stepsOf(random, { plans, pair, images, wholeRows }),
+    steps: stepsOf(random, { plans, pair, images, wholeRows, visit }),
     apply: {
       batches: random.pick([[1], [2], [1000], [1, 3, 5], [5, 20], [3, 1000]]),
       maxStatementBytes: random.pick([2_000, 20_000, 1_000_000]),
@@ -83,9 +87,10 @@ interface StepInput {
   readonly images: readonly RowImage[];
   /** Statements that may change a row name all its columns. */
   readonly wholeRows: boolean;
+  readonly visit: number;
 }
 
-function stepsOf(random: Random, { plans, pair, images, wholeRows }: StepInput): Step[] {
+function stepsOf(random: Random, { plans, pair, images, wholeRows, visit }: StepInput): Step[] {
   const steps: Step[] = [];
   const transactions = random.pick([3, 8, 15, 30]);
   const withDdl = random.int(1, 4) === 1;
@@ -93,6 +98,15 @@ function stepsOf(random: Random, { plans, pair, images, wholeRows }: StepInput):
   steps.push({
     kind: 'transaction',
     statements: plans.flatMap((plan) => statementsOf(random, plan, { wholeRows, first: true })),
+    end: 'COMMIT',
+  });
+  // Operations take turns as types do.
+  const turn = OPERATIONS[visit % OPERATIONS.length] ?? 'insert';
+  steps.push({
+    kind: 'transaction',
+    statements: plans
+      .filter((plan) => isPossible(turn, plan))
+      .flatMap((plan) => statementsOf(random, plan, { wholeRows, first: false, op: turn })),
     end: 'COMMIT',
   });
   for (let i = 0; i < transactions; i++) {
@@ -107,6 +121,23 @@ function stepsOf(random: Random, { plans, pair, images, wholeRows }: StepInput):
       });
     steps.push(transactionOf(random, plans, wholeRows));
   }
+  // Whatever was drawn: every table has seen an update and a delete.
+  steps.push({
+    kind: 'transaction',
+    statements: plans.flatMap(({ spec }): Statement[] => [
+      {
+        kind: 'update',
+        op: 'update many',
+        table: spec.name,
+        set: [{ column: 'n', value: 'IFNULL(`n`,0)+1' }],
+        where: [],
+        order: null,
+        limit: null,
+      },
+      { kind: 'delete', op: 'delete', table: spec.name, set: [], where: [], order: null, limit: 1 },
+    ]),
+    end: 'COMMIT',
+  });
   return steps;
 }
 

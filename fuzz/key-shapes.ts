@@ -33,6 +33,8 @@ export interface ShapeInput {
   readonly name: string;
   /** Name for a second table. */
   readonly other: string;
+  /** How often this shape was the first of a case before: types take turns then. Null: they are drawn. */
+  readonly visit: number | null;
 }
 
 export interface KeyShape {
@@ -60,13 +62,18 @@ const NUMBER: ColumnSpec & { readonly values: readonly string[] } = {
   values: ['0', '1', '2', '3', '4', 'NULL'],
 };
 
+/** So many further columns when types take turns: then a shape has met all of them after eight visits or so. */
+const TYPES_A_VISIT = 5;
+
 function plan(input: ShapeInput, parts: Parts): TablePlan {
   const { random, pair, name } = input;
   const types = typesOf(pair);
   const columns = [...parts.columns, NUMBER];
   const families = [...new Set(types.map(({ family }) => family))];
-  for (let i = random.int(1, parts.dull === true ? 2 : 5); i > 0; i--) {
-    const family = random.pick(families);
+  const count = input.visit === null ? random.int(1, parts.dull === true ? 2 : 5) : TYPES_A_VISIT;
+  for (let i = count; i > 0; i--) {
+    const turn = families[((input.visit ?? 0) * TYPES_A_VISIT + i) % families.length];
+    const family = input.visit === null ? random.pick(families) : (turn ?? 'int');
     const type: TypeChoice = random.pick(types.filter((one) => one.family === family));
     const values = parts.dull === true ? type.values.slice(0, 3) : type.values;
     columns.push({

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { PAIR_NAMES, statementSql } from '../../../fuzz/case.ts';
+import { Coverage } from '../../../fuzz/coverage.ts';
 import { generateCase } from '../../../fuzz/generate.ts';
 import { shrinkCase, withoutColumn } from '../../../fuzz/shrink.ts';
 
@@ -39,4 +40,19 @@ it('what needs a column goes with it', () => {
     const smaller = withoutColumn(one, table.name, name);
     expect(JSON.stringify(smaller?.tables)).not.toContain(`\`${name}\``);
   }
+});
+
+it.each(PAIR_NAMES)('types, key shapes and operations take turns, so that none is left out (%s)', (pair) => {
+  const coverage = new Coverage(pair);
+  for (let index = 0; index < 250; index++) {
+    const one = generateCase({ seed: 1, index, pair });
+    const done = one.steps.flatMap((step) =>
+      step.kind === 'transaction'
+        ? step.statements.flatMap((statement) => (statement.kind === 'plain' ? [] : [statement]))
+        : [],
+    );
+    const applied = { batches: 0, rows: 0, careful: 0, inParts: 0, ledger: [], ordered: new Map() };
+    coverage.take(one, { failure: null, applied, done, refused: new Map() });
+  }
+  expect(coverage.zeros()).toEqual([]);
 });
