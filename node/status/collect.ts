@@ -1,6 +1,7 @@
 /** Gathers what the tree says and what nodes report, for `pipelineStatus`. Reads only; one call a question. */
 import { withDeadline } from '../../lib/abort.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { HoltError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { batchHeader, parseTaskName } from '../../model/batch.ts';
 import { whatAndHow } from '../../model/error-codes.ts';
@@ -17,6 +18,7 @@ import {
   type PipelineFacts,
   type PipelineStatus,
   pipelineStatus,
+  type Refusal,
   type StageTasks,
 } from './pipeline-status.ts';
 
@@ -40,6 +42,8 @@ interface Heard {
   readonly report: NodeReport | null;
   /** When it last answered, ms since 1970 by our clock. */
   readonly answeredMs: number | null;
+  /** Why it will not talk to us, where it says so itself: another key, a clock that is apart. */
+  readonly refusal: Refusal | null;
 }
 
 export class StatusCollector {
@@ -92,7 +96,7 @@ export class StatusCollector {
 
   async #hear(node: string, address: string): Promise<Heard> {
     const { registry, own, client, clock, log } = this.#options;
-    if (node === registry.self.node) return { report: own(), answeredMs: clock.nowMs() };
+    if (node === registry.self.node) return { report: own(), answeredMs: clock.nowMs(), refusal: null };
     const controller = new AbortController();
     try {
       const value = await withDeadline(
@@ -102,11 +106,18 @@ export class StatusCollector {
       );
       const report = nodeReport.parse(value);
       this.#lastAnswered.set(node, clock.nowMs());
-      return { report, answeredMs: clock.nowMs() };
+      return { report, answeredMs: clock.nowMs(), refusal: null };
     } catch (error) {
       controller.abort();
       log.debug({ event: 'status:node:silent', other: node, err: error }, 'a node did not say how it is');
-      return { report: null, answeredMs: this.#lastAnswered.get(node) ?? null };
+      return {
+        report: null,
+        answeredMs: this.#lastAnswered.get(node) ?? null,
+        refusal:
+          error instanceof HoltError && error.code === 'HOLT_PIPE_REFUSED'
+            ? { code: error.code, message: whatAndHow(error) }
+            : null,
+      };
     }
   }
 
@@ -146,6 +157,9 @@ export class StatusCollector {
         mainstem === null
           ? (shares.find(({ share }) => share.select?.problem)?.share.select?.problem ?? null)
           : null,
+      refusals: new Map(
+        [...heard].flatMap(([node, { refusal }]) => (refusal === null ? [] : [[node, refusal]])),
+      ),
       selectAnsweredMs: mainstem === null ? null : (heard.get(mainstem)?.answeredMs ?? null),
       reports: { extract: reports('extract'), transform: reports('transform'), load: reports('load') },
       parked: shares.map(({ share }) => share.parked).find((one) => one !== null) ?? [],

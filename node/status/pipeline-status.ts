@@ -18,6 +18,12 @@ export interface StageTasks {
   readonly holder: string | null;
 }
 
+/** What a node answered that does not talk to the one who asks. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+}
+
 export interface PipelineFacts {
   readonly pipeline: string;
   readonly nowMs: number;
@@ -39,6 +45,8 @@ export interface PipelineFacts {
   readonly hindrance: { readonly code: string; readonly message: string } | null;
   /** When that node last answered; null for never. */
   readonly selectAnsweredMs: number | null;
+  /** Nodes that refuse our calls. */
+  readonly refusals: ReadonlyMap<string, Refusal>;
   /** Reports of every node that answered, per stage. */
   readonly reports: Readonly<
     Record<TaskStage, readonly { readonly node: string; readonly report: StageReport }[]>
@@ -157,12 +165,18 @@ function lagOf(
 }
 
 /** Why nothing arrives, as far as it is known: the oldest change is at the stage furthest down that has any. */
-function standstillText(stages: readonly StageStatus[]): string {
+function standstill(
+  facts: PipelineFacts,
+  stages: readonly StageStatus[],
+): Pick<PipelineStatus, 'state' | 'reason' | 'code'> {
   const what = 'nothing has been applied for seconds';
   const at = stages.findLast((stage) => stage.batches > 0);
-  if (at === undefined) return what;
+  if (at === undefined) return { state: 'degraded', reason: what, code: null };
   const who = at.holder === null ? at.stage : `${at.stage} on ${at.holder}`;
-  return at.waiting === null ? `${what}: ${who} is at it` : `${what}: ${who} is ${at.waiting}`;
+  const refusal = at.holder === null ? undefined : facts.refusals.get(at.holder);
+  if (refusal !== undefined)
+    return { state: 'degraded', reason: `${what}: ${who}: ${refusal.message}`, code: refusal.code };
+  return { state: 'degraded', reason: `${what}: ${who} is ${at.waiting ?? 'at it'}`, code: null };
 }
 
 function stateOf(
@@ -187,6 +201,13 @@ function stateOf(
       code: facts.hindrance?.code ?? null,
     };
   if (facts.select === null) {
+    const refusal = facts.refusals.get(facts.mainstem);
+    if (refusal !== undefined)
+      return {
+        state: 'unknown',
+        reason: `node ${facts.mainstem} holds the mainstem: ${refusal.message}`,
+        code: refusal.code,
+      };
     const age =
       facts.selectAnsweredMs === null
         ? 'never'
@@ -224,9 +245,7 @@ function stateOf(
   if (lagMs === null)
     return { state: 'catching-up', reason: 'nothing has been read since the reign began', code: null };
   if (lagMs > CATCHING_UP_MS)
-    return rows > 0
-      ? { state: 'catching-up', reason: null, code: null }
-      : { state: 'degraded', reason: standstillText(stages), code: null };
+    return rows > 0 ? { state: 'catching-up', reason: null, code: null } : standstill(facts, stages);
   const busy = rows > 0 || facts.select.inFlight > 0 || stages.some((stage) => stage.batches > 0);
   return { state: busy ? 'running' : 'idle', reason: null, code: null };
 }

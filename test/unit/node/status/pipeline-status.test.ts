@@ -46,6 +46,7 @@ function facts(overrides: Partial<PipelineFacts> = {}): PipelineFacts {
     stages: { extract: none, transform: none, load: none },
     select,
     hindrance: null,
+    refusals: new Map(),
     selectAnsweredMs: NOW,
     reports: { extract: [], transform: [], load: [{ node: 'west-1', report: stage }] },
     appliedSeq: '9',
@@ -103,6 +104,29 @@ describe('pipelineStatus()', () => {
       state: 'catching-up',
       lagMs: null,
       reason: 'nothing has been read since the reign began',
+    });
+  });
+
+  test('a node that refuses our calls is quoted', () => {
+    const refusal = { code: 'HOLT_PIPE_REFUSED', message: 'its clock differs by 120 s' };
+    const refusals = new Map([
+      ['east-1', refusal],
+      ['west-1', refusal],
+    ]);
+    expect(pipelineStatus(facts({ select: null, refusals }))).toMatchObject({
+      state: 'unknown',
+      code: 'HOLT_PIPE_REFUSED',
+      reason: 'node east-1 holds the mainstem: its clock differs by 120 s',
+    });
+    const stages = {
+      extract: none,
+      transform: { tasks: 1, oldestCommitMs: NOW - 20_000, holder: 'west-1' },
+      load: none,
+    };
+    expect(pipelineStatus(facts({ stages, refusals }))).toMatchObject({
+      state: 'degraded',
+      code: 'HOLT_PIPE_REFUSED',
+      reason: 'nothing has been applied for seconds: transform on west-1: its clock differs by 120 s',
     });
   });
 
