@@ -1,6 +1,6 @@
 import type { CaseServer } from '../cases/column-types/column-type-case.ts';
 import { valuesOn } from '../cases/column-types/column-type-case.ts';
-import { columnCasesOn } from '../cases/column-types/column-type-cases.ts';
+import { ownTypesOn } from '../cases/column-types/column-type-cases.ts';
 import { Random } from './random.ts';
 
 /** The table of column types as samples: each type's own values first, then chance's. */
@@ -23,7 +23,7 @@ export interface SampleOptions {
 export function columnSamples(options: SampleOptions): readonly ColumnSample[] {
   const { flavour, rows } = options;
   const chance = new Random(options.seed ?? 20_260_101);
-  return columnCasesOn(flavour).map((one) => ({
+  return ownTypesOn(flavour).map((one) => ({
     name: one.id,
     ddl: one.ddl,
     values: valuesOn(one, flavour, { rows, chance }),

@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CASE_SERVERS, valuesOn } from '../cases/column-types/column-type-case.ts';
-import { columnCasesOn } from '../cases/column-types/column-type-cases.ts';
+import { ownTypesOn } from '../cases/column-types/column-type-cases.ts';
 import { loggedRows } from './binlog-rows.ts';
 import { exactRows, LENIENT_SESSION } from './column-type-tables.ts';
 import { repositoryRoot } from './inventory.ts';
@@ -17,7 +17,7 @@ for (const flavour of CASE_SERVERS) {
   const connection = await server.db.connect();
   await connection.query('CREATE DATABASE s CHARACTER SET utf8mb4');
   await connection.query(LENIENT_SESSION);
-  const cases = columnCasesOn(flavour).filter((one) => one.large !== true);
+  const cases = ownTypesOn(flavour).filter((one) => one.large !== true);
   for (const one of cases) {
     await connection.query(`CREATE TABLE s.${one.id} (id INT PRIMARY KEY, v ${one.ddl})`);
     const rows = valuesOn(one, flavour).map((value, i) => `(${i + 1}, ${value})`);

@@ -30,6 +30,7 @@ export const COLUMN_TYPE_FAMILIES = [
   'Geometry and VECTOR',
   'UUID, INET4 and INET6',
   'Generated, invisible and compressed columns',
+  'Columns of another type at the target',
 ] as const;
 export type ColumnTypeFamily = (typeof COLUMN_TYPE_FAMILIES)[number];
 
@@ -95,7 +96,7 @@ export interface ColumnCase extends CaseBase {
   /** One more value by chance. */
   readonly random: (chance: Chance, server: CaseServer) => string;
   readonly foreign?: readonly ForeignBytes[];
-  /** True where only one row a table may be tried with its largest values: they are long. */
+  /** True where the values are long: they get a table of their own, and a statement each. */
   readonly large?: boolean;
 }
 

@@ -2,6 +2,7 @@ import { ADDRESS_CASES } from './addresses.ts';
 import { BIT_CASES } from './bits.ts';
 import { BLOB_CASES } from './blobs.ts';
 import type { CaseServer, ColumnCase, ColumnTypeCase, TableCase } from './column-type-case.ts';
+import { CONVERSION_CASES } from './conversions.ts';
 import { DECIMAL_CASES } from './decimals.ts';
 import { ENUM_CASES } from './enums.ts';
 import { GEOMETRY_CASES } from './geometry.ts';
@@ -24,6 +25,7 @@ export const COLUMN_TYPE_CASES: readonly ColumnTypeCase[] = [
   ...GEOMETRY_CASES,
   ...ADDRESS_CASES,
   ...SPECIAL_COLUMN_CASES,
+  ...CONVERSION_CASES,
 ];
 
 export function columnCasesOn(server: CaseServer): readonly ColumnCase[] {
@@ -32,4 +34,9 @@ export function columnCasesOn(server: CaseServer): readonly ColumnCase[] {
 
 export function tableCasesOn(server: CaseServer): readonly TableCase[] {
   return COLUMN_TYPE_CASES.flatMap((one) => (one.kind === 'table' && one.on.includes(server) ? [one] : []));
+}
+
+/** Column cases that have a type of their own: what only differs at the target is left out. */
+export function ownTypesOn(server: CaseServer): readonly ColumnCase[] {
+  return columnCasesOn(server).filter((one) => !CONVERSION_CASES.includes(one));
 }

@@ -87,6 +87,28 @@ describe('literals', () => {
     expect(literal(columnShape(3), hex('01000000'), writeKeyLiteral)).toBe('1');
   });
 
+  it.each([
+    ['INT', columnShape(3), hex('fbffffff'), "'-5'"],
+    ['DECIMAL', columnShape(246, (14 << 8) | 4), hex('7ef204c72dfb2d'), "'-1234567890.1234'"],
+    ['YEAR', columnShape(13), hex('00'), "'0000'"],
+    ['BIT', columnShape(16, 5), hex('1f'), "'31'"],
+    ['DATE', columnShape(10), hex('000000'), "'0000-00-00'"],
+    ['UUID', columnShape(254, 16, { declared: 'uuid' }), hex('61'), "'61000000-0000-0000-0000-000000000000'"],
+    ['INET4', columnShape(254, 4, { declared: 'inet4' }), hex('01'), "'1.0.0.0'"],
+    ['VARCHAR', columnShape(15, 9), Buffer.from("'"), "'\\''"],
+    ['INT in text form', columnShape(3, 0, { carrier: 'text' }), Buffer.from('-5'), "'-5'"],
+    [
+      'UUID in text form',
+      columnShape(254, 16, { declared: 'uuid', carrier: 'text' }),
+      Buffer.from('6ccd780c-baba-1026-9564-5b8c656024db'),
+      "'6ccd780c-baba-1026-9564-5b8c656024db'",
+    ],
+  ])('for a column of characters are quoted text: %s', (_, column, value, expected) => {
+    const sink = new ByteSink(64);
+    writeLiteral(sink, column, value, 0, value.length, { nativeJson: false, text: true });
+    expect(sink.take().toString('latin1')).toBe(expected);
+  });
+
   it('name the character set for a native JSON column, which takes no bytes without one', () => {
     expect(literal(columnShape(252, 4, { collation: 46 }), Buffer.from('[]'), writeLiteral, true)).toBe(
       "_utf8mb4'[]'",
