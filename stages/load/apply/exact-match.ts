@@ -60,12 +60,17 @@ function writeEqual(
         sink.utf8(` AND CONCAT(${quoted}*1e0)='${text.startsWith('-') ? '-0' : '0'}'`);
       return;
     }
-    case 'json':
-      // A text is compared as a JSON string, whatever it holds.
+    case 'json': {
+      // A text is compared as a JSON string, whatever it holds. Documents are equal whose numbers are: 1 and 1.0.
       sink.utf8(`${quoted}=CAST(`);
+      const from = sink.length;
       literal();
-      sink.latin1(' AS JSON)');
+      const expression = Buffer.from(sink.view().subarray(from));
+      sink.utf8(` AS JSON) AND CAST(${quoted} AS BINARY)=CAST(CAST(`);
+      sink.copy(expression);
+      sink.latin1(' AS JSON) AS BINARY)');
       return;
+    }
     case 'geometry':
     case 'vector':
       // Geometries are compared by what they enclose, on some servers, and vectors not at all.
