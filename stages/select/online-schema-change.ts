@@ -166,8 +166,8 @@ export class OnlineSchemaChanges {
     if (ghost === undefined || table === undefined) return ORDINARY;
     const middle = /^_(.+)_gho$/.exec(ghost.table)?.[1];
     if (middle === undefined || ghost.schema !== table.schema || !table.table.startsWith(middle))
-      return ORDINARY;
-    if (!this.#tables.matches(table.schema, table.table)) return ORDINARY;
+      return this.#madeAnew(read, ghost);
+    if (!this.#tables.matches(table.schema, table.table)) return this.#madeAnew(read, ghost);
     this.#begin('gh-ost', table, ghost.table, { certain: true, foreignKeys: false });
     return PASSED;
   }
@@ -184,10 +184,17 @@ export class OnlineSchemaChanges {
       return this.#addHelper(schema, table);
     const base = /^_+(.+)_new$/.exec(table)?.[1];
     if (base === undefined || !this.#tables.matches(schema, base) || !isByPercona(statement.sql, made))
-      return ORDINARY;
+      return this.#madeAnew(read, made);
     const foreignKeys = read.tables.some((one) => one.use === 'referenced');
     this.#begin('pt-osc', { schema, table: base }, table, { certain: false, foreignKeys });
     return PASSED;
+  }
+
+  /** Somebody's own table: what had that name before is gone. */
+  #madeAnew(read: DdlReading, { schema, table }: TablePlace): OnlineVerdict {
+    if (!read.conditional) this.#forget(schema, table);
+    else if (this.#isKnown({ schema, table })) return PASSED;
+    return ORDINARY;
   }
 
   #begin(

@@ -26,7 +26,7 @@ import type {
   TablePlace,
 } from './ddl.ts';
 import { takesAll } from './server-features.ts';
-import { cutItems, editText, holds, keepsComments, type Replacement } from './text-edits.ts';
+import { cutItems, cutsWithComments, editText, holds, type Replacement } from './text-edits.ts';
 
 /** Which tables are carried. */
 export interface CarriedTables {
@@ -98,12 +98,14 @@ class StatementMapper {
   }
 
   #text(): Buffer {
-    if (!keepsComments(this.#cuts, this.#reading.edges))
+    const { sql, edges } = this.#reading;
+    const cuts = cutsWithComments(sql, this.#cuts, edges);
+    if (cuts === null)
       throw new Refusal(
         'HOLT_DDL_UNMAPPABLE',
         'what has to be left out begins or ends within a comment that servers execute',
       );
-    return editText(this.#reading.sql, this.#cuts, this.#replacements);
+    return editText(sql, cuts, this.#replacements);
   }
 
   #concerns(): boolean {

@@ -44,15 +44,33 @@ export function cutItems(list: readonly ListItem[], leave: ReadonlySet<ListItem>
   return cuts;
 }
 
-/** False when a cut would take one end of an executed comment and leave the other. */
-export function keepsComments(cuts: readonly Cut[], edges: readonly CommentEdge[]): boolean {
-  return cuts.every((cut) => {
+/**
+ * The cuts, each with the end of a comment that begins in it and has nothing behind the cut. Null when one would take one end of an executed
+ * comment and leave the other.
+ */
+export function cutsWithComments(
+  sql: Buffer,
+  cuts: readonly Cut[],
+  edges: readonly CommentEdge[],
+): readonly Cut[] | null {
+  const whole: Cut[] = [];
+  for (const { start, end } of cuts) {
     let depth = 0;
+    let reach = end;
     for (const edge of edges) {
-      if (edge.start < cut.start || edge.end > cut.end) continue;
+      if (edge.start < start) continue;
+      const follows = depth > 0 && !edge.opens && isSpace(sql, reach, edge.start);
+      if (edge.end > reach && !follows) break;
+      reach = Math.max(reach, edge.end);
       depth += edge.opens ? 1 : -1;
-      if (depth < 0) return false;
+      if (depth < 0) return null;
     }
-    return depth === 0;
-  });
+    if (depth > 0) return null;
+    whole.push({ start, end: reach });
+  }
+  return whole;
+}
+
+function isSpace(sql: Buffer, start: number, end: number): boolean {
+  return start <= end && /^\s*$/.test(sql.toString('latin1', start, end));
 }

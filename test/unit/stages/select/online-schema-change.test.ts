@@ -138,6 +138,15 @@ describe('gh-ost', () => {
     expect(one.state).toBeNull();
   });
 
+  it('lets go of the name of an old table that somebody gives to another', () => {
+    const one = changes();
+    for (const sql of [...GHOST, CUT_OVER[2] ?? '']) one.take(statement(sql));
+    expect(one.rowsOf('shop', '_t_del')).toBe('ghost');
+    expect(shown(one.take(statement('create table if not exists shop._t_del (a int)')))).toBe('passed');
+    expect(shown(one.take(statement('create table shop._t_del (a int)')))).toBe('ordinary');
+    expect(one.rowsOf('shop', '_t_del')).toBe('carried');
+  });
+
   it('is refused where its beginning was not read', () => {
     const { verdicts } = run([CUT_OVER[2] ?? '']);
     expect(verdicts[0]).toMatch(/^HOLT_DDL_ONLINE_CHANGE_UNSEEN: .*shop\.t/);
