@@ -13,6 +13,7 @@ import { TargetLedger } from '../../stages/load/ledger.ts';
 import { type LoadState, TargetLoadRun } from '../../stages/load/load-run.ts';
 import type { HeldBatch } from '../../stages/load/parked/drain.ts';
 import type { TableName } from '../../stages/load/parked/parked.ts';
+import { readParked } from '../../stages/load/parked/parked-rows.ts';
 import { ParkingApplier } from '../../stages/load/parked/parking-applier.ts';
 import { TargetRelations } from '../../stages/load/parked/relations.ts';
 import { repairPayload } from '../../stages/load/parked/repair.ts';
@@ -45,6 +46,7 @@ export function loadKit(options: LoadKitOptions): LoadKit {
     pipeline: config.name,
     inner: sqlApplier(config, schema),
     relations: () => relations.all(),
+    parked: () => readParked({ rows: side.query }, config.name),
     onError: config.onTableError,
     clock,
     log,

@@ -57,7 +57,7 @@ export class Transformer {
       }
       case 'sql': {
         const { sql, defaultSchema, database } = mapped;
-        const concerns = mapped.tables.filter(({ use }) => CHANGES.has(use));
+        const concerns = onceEach(mapped.tables.filter(({ use }) => CHANGES.has(use)));
         return { kind: 'run', sql, defaultSchema, database, concerns };
       }
       default:
@@ -82,6 +82,12 @@ export class Transformer {
     const to = this.#mapping.ruleFor(source.schema, source.table)?.to;
     return { source, target: { schema: to?.schema ?? source.schema, table: to?.table ?? source.table } };
   }
+}
+
+/** A table can be changed and renamed in one statement, or have two names go over it. */
+function onceEach(concerns: readonly ConcernedTable[]): readonly ConcernedTable[] {
+  const key = ({ source }: ConcernedTable) => `${source.schema}\0${source.table}`;
+  return [...new Map(concerns.map((one) => [key(one), { source: one.source, target: one.target }])).values()];
 }
 
 const CHANGES: ReadonlySet<string> = new Set(['changed', 'created', 'dropped', 'renamed', 'renamed-to']);

@@ -10,7 +10,7 @@ const COLUMNS =
 
 /** All parked tables of a pipeline, in order of their names; takes no lock. */
 export async function readParked(
-  connection: TargetConnection,
+  connection: { rows(sql: string): Promise<readonly (readonly (Buffer | null)[])[]> },
   pipeline: string,
 ): Promise<readonly ParkedTable[]> {
   const rows = await connection.rows(

@@ -26,6 +26,8 @@ export interface ParkingApplierOptions<Inner extends PreparedBatch> {
   readonly pipeline: string;
   readonly inner: BatchApplier<Inner>;
   readonly relations: () => Promise<readonly ColumnRelation[]>;
+  /** What is parked now, beside any transaction: asked when a batch cannot be prepared by what was known. */
+  readonly parked?: () => Promise<readonly ParkedTable[]>;
   /** What becomes of a table whose changes the target does not take: parked, or the pipeline stays where it is. */
   readonly onError: 'park' | 'stop';
   /** How long a table may go on failing before it is parked by the policy, ms; default 3000. */
@@ -139,7 +141,12 @@ export class ParkingApplier<Inner extends PreparedBatch> implements BatchApplier
         const bytes = held.reduce((sum, one) => sum + one.payload.length, inner?.bytes ?? 0);
         return { batch, bytes, inner, seen: this.#signatureOf(known), decision, held };
       } catch (error) {
-        if (!this.#giveUp(batch, error)) throw error;
+        // Parked meanwhile by others, such as a schema change that was not done, it need not be prepared.
+        const now = (await this.#options.parked?.()) ?? known;
+        if (this.#signatureOf(now) !== this.#signatureOf(known)) {
+          this.#known = now;
+          known = now;
+        } else if (!this.#giveUp(batch, error)) throw error;
       }
     }
   }
