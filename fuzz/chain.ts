@@ -16,6 +16,8 @@ export interface Applied {
 }
 
 export interface Chain {
+  /** Schema changes come over by themselves; else the case makes them at both sides. */
+  readonly replicatesDdl: boolean;
   /** Before the first change of a case: whatever was before is no concern of it. */
   begin(): Promise<void>;
   /** Brings the target up to the marker that was just written at the source. */

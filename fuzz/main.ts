@@ -5,6 +5,7 @@
  *     --seed N          1
  *     --pair A-B        one pair of servers; default: all of them, one after the other
  *     --case N          that case alone
+ *     --nodes           real nodes over ZooKeeper in place of the stages in one process; schema changes are replicated
  *     --no-keep         what fails is not shrunk into test/regressions/fuzz/
  *     --faults          the faults planted on purpose, each to be found within a minute; --only TEXT in its name
  *     --bytes           the byte fuzzer of all decoders
@@ -17,6 +18,7 @@ import { PAIR_NAMES, type PairName } from './case.ts';
 import { DirectChain } from './direct-chain.ts';
 import { faultRun } from './fault-run.ts';
 import { fuzzRun } from './fuzz-run.ts';
+import { NodeChain } from './node-chain.ts';
 import { Sides, type SidesEndpoints } from './sides.ts';
 
 /** From so long on, a run must have tried everything. */
@@ -38,6 +40,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     pair: { type: 'string' },
     case: { type: 'string' },
+    nodes: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: true },
     'max-failures': { type: 'string', default: '5' },
     faults: { type: 'boolean', default: false },
@@ -62,7 +65,9 @@ async function pairs(): Promise<void> {
       values.endpoints === undefined
         ? await Sides.start(pair)
         : Sides.at(JSON.parse(values.endpoints) as SidesEndpoints);
-    await using chain = await DirectChain.open(sides.source, sides.target);
+    await using chain = values.nodes
+      ? await NodeChain.open(sides)
+      : await DirectChain.open(sides.source, sides.target);
     const end = performance.now() + (seconds * 1000) / names.length;
     const { coverage, found } = await fuzzRun({
       sides,

@@ -116,7 +116,7 @@ class SourceRun {
             await source.query(step.sql);
             break;
           case 'ddl':
-            await this.#drain(source);
+            if (!this.#options.chain.replicatesDdl) await this.#drain(source);
             await this.#alter(source, step.table, step.op, step.sql);
             break;
           default:
@@ -156,8 +156,12 @@ class SourceRun {
   }
 
   async #alter(source: Connection, table: string, op: string, sql: string): Promise<void> {
-    const { sides, schema, done } = this.#options;
+    const { sides, schema, chain, done } = this.#options;
     if ((await this.#try(source, sql)) === null) return;
+    if (chain.replicatesDdl) {
+      done.push({ table, op });
+      return;
+    }
     const target = await openSession(sides.target, schema, ['SET SESSION foreign_key_checks = 0']);
     try {
       await target.query(sql);

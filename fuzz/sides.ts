@@ -74,7 +74,7 @@ export async function createTables(sides: Sides, one: FuzzCase, schema: string):
       for (const table of one.tables)
         for (const sql of createTableSql(table, side)) await connection.query(sql);
       for (const sql of lateKeySql(one.tables)) await connection.query(sql);
-      if (side === 'source') await connection.query(`CREATE TABLE ${MARKER_TABLE} (id INT PRIMARY KEY)`);
+      await connection.query(`CREATE TABLE ${MARKER_TABLE} (id INT PRIMARY KEY) ENGINE=InnoDB`);
     } finally {
       await connection.end();
     }

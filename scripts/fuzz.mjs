@@ -2,6 +2,7 @@
 import { register as registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { build } from './setup/build.mjs';
 import { isComplete, ROOT, SetupError, setup, whatIsMissing } from './setup.mjs';
 
 /*
@@ -30,6 +31,7 @@ async function main() {
     say,
   });
   if (!isComplete(inventory)) throw new SetupError(whatIsMissing(inventory));
+  if (args.includes('--nodes')) await build(ROOT, say);
   const program = join(ROOT, 'fuzz/main.ts');
   process.argv = [process.execPath, program, ...args];
   const { register } = await import('tsx/esm/api');

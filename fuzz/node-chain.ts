@@ -1,0 +1,113 @@
+/**
+ * Real nodes between the two sides: processes over ZooKeeper, one at each site. Batches are cut as time has it, so that a case need
+ * not run the same way twice; in return everything is there, the replication of schema changes too.
+ */
+import { waitFor } from '../lib/abort.ts';
+import { HoltInstallation } from '../test/support/holt-installation.ts';
+import { startZookeeper } from '../test/support/servers.ts';
+import type { ZookeeperServer } from '../test/support/zookeeper-server.ts';
+import { quoted } from './case.ts';
+import type { Applied, Chain } from './chain.ts';
+import { MARKER_TABLE, SCHEMA_PREFIX, type Sides } from './sides.ts';
+
+const PIPELINE = 'fuzz';
+const READY_MS = 120_000;
+const FOLLOW_MS = 120_000;
+
+/** The target did not come level; the message says what the nodes say. */
+class NotCarried extends Error {
+  override readonly name = 'NotCarried';
+}
+
+interface Running {
+  readonly zookeeper: ZookeeperServer;
+  readonly holt: HoltInstallation;
+}
+
+export class NodeChain implements Chain, AsyncDisposable {
+  readonly replicatesDdl = true;
+  readonly #sides: Sides;
+  #running: Running | null = null;
+  #ledgered = 0n;
+
+  private constructor(sides: Sides) {
+    this.#sides = sides;
+  }
+
+  static async open(sides: Sides): Promise<NodeChain> {
+    const chain = new NodeChain(sides);
+    await chain.begin();
+    return chain;
+  }
+
+  async begin(): Promise<void> {
+    if (this.#running !== null) return;
+    const { source, target } = this.#sides;
+    const zookeeper = await startZookeeper();
+    try {
+      const holt = await HoltInstallation.create({
+        databases: { east: source.endpoint, west: target.endpoint },
+        zookeeper: zookeeper.connectString,
+        sessionTimeout: '10s',
+        nodes: { 'east-1': 'east', 'west-1': 'west' },
+        pipelines: {
+          [PIPELINE]: { source: 'east-db', target: 'west-db', start: 'now', tables: [`${SCHEMA_PREFIX}*.*`] },
+        },
+      });
+      this.#running = { zookeeper, holt };
+      await holt.start();
+      await waitFor(
+        async () => {
+          const status = await holt.status(PIPELINE);
+          return status?.state === 'idle' || status?.state === 'running';
+        },
+        { timeoutMs: READY_MS, pollMs: 100, what: 'the pipeline to run' },
+      );
+    } catch (error) {
+      if (this.#running === null) await zookeeper.dispose();
+      await this.reset();
+      throw error;
+    }
+  }
+
+  async follow(schema: string, _one: unknown, applied: Applied): Promise<void> {
+    const { source, target } = this.#sides;
+    const markers = `SELECT COUNT(*) FROM ${quoted(schema)}.${MARKER_TABLE}`;
+    const due = await source.value(markers);
+    try {
+      await waitFor(async () => (await target.value(markers)) === due, {
+        timeoutMs: FOLLOW_MS,
+        pollMs: 20,
+        what: 'the marker',
+      });
+    } catch (error) {
+      const status = await this.#running?.holt.status(PIPELINE).catch(() => null);
+      throw new NotCarried(`the target is behind after ${FOLLOW_MS} ms: ${JSON.stringify(status)}`, {
+        cause: error,
+      });
+    }
+    applied.batches += 1;
+    const entries = await target.query(
+      `SELECT id, kind, target_table FROM holt.ledger WHERE id > ${this.#ledgered} ORDER BY id`,
+    );
+    for (const { id, kind, target_table } of entries) {
+      this.#ledgered = BigInt(String(id));
+      applied.ledger.push(`${String(kind)} ${String(target_table)}`);
+    }
+  }
+
+  async reset(): Promise<void> {
+    const running = this.#running;
+    this.#running = null;
+    this.#ledgered = 0n;
+    if (running === null) return;
+    await running.holt[Symbol.asyncDispose]();
+    await running.zookeeper.dispose();
+    for (const db of [this.#sides.source, this.#sides.target])
+      await db.query('DROP DATABASE IF EXISTS holt').catch(() => {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.reset();
+  }
+}
