@@ -14,7 +14,7 @@ import type { PipelineStore, Reign } from '../../scheduler/contract.ts';
 import { TreeSourceOwnership } from '../../scheduler/source-ownership.ts';
 import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
 import { readCheckpoint } from '../../stages/load/checkpoint.ts';
-import { readOpenMarks } from '../../stages/load/ddl/open-marks.ts';
+import { readExplicitDefaults, readOpenMarks } from '../../stages/load/ddl/open-marks.ts';
 import { EmptyAdvance } from '../../stages/load/empty-advance.ts';
 import { readSelectState } from '../../stages/load/select-state.ts';
 import { readDefinitionsAt } from '../../stages/load/table-shapes.ts';
@@ -242,9 +242,10 @@ class PipelineDesk {
       origin: config.config.sourceSite,
       clock,
     });
-    const openDdl = await withSession(this.#source.source, signal, (session) =>
-      readOpenMarks(session, session.server.identity, reign.position.at),
-    );
+    const { openDdl, explicitDefaults } = await withSession(this.#source.source, signal, async (session) => ({
+      openDdl: await readOpenMarks(session, session.server.identity, reign.position.at),
+      explicitDefaults: await readExplicitDefaults(session),
+    }));
     // As of the reign's position: the raise has ended all who could have moved it.
     const onlineChanges = await withSession(target, signal, (session) =>
       readSelectState(session, config.config.name),
@@ -265,6 +266,7 @@ class PipelineDesk {
       engine,
       window,
       openDdl,
+      explicitDefaults,
       onlineChanges,
       // Completed by the pipe before the batch is published.
       place: ({ sha256, bytes }) => ({

@@ -71,6 +71,8 @@ export interface FormerOptions {
   /** The source's words and how it compares names; needed where the policy replicates. */
   readonly server?: SqlServer;
   readonly caseSensitive?: boolean;
+  /** The source's own explicit_defaults_for_timestamp, for statements whose event does not say; null where it has none. */
+  readonly explicitDefaults?: boolean | null;
   /** gh-ost and pt-online-schema-change at the source; without it their statements are statements like others. */
   readonly onlineChanges?: OnlineSchemaChanges;
   /** Schema changes of Holt's own that were under way at the source at `start`. */
@@ -752,7 +754,19 @@ export class BatchFormer {
 
   #ddlStatement(statement: SourceStatement, kind: DdlPolicyKind, sourceRef: string): DdlStatement {
     const { server = UNKNOWN_SERVER, caseSensitive = true } = this.#options;
-    return { ...bare(statement), kind, sourceRef, server, caseSensitive };
+    const { explicitDefaults = null } = this.#options;
+    const session =
+      explicitDefaults === null
+        ? statement.session
+        : { explicitDefaultsForTimestamp: explicitDefaults, ...statement.session };
+    return {
+      ...bare(statement),
+      kind,
+      sourceRef,
+      server,
+      caseSensitive,
+      ...(session === undefined ? {} : { session }),
+    };
   }
 
   /** Statements inside a transaction of rows. */

@@ -67,6 +67,8 @@ export interface SelectorOptions {
   readonly onlineChanges?: string | null;
   /** Schema changes of Holt's own that were under way at the source at the reign's position (loop marks). */
   readonly openDdl?: readonly DdlMark[];
+  /** The source's explicit_defaults_for_timestamp; null where it has none. */
+  readonly explicitDefaults?: boolean | null;
   /** Where the payload of a batch will be. */
   readonly place: (payload: { readonly sha256: string; readonly bytes: number }) => PayloadPlace;
   /** The node that placement predicts for the target side. */
@@ -150,6 +152,7 @@ export class Selector implements Service {
       server,
       caseSensitive: engine.namesAreCaseSensitive,
       openDdl: options.openDdl ?? [],
+      explicitDefaults: options.explicitDefaults ?? null,
       onlineChanges: new OnlineSchemaChanges({
         tables: this.#filter,
         server,

@@ -73,6 +73,7 @@ interface Journaled {
 }
 
 const ER_UNKNOWN_DATABASE = 1049;
+const ER_VARIABLE_IS_READONLY = 1238;
 /** A schema in which nobody can make anything: where the statement's own does not exist. */
 const NOWHERE = 'information_schema';
 
@@ -247,7 +248,7 @@ export class DdlLoad<Prepared extends PreparedBatch> {
     const startedMs = clock.monotonicMs();
     const undo: string[] = [];
     try {
-      undo.push(...(await this.#enterSession(statement, mapped)));
+      await this.#enterSession(statement, mapped, undo);
       if (journaled.ownGtid !== null) {
         await writer.execute(`SET SESSION gtid_next = '${journaled.ownGtid}'`);
         undo.unshift('ROLLBACK', "SET SESSION gtid_next = 'AUTOMATIC'");
@@ -271,11 +272,12 @@ export class DdlLoad<Prepared extends PreparedBatch> {
     return null;
   }
 
-  /** Makes the session the source's; what undoes it. */
+  /** Makes the session the source's. What undoes it is in `undo` before anything is done. */
   async #enterSession(
     statement: TransformedDdl['statement'],
     mapped: RunnableDdl,
-  ): Promise<readonly string[]> {
+    undo: string[],
+  ): Promise<void> {
     const { writer } = this.#session;
     const names = STATEMENT_VARIABLES.map((name) => `'${name}'`).join(', ');
     const now = new Map(
@@ -299,10 +301,16 @@ export class DdlLoad<Prepared extends PreparedBatch> {
       now,
       collationOf: (id) => collations.get(id) ?? null,
     });
-    if (assignments.length === 0) return [];
-    // Alone and first: see STATEMENT_VARIABLES.
-    for (const one of assignments) await writer.execute(setStatement([one]));
-    return [setStatement(undoAssignments(assignments, now))];
+    // One by one and in order: see STATEMENT_VARIABLES.
+    for (const one of assignments) {
+      try {
+        await writer.execute(setStatement([one]));
+        undo.unshift(setStatement(undoAssignments([one], now)));
+      } catch (error) {
+        // Older servers have some for the whole server only.
+        if (!(error instanceof TargetServerError) || error.errno !== ER_VARIABLE_IS_READONLY) throw error;
+      }
+    }
   }
 
   /** A schema that is not there must not leave the one of an earlier statement in its place. */

@@ -70,6 +70,13 @@ export async function readOpenMarks(
   }
 }
 
+/** What columns of type TIMESTAMP are without a word, where the log does not say it with each statement. */
+export async function readExplicitDefaults(connection: TargetConnection): Promise<boolean | null> {
+  const [row] = await connection.rows("SHOW GLOBAL VARIABLES LIKE 'explicit_defaults_for_timestamp'");
+  const value = row?.[1]?.toString('latin1');
+  return value === undefined ? null : value === 'ON';
+}
+
 const CLOCK_SLACK_S = 5;
 
 function place(file: string | null | undefined, offset: string | null | undefined): LogPlace | null {
