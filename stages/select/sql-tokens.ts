@@ -178,20 +178,24 @@ function skipConditional(text: string, start: number): number {
 
 /** Text between quotes and the place behind them; a doubled quote stands for itself. */
 function quoted(text: string, start: number, quote: string, backslash: boolean): readonly [string, number] {
-  let value = '';
+  const parts: string[] = [];
   let at = start + 1;
-  while (at < text.length) {
-    const char = text[at] ?? '';
-    if (backslash && char === '\\') {
-      value += text[at + 1] ?? '';
-      at += 2;
-    } else if (char !== quote) {
-      value += char;
-      at += 1;
-    } else if (text[at + 1] === quote) {
-      value += quote;
-      at += 2;
-    } else return [value, at + 1];
+  // Looked for once and again only when passed: a text of a megabyte is not searched through at every quote.
+  let escape = backslash ? text.indexOf('\\', at) : -1;
+  for (;;) {
+    const end = text.indexOf(quote, at);
+    if (escape !== -1 && escape < at) escape = text.indexOf('\\', at);
+    if (escape !== -1 && (end === -1 || escape < end)) {
+      parts.push(text.slice(at, escape), text[escape + 1] ?? '');
+      at = escape + 2;
+    } else if (end === -1) {
+      parts.push(text.slice(at));
+      return [parts.join(''), text.length];
+    } else {
+      parts.push(text.slice(at, end));
+      if (text[end + 1] !== quote) return [parts.join(''), end + 1];
+      parts.push(quote);
+      at = end + 2;
+    }
   }
-  return [value, at];
 }

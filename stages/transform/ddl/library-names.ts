@@ -29,7 +29,7 @@ export interface LibraryNames {
 }
 
 /** Longer statements are not given to the library: it works on the thread that answers ZooKeeper. */
-const MAX_TOKENS = 20_000;
+const MAX_TOKENS = 2000;
 
 /** Null where the library cannot parse it, or reads it as no server would. */
 export function namesByLibrary(tokens: readonly SqlToken[]): LibraryNames | null {

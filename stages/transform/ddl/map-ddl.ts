@@ -157,7 +157,7 @@ class StatementMapper {
     switch (kind) {
       case 'drop-table':
       case 'drop-view':
-        this.#leaveOut(items.filter((item) => others.some((one) => holds(item, one.tableAt))));
+        this.#leaveOut(this.#itemsOfOthers());
         return null;
       case 'rename-table':
         this.#cutRenames();
@@ -175,8 +175,7 @@ class StatementMapper {
         return null;
       }
       case 'sequence':
-        if (others.length > 0 && items.length > 0)
-          this.#leaveOut(items.filter((item) => others.some((one) => holds(item, one.tableAt))));
+        if (others.length > 0 && items.length > 0) this.#leaveOut(this.#itemsOfOthers());
         return null;
       default: {
         const to = tables.find((one) => one.use === 'renamed-to');
@@ -190,6 +189,15 @@ class StatementMapper {
         return null;
       }
     }
+  }
+
+  /** Of a list with one table an item, those whose table is not carried. */
+  #itemsOfOthers(): readonly ListItem[] {
+    const { items, tables } = this.#reading;
+    return items.filter((_, index) => {
+      const table = tables[index];
+      return table !== undefined && !this.#isCarried(table);
+    });
   }
 
   #outside(name: TableName, what: string): Refusal {
@@ -475,14 +483,15 @@ class StatementMapper {
   }
 
   #mappedTables(): MappedTable[] {
-    const mapped: MappedTable[] = [];
+    const mapped = new Map<string, MappedTable>();
     for (const place of this.#reading.tables) {
       const { schema, table, use } = place;
       if (use === 'qualifier' || this.#isCut(place.tableAt) || !this.#isCarried(place)) continue;
-      if (mapped.some((one) => one.use === use && this.#isSame(one.source, place))) continue;
-      mapped.push({ source: { schema, table }, target: this.#target(place), use });
+      const name = JSON.stringify([use, this.#fold(schema), this.#fold(table)]);
+      if (!mapped.has(name))
+        mapped.set(name, { source: { schema, table }, target: this.#target(place), use });
     }
-    return mapped;
+    return [...mapped.values()];
   }
 
   // Databases

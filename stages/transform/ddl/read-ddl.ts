@@ -104,10 +104,10 @@ function differenceOf(
   const columns = new Map(notes.columns.map((one) => [one.at.start, one]));
   const libraryColumns = new Set(library.columns.map((one) => tokens[one]?.start ?? -1));
   for (const start of libraryColumns) if (!columns.has(start)) return differs(tokens, start, 'a column');
+  const behind = new Map(tokens.map((token, index) => [token.start, tokens[index + 1]?.text]));
   for (const [start, one] of columns) {
     // A key part with a length looks like the call of a function.
-    const isPrefix =
-      one.use === 'listed' && tokens[tokens.findIndex((token) => token.start === start) + 1]?.text === '(';
+    const isPrefix = one.use === 'listed' && behind.get(start) === '(';
     if (one.certain && !isPrefix && !libraryColumns.has(start)) return differs(tokens, start, 'a column');
   }
   return null;
@@ -245,10 +245,9 @@ function changesIt(place: TablePlace): boolean {
 }
 
 function once(places: readonly TablePlace[]): TableName[] {
-  const names: TableName[] = [];
-  for (const { schema, table } of places)
-    if (!names.some((one) => sameName(one, { schema, table }))) names.push({ schema, table });
-  return names;
+  const names = new Map<string, TableName>();
+  for (const { schema, table } of places) names.set(JSON.stringify([schema, table]), { schema, table });
+  return [...names.values()];
 }
 
 function sameName(a: TableName, b: TableName): boolean {

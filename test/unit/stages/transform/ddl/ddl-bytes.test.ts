@@ -206,6 +206,36 @@ describe('from one kind of server to the other', () => {
   });
 });
 
+describe('what the grammar does not understand and the library does', () => {
+  const sql = 'ALTER TABLE t ALTER COLUMN c SET DATA TYPE BIGINT';
+
+  it('goes to a target of the same kind, and to no other', () => {
+    expect(sqlOf(map(sql)).toString()).toBe('ALTER TABLE `goods` ALTER COLUMN c SET DATA TYPE BIGINT');
+    expect(map(sql, { target: MARIADB })).toMatchObject({ code: 'HOLT_DDL_TARGET_LACKS' });
+  });
+
+  it('is refused where a rule would have to know its columns', () => {
+    expect(map(sql, { rules: [rule('t', { rename: { c: 'd' } })] })).toMatchObject({
+      code: 'HOLT_DDL_UNMAPPABLE',
+    });
+  });
+});
+
+describe('a long statement', () => {
+  it('is read whole, or refused', () => {
+    const list = Array.from({ length: 5000 }, (_, i) => `\`u${i}\``);
+    const mapped = map(`DROP TABLE ${list.join(',')}, t`);
+    expect(sqlOf(mapped).toString()).toBe(`DROP TABLE ${list.join(',')}, \`goods\``);
+    const text = 'x'.repeat(900_000);
+    expect(sqlOf(map(`ALTER TABLE t COMMENT '${text}'`)).toString()).toBe(
+      `ALTER TABLE \`goods\` COMMENT '${text}'`,
+    );
+    expect(map(`ALTER TABLE t COMMENT '${text}${text}'`)).toHaveProperty('unreadable');
+    const deep = `${'('.repeat(5000)}a${')'.repeat(5000)}`;
+    expect(map(`ALTER TABLE t ADD CHECK ${deep}`)).toMatchObject({ kind: 'sql' });
+  });
+});
+
 describe('a mapped statement', () => {
   const names = fc.constantFrom('t', '`t`', 'shop.t', '`shop` . `t`', '`shop`.t');
   const noise = fc.constantFrom(' ', '\n', '\t', ' /* t */ ', ' # t\n', ' -- t\n', ' /*!50600 */ ');
