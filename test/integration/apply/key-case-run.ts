@@ -17,6 +17,7 @@ import { TargetLoadRun } from '../../../stages/load/load-run.ts';
 import { connectTarget } from '../../../stages/load/target/mysql2-connection.ts';
 import { TargetLinkError, type TargetSession } from '../../../stages/load/target/target-connection.ts';
 import { BatchFormer, type FormedBatch } from '../../../stages/select/batch-former.ts';
+import { tableChanges } from '../../../stages/select/table-changes.ts';
 import { TableFilter } from '../../../stages/select/table-filter.ts';
 import { Transformer } from '../../../stages/transform/transform.ts';
 import type { Cut, KeyCase, Pair, RowImage } from '../../cases/key-shapes/key-case.ts';
@@ -207,14 +208,24 @@ export class KeyCaseRun implements AsyncDisposable {
 
   async #someLogged(cases: readonly KeyCase[], image: RowImage | string): Promise<readonly LoggedCase[]> {
     const { db } = this.source;
-    await using host = await engineOn(db, { source: { ...sourceConfig(db), serverId: 600_000 + markers } });
-    const start = await positionNow(host.engine);
     const schemas = new Map<string, { one: KeyCase; items: RowsItem[]; failure: Error | null }>();
+    const failed = (error: Error) => error;
     for (const one of cases) {
       const schema = await db.freshSchema('src');
-      const failure = await this.#runAtSource(schema, one, image).catch((error: Error) => error);
+      const failure = await this.#build(this.source, schema, one, false).then(() => null, failed);
       schemas.set(schema, { one, items: [], failure });
     }
+    // The tables were made unlogged: they must be there when the engine first looks.
+    await using host = await engineOn(db, {
+      source: { ...sourceConfig(db), serverId: 600_000 + markers },
+      changes: ({ flavour, versionNumber: [major = 0, minor = 0, patch = 0] }) => {
+        const server = { flavour, version: major * 10_000 + minor * 100 + patch };
+        return (statement) => tableChanges(statement, server);
+      },
+    });
+    const start = await positionNow(host.engine);
+    for (const [schema, of] of schemas)
+      of.failure ??= await runTransactions(db, schema, of.one, image).then(() => null, failed);
     const marks = await db.freshSchema('mark');
     markers += 1;
     await writeMarker(db, marks, markers);
@@ -230,12 +241,6 @@ export class KeyCaseRun implements AsyncDisposable {
       schemas.get(schema)?.items.push(item);
     }
     return [...schemas].map(([schema, of]) => ({ ...of, schema, start }));
-  }
-
-  async #runAtSource(schema: string, one: KeyCase, image: string): Promise<null> {
-    await this.#build(this.source, schema, one, false);
-    await runTransactions(this.source.db, schema, one, image);
-    return null;
   }
 
   /** Applies a case to a fresh schema. */
