@@ -60,6 +60,8 @@ type Attempt =
 /** Attempts at one part of an open transaction before all of it is done again. */
 const PART_ATTEMPTS = 5;
 const SAVEPOINT = 'holt_part';
+/** How often a batch is sent as it was prepared, when its connections are lost in the middle of it. */
+const ATTEMPTS_AS_PREPARED = 3;
 const MAX_STALE_PAUSE_MS = 10_000;
 
 export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> implements LoadRun {
@@ -69,6 +71,8 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
   readonly #ddl: DdlLoad<Prepared>;
   #open: OpenTransaction | null = null;
   #nextSeq = 1n;
+  /** How often the batch at work lost its connection while its statements were executed. */
+  #cutShort = 0;
 
   constructor(options: LoadRunOptions<Prepared>) {
     this.#applier = options.applier;
@@ -130,7 +134,10 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
     let work = prepared as Prepared;
     let careful = false;
     const pauses = new Backoff({ initialMs: 10, maxMs: 1000 });
+    this.#cutShort = 0;
     const once = async (): Promise<LoadOutcome | null> => {
+      // A server that closes the connection each time may have come to take less at a time than is asked of it here.
+      if (this.#cutShort >= ATTEMPTS_AS_PREPARED) work = await this.#applier.prepare(work.batch, signal);
       const attempt = await this.#attempt(work, careful, signal);
       switch (attempt.kind) {
         case 'outcome':
@@ -270,6 +277,7 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
     } catch (error) {
       await this.#session.rollback();
       if (signal.aborted) throw signal.reason;
+      if (classify(error) === 'lost') this.#cutShort += 1;
       return judge(error, careful);
     } finally {
       signal.removeEventListener('abort', abort);

@@ -44,13 +44,15 @@ interface ForeignKeyGraph {
   readonly selfReferencing: ReadonlySet<string>;
 }
 
+const TRAITS_MAX_AGE_MS = 10_000;
+
 export class TargetSchema {
   readonly #query: SchemaQuery;
   readonly #maxAgeMs: number;
   readonly #foreignKeysMaxAgeMs: number;
   readonly #clock: Clock;
   readonly #tables = new Map<string, Cached<TargetTable>>();
-  #traits: Promise<TargetTraits> | null = null;
+  #traits: Cached<TargetTraits> | null = null;
   #foreignKeys: Cached<ForeignKeyGraph> | null = null;
 
   constructor(options: TargetSchemaOptions) {
@@ -60,12 +62,18 @@ export class TargetSchema {
     this.#clock = options.clock ?? systemClock;
   }
 
+  /** Read anew now and then: a server that was restarted may take less at a time. */
   traits(): Promise<TargetTraits> {
-    this.#traits ??= this.#readTraits().catch((error: unknown) => {
-      this.#traits = null;
-      throw error;
+    const now = this.#clock.monotonicMs();
+    if (this.#traits !== null && now - this.#traits.readMs < Math.min(this.#maxAgeMs, TRAITS_MAX_AGE_MS))
+      return this.#traits.value;
+    const value = this.#readTraits();
+    const cached = { value, readMs: now };
+    this.#traits = cached;
+    value.catch(() => {
+      if (this.#traits === cached) this.#traits = null;
     });
-    return this.#traits;
+    return value;
   }
 
   /** Throws HOLT_TARGET_TABLE_MISSING, HOLT_TARGET_GRANT where triggers would be hidden; whatever else is wrong with a table is for those who plan its statements to say. */
@@ -97,7 +105,7 @@ export class TargetSchema {
   }
 
   async #readTraits(): Promise<TargetTraits> {
-    const [row] = await this.#query('SELECT VERSION(), @@max_allowed_packet');
+    const [row] = await this.#query('SELECT VERSION(), @@GLOBAL.max_allowed_packet');
     const version = textOf(row?.[0]);
     const [, major, minor, patch] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)/.exec(version) ?? [];
     return {

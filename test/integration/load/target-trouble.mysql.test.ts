@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { waitFor } from '../../../lib/abort.ts';
 import type { LoadState } from '../../../stages/load/load-run.ts';
+import { TargetLinkError } from '../../../stages/load/target/target-connection.ts';
 import type { DatabaseServer } from '../../support/database-server.ts';
 import { startDatabase } from '../../support/servers.ts';
 import { describeWithOwn } from '../../support/shared-servers.ts';
@@ -81,6 +82,31 @@ for (const flavour of ['mariadb', 'mysql'] as const)
       expect(kindOf(await loading)).toBe('applied');
       expect(await pipeline.values()).toEqual([seq, 0]);
       expect(await pipeline.seq()).toBe(seq);
+      await run.close();
+    });
+
+    it('that closes the connection again and again gets the batch prepared anew', async () => {
+      await using server = await startDatabase(flavour);
+      const schema = await server.db.freshSchema('smaller');
+      const pipeline = await Pipeline.on({ db: server.db, schema });
+      const reign = await pipeline.reign();
+      const batch = pipeline.batch(reign, 1);
+      class Anew extends SqlApplier {
+        prepared = 0;
+        override async prepare(): Promise<SqlBatch> {
+          this.prepared++;
+          return batch;
+        }
+      }
+      const applier = new Anew();
+      // What a server does with a statement larger than it takes.
+      applier.before = () => {
+        if (applier.prepared === 0) throw new TargetLinkError('west-db', 'read ECONNRESET');
+      };
+      const { run } = await pipeline.taken(reign, { applier });
+      expect(kindOf(await run.load(batch, noSignal))).toBe('applied');
+      expect(applier.prepared).toBe(1);
+      expect(await pipeline.values()).toEqual([1, 0]);
       await run.close();
     });
 

@@ -133,6 +133,24 @@ describe('a table of the target', () => {
     expect(server.asked.filter((view) => view === 'KEY_COLUMN_USAGE')).toHaveLength(2);
   });
 
+  it('looks now and then how much the server takes at a time', async () => {
+    const server = new Server();
+    const clock = new Hands();
+    let asked = 0;
+    const query = (sql: string) => {
+      if (sql.includes('@@GLOBAL.max_allowed_packet')) asked += 1;
+      return server.query(sql);
+    };
+    const schema = new TargetSchema({ query, clock });
+    await schema.traits();
+    clock.now += 9_000;
+    await schema.traits();
+    expect(asked).toBe(1);
+    clock.now += 2_000;
+    await schema.traits();
+    expect(asked).toBe(2);
+  });
+
   it('does not keep a failure', async () => {
     const server = new Server();
     const schema = new TargetSchema(server);
