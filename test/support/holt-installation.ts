@@ -84,7 +84,7 @@ export class HoltNode {
   }
 
   /** Until it says that it is ready. */
-  async ready(timeoutMs = 30_000): Promise<void> {
+  async ready(timeoutMs = 120_000): Promise<void> {
     await waitFor(
       async () => {
         if (!this.isRunning) throw new Error(`node ${this.name} has ended:\n${this.log(30)}`);
