@@ -2,12 +2,13 @@
  * One pipeline in this process, without nodes: a real log through the engine, Select's former and Load onto a real target. What
  * decides when a batch is cut, when a reign ends and where reading goes on is the test.
  */
+import type { EngineOptions } from '../../../canal/engine.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import { splitChunk } from '../../../model/chunk-position.ts';
 import type { PipelineConfig } from '../../../model/config.ts';
 import { channelId, dataSourceId, nodeId, siteId } from '../../../model/ids.ts';
 import type { Position } from '../../../model/position.ts';
-import type { SourceItem } from '../../../model/source-item.ts';
+import type { SourceItem, TableDefinition } from '../../../model/source-item.ts';
 import { SqlBatchApplier } from '../../../stages/load/apply/batch-applier.ts';
 import { TargetSchema } from '../../../stages/load/apply/target-schema.ts';
 import { TargetLedger } from '../../../stages/load/ledger.ts';
@@ -15,6 +16,7 @@ import type { BatchApplier } from '../../../stages/load/load.ts';
 import { TargetLoadRun } from '../../../stages/load/load-run.ts';
 import { XaApplier } from '../../../stages/load/xa/xa-applier.ts';
 import { BatchFormer, type FormedBatch } from '../../../stages/select/batch-former.ts';
+import { tableChanges } from '../../../stages/select/table-changes.ts';
 import { TableFilter } from '../../../stages/select/table-filter.ts';
 import { TableMapping } from '../../../stages/transform/table-mapping.ts';
 import { Transformer } from '../../../stages/transform/transform.ts';
@@ -22,6 +24,15 @@ import type { Database } from '../../support/database.ts';
 import { engineOn, positionNow } from '../canal/engine-fixture.ts';
 import { noSignal, Pipeline, type RaisedReign } from '../load/load-fixture.ts';
 import { dataSourceOf, Sessions } from '../load/target-fixture.ts';
+
+/** As a node has it. */
+const ENGINE: Partial<EngineOptions> = {
+  lingerMs: 0,
+  changes: ({ flavour, versionNumber: [major = 0, minor = 0, patch = 0] }) => {
+    const server = { flavour, version: major * 10_000 + minor * 100 + patch };
+    return (statement) => tableChanges(statement, server);
+  },
+};
 
 export interface CarrierOptions {
   /** Where changes are made. */
@@ -41,19 +52,26 @@ export class Carrier {
   readonly #config: PipelineConfig;
   readonly pipeline: Pipeline;
   readonly #start: Position;
+  readonly #definitions: readonly TableDefinition[];
   #marker = 0;
   #stoppedBy: HoltError | null = null;
 
-  private constructor(options: CarrierOptions, pipeline: Pipeline, start: Position) {
+  private constructor(
+    options: CarrierOptions,
+    pipeline: Pipeline,
+    start: Position,
+    definitions: readonly TableDefinition[],
+  ) {
     this.#options = options;
     this.pipeline = pipeline;
     this.#start = start;
+    this.#definitions = definitions;
     this.#config = configOf(options, pipeline);
   }
 
   /** Begins where the source's log ends now. */
   static async open(options: CarrierOptions): Promise<Carrier> {
-    await using host = await engineOn(options.source, { lingerMs: 0 });
+    await using host = await engineOn(options.source, ENGINE);
     for (const [db, schema] of [
       [options.source, options.sourceSchema],
       [options.target, options.targetSchema],
@@ -61,7 +79,15 @@ export class Carrier {
       await db.query(`CREATE TABLE \`${schema}\`.marker (id INT PRIMARY KEY)`);
     const start = await positionNow(host.engine);
     const pipeline = await Pipeline.on({ db: options.target, schema: options.targetSchema });
-    return new Carrier(options, pipeline, start);
+    const reader = await host.engine.openReader({
+      name: 'start',
+      start,
+      wants: (schema) => schema === options.sourceSchema,
+    });
+    // What a pipeline that follows the source knows: its tables as they are where it begins.
+    const definitions = (await reader.definitionsAtStart?.()) ?? [];
+    await reader.close();
+    return new Carrier(options, pipeline, start, definitions);
   }
 
   /** What the last `carry` ended with, if it did not come to the end. */
@@ -89,7 +115,7 @@ export class Carrier {
     const reign = await this.pipeline.reign(
       this.pipeline.raiser({ startPosition: async () => this.#start, sourceIdentity: async () => 'source' }),
     );
-    await using host = await engineOn(source, { lingerMs: 0, limits: { partBytes } });
+    await using host = await engineOn(source, { ...ENGINE, limits: { partBytes } });
     const tables = new TableFilter(this.#config.tables, { caseSensitive: true });
     const { base, chunk } = splitChunk(reign.position);
     const chunked = this.#config.largeTransactions === 'chunked';
@@ -97,6 +123,7 @@ export class Carrier {
       name: 'p',
       start: base,
       countsRows: chunked || chunk !== null,
+      definitions: this.#definitions,
       readFrom: host.engine.source.identity,
       wants: (schema, table) => tables.matches(schema, table),
     });

@@ -1,0 +1,3 @@
+import { statementCases } from './statement-cases-suite.ts';
+
+statementCases('mysql56');
