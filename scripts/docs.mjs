@@ -15,6 +15,7 @@ register();
 const { configJsonSchema } = await import('../conf/schema.ts');
 const { ERROR_CODES } = await import('../model/error-codes.ts');
 const { COLUMN_TYPE_FAMILIES, outcomeOf } = await import('../test/cases/column-types/column-type-case.ts');
+const { keyShapesSection } = await import('../test/cases/key-shapes/section.ts');
 const { COLUMN_TYPE_CASES } = await import('../test/cases/column-types/column-type-cases.ts');
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -25,6 +26,7 @@ const pages = {
   'docs/reference/errors.md': errorsPage(ERROR_CODES),
   'docs/types.md': typesPage([
     columnTypesSection({ families: COLUMN_TYPE_FAMILIES, cases: COLUMN_TYPE_CASES, outcomeOf }),
+    keyShapesSection(),
   ]),
 };
 for (const [path, text] of Object.entries(pages)) {

@@ -5,6 +5,7 @@ import { configJsonSchema } from '../../../conf/schema.ts';
 import { ERROR_CODES } from '../../../model/error-codes.ts';
 import { COLUMN_TYPE_FAMILIES, outcomeOf } from '../../cases/column-types/column-type-case.ts';
 import { COLUMN_TYPE_CASES } from '../../cases/column-types/column-type-cases.ts';
+import { keyShapesSection } from '../../cases/key-shapes/section.ts';
 import { importScript } from '../../support/import-script.ts';
 import { repositoryRoot } from '../../support/inventory.ts';
 
@@ -36,6 +37,7 @@ describe('the reference pages (after a change: npm run docs)', () => {
   test('types.md is the tables of cases', () => {
     const page = typesPage([
       columnTypesSection({ families: COLUMN_TYPE_FAMILIES, cases: COLUMN_TYPE_CASES, outcomeOf }),
+      keyShapesSection(),
     ]);
     expect(readFileSync(join(repositoryRoot(), 'docs/types.md'), 'utf8')).toBe(page);
   });
