@@ -10,7 +10,7 @@
  * Whoever is killed in between has done an entry or has not; another goes on with the oldest that is left. Several may
  * drain at once: the lane's row makes them one.
  *
- * Failpoints: drain:guarded, drain:before-commit, drain:after-commit, drain:before-unpark.
+ * Failpoints: drain:unparking, drain:guarded, drain:before-commit, drain:after-commit, drain:before-unpark.
  */
 import { Backoff } from '../../../lib/backoff.ts';
 import { type Clock, systemClock } from '../../../lib/clock.ts';
@@ -257,6 +257,7 @@ class Drainer<Prepared extends PreparedBatch> {
   async #unpark(): Promise<Step> {
     const { pipeline, root } = this.#options;
     const writer = this.#writer;
+    await failpoint('drain:unparking');
     try {
       await writer.execute('START TRANSACTION');
       if (!(await this.#isDraining(true))) return 'over';

@@ -254,6 +254,14 @@ export class ParkingBench implements AsyncDisposable {
     return { source: await of(this.source), target: await of(this.target) };
   }
 
+  async drainerIsThere(): Promise<boolean> {
+    const count = await this.#server.db.value(
+      "SELECT COUNT(*) FROM holt.writer WHERE pipeline = ? AND role = 'drain'",
+      [this.pipeline.name],
+    );
+    return count !== '0';
+  }
+
   async heldPieces(): Promise<number> {
     return Number(
       await this.#server.db.value('SELECT COUNT(*) FROM holt.held WHERE pipeline = ?', [this.pipeline.name]),

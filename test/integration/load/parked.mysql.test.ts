@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { waitFor } from '../../../lib/abort.ts';
 import type { TableShape } from '../../../model/table-shape.ts';
 import type { DatabaseServer } from '../../support/database-server.ts';
@@ -19,6 +19,9 @@ for (const flavour of ['mariadb', 'mysql'] as const)
     let server: DatabaseServer;
     beforeAll(async () => {
       server = await startDatabase(flavour);
+    });
+    afterEach(() => {
+      vi.unstubAllEnvs();
     });
     afterAll(() => server.stop());
 
@@ -134,6 +137,25 @@ for (const flavour of ['mariadb', 'mysql'] as const)
       const { source, target } = await bench.rows('log');
       expect(target).toEqual(source);
       expect(await bench.groups()).toEqual([]);
+    });
+
+    it('are not unparked while Load still appends to what is held', async () => {
+      await using bench = await ParkingBench.on(server, ['CREATE TABLE %.log (v INT) ENGINE=InnoDB']);
+      await bench.take();
+      await bench.park('log');
+      await bench.resume('log');
+      // While draining is about to unpark, having found nothing, Load stands between appending and COMMIT.
+      vi.stubEnv('HOLT_FAILPOINTS', 'drain:unparking=sleep1500@*;parked:held=sleep1900@*');
+      const draining = bench.drain('log');
+      await waitFor(() => bench.drainerIsThere(), {
+        timeoutMs: 60_000,
+        what: 'the drainer to be registered',
+      });
+      expect(await bench.carry(['INSERT INTO %.log VALUES (1)'])).toMatchObject({ kind: 'applied' });
+      expect(await draining).toMatchObject({ kind: 'unparked' });
+      const { source, target } = await bench.rows('log');
+      expect(target).toEqual(source);
+      expect(await bench.heldPieces()).toBe(0);
     });
 
     it('are parked by the pipeline where its policy says so, with what the batch brings', async () => {
