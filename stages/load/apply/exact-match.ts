@@ -1,3 +1,4 @@
+import { TYPE } from '../../../canal/value/column-type.ts';
 import { ABSENT_LENGTH, NULL_LENGTH } from '../../../canal/value/row-scanner.ts';
 import { writeKeyLiteral } from '../../../canal/value/value-literal.ts';
 import type { ByteSink } from '../../../lib/byte-sink.ts';
@@ -20,12 +21,36 @@ export function writeExactMatch(sink: ByteSink, plan: TablePlan, image: RowImage
     if (length === NULL_LENGTH) {
       sink.utf8(column.quoted);
       sink.latin1(' IS NULL');
-    } else writeEqual(sink, column, payload, image.offsets[column.index] as number, length);
+    } else if (isDocumentText(plan, column))
+      writeSameDocument(sink, column, payload, image.offsets[column.index] as number, length);
+    else writeEqual(sink, column, payload, image.offsets[column.index] as number, length);
   }
   for (const { quoted, literal, text } of plan.constants) {
     if (sink.length > start) sink.latin1(' AND ');
     sink.utf8(text === null ? `${quoted} IS NULL` : `${quoted}=${literal}`);
   }
+}
+
+/**
+ * True where a row is found by its key and only compared, and MySQL's document stands in a column of text: MySQL logs
+ * documents as it prints them, whatever text they came in. (An escape like \u00e9 is another text to JSON_EQUALS.)
+ */
+function isDocumentText(plan: TablePlan, { source, target }: WrittenColumn): boolean {
+  return plan.identity.length > 0 && source.type === TYPE.json && target.hasJsonEquals === true;
+}
+
+function writeSameDocument(
+  sink: ByteSink,
+  column: WrittenColumn,
+  payload: Buffer,
+  offset: number,
+  length: number,
+): void {
+  sink.byte(0x28);
+  writeEqual(sink, column, payload, offset, length);
+  sink.utf8(` OR JSON_EQUALS(${column.quoted},`);
+  writeKeyValue(sink, column, payload, offset, length);
+  sink.latin1('))');
 }
 
 function writeEqual(

@@ -272,7 +272,9 @@ function columnOf(row: TextRow, traits: TargetTraits): TargetColumn {
     scale: scale === null ? null : Number(textOf(scale)),
     ...(unknown.length > 0 ? { unknownCharsets: unknown } : {}),
     // Measured on 10.11, however the zero is written.
-    ...(traits.flavour === 'mariadb' ? { losesSignOfZero: true } : {}),
+    ...(traits.flavour === 'mariadb'
+      ? { losesSignOfZero: true, hasJsonEquals: traits.versionNumber >= 100_700 }
+      : {}),
   };
 }
 

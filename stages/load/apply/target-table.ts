@@ -23,6 +23,8 @@ export interface TargetColumn {
   readonly unknownCharsets?: readonly string[];
   /** True where the server stores 0 in place of -0.0; false by default. */
   readonly losesSignOfZero?: boolean;
+  /** True where the server has JSON_EQUALS, by which texts are compared as documents; false by default. */
+  readonly hasJsonEquals?: boolean;
 }
 
 export interface UniqueKey {
