@@ -77,7 +77,7 @@ describe('bytes that are no text of their character set', () => {
           () => true,
           () => false,
         ),
-      { timeoutMs: 60_000, pollMs: 500, what: 'the entry to be replayed' },
+      { timeoutMs: 150_000, pollMs: 500, what: 'the entry to be replayed' },
     );
     expect(await rows(target.db)).toEqual(await rows(source.db));
   });
