@@ -30,6 +30,10 @@ describeDatabase(['mariadb', 'mysql', 'mysql56'], 'a schema change at the target
       noSignal,
     );
     expect(outcome).toMatchObject({ kind: 'applied' });
+    // Shown by name, however long it takes.
+    expect(pipeline.states).toContainEqual(
+      expect.objectContaining({ kind: 'running-ddl', statement: expect.stringContaining('ADD COLUMN note') }),
+    );
     expect(await statementsSince(pipeline, from, pipeline.name)).toHaveLength(1);
     await context.db.query(`INSERT INTO ${pipeline.table} (id, v) VALUES (9, 9)`);
     expect(await context.db.value(`SELECT HEX(note) FROM ${pipeline.table} WHERE id = 9`)).toBe('615C62');
