@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FactsCache, type NamedFacts } from '../../../../canal/schema/facts-cache.ts';
+import type { TableChange } from '../../../../canal/schema/table-changes.ts';
 import type { TableFacts } from '../../../../canal/schema/table-facts.ts';
 import { statementOf } from '../../stages/select/item-script.ts';
 
@@ -93,5 +94,61 @@ describe('FactsCache', () => {
     });
     cache.lookAhead(() => true);
     expect(await columnOf(cache, 'shop', 't')).toBe('now');
+  });
+
+  it('follows statements that are understood, from what it was given on', async () => {
+    const one = source({ 'shop.t': 'now', 'shop.u': 'now' });
+    const add = (name: string) => (facts: TableFacts) => ({
+      ...facts,
+      columns: [...facts.columns, { name, declared: 'int', nullable: true, octetLength: null, collation: 0 }],
+    });
+    let changes: readonly TableChange[] | null = [];
+    const cache = new FactsCache({
+      source: one,
+      changes: () => changes,
+      given: [{ schema: 'shop', table: 't', facts: facts('then') }],
+    });
+    const columns = async (table: string) =>
+      (await cache.get('shop', table))?.columns.map(({ name }) => name) ?? null;
+    const name = (table: string) => ({ schema: 'shop', table });
+    expect(await columns('t')).toEqual(['then']);
+    changes = [{ kind: 'alter', name: name('T'), alter: add('c') }];
+    expect(cache.passed(statementOf('…'))).toMatchObject([{ table: 't', facts: { columns: [{}, {}] } }]);
+    expect(await columns('t')).toEqual(['then', 'c']);
+    changes = [
+      { kind: 'rename', name: name('t'), to: name('v') },
+      { kind: 'create-like', name: name('w'), like: name('v') },
+    ];
+    cache.passed(statementOf('…'));
+    expect(await columns('v')).toEqual(['then', 'c']);
+    expect(await columns('w')).toEqual(['then', 'c']);
+    // What takes the name, and what nobody understands, is asked about.
+    expect(await columns('t')).toEqual(['now']);
+    changes = [{ kind: 'alter', name: name('v'), alter: () => null }];
+    expect(cache.passed(statementOf('…'))).toEqual([{ ...name('v'), facts: null }]);
+    expect(await columns('v')).toBe(null);
+    changes = [{ kind: 'drop-schema', schema: 'shop' }];
+    expect(cache.passed(statementOf('…')).map(({ table }) => table)).toContain('w');
+  });
+
+  it('follows no definition that may not have been true where reading is', async () => {
+    let holds = false;
+    const cache = new FactsCache({
+      source: source({ 'shop.t': 'now' }),
+      certainty: {
+        judge: { holds: async () => holds },
+        end: async () => ({ file: 'bin.000001', offset: 100 }),
+      },
+      changes: () => [{ kind: 'alter', name: { schema: 'shop', table: 't' }, alter: (one) => one }],
+    });
+    const place = { file: 'bin.000001', offset: 10, timestamp: 1 };
+    expect(await cache.know('shop', 't', place)).toMatchObject({ isSure: false });
+    expect(cache.passed(statementOf('…'))).toMatchObject([{ facts: null }]);
+    holds = true;
+    expect(await cache.know('shop', 't', place)).toMatchObject({ isSure: true });
+    holds = false;
+    // Once sure, it stays so until a statement changes it, and can be followed.
+    expect(await cache.know('shop', 't', place)).toMatchObject({ isSure: true });
+    expect(cache.passed(statementOf('…'))).toMatchObject([{ facts: { columns: [{ name: 'now' }] } }]);
   });
 });
