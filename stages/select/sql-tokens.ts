@@ -181,13 +181,13 @@ function quoted(text: string, start: number, quote: string, backslash: boolean):
   const parts: string[] = [];
   let at = start + 1;
   // Looked for once and again only when passed: a text of a megabyte is not searched through at every quote.
-  let escape = backslash ? text.indexOf('\\', at) : -1;
+  let escapeAt = backslash ? text.indexOf('\\', at) : -1;
   for (;;) {
     const end = text.indexOf(quote, at);
-    if (escape !== -1 && escape < at) escape = text.indexOf('\\', at);
-    if (escape !== -1 && (end === -1 || escape < end)) {
-      parts.push(text.slice(at, escape), text[escape + 1] ?? '');
-      at = escape + 2;
+    if (escapeAt !== -1 && escapeAt < at) escapeAt = text.indexOf('\\', at);
+    if (escapeAt !== -1 && (end === -1 || escapeAt < end)) {
+      parts.push(text.slice(at, escapeAt), text[escapeAt + 1] ?? '');
+      at = escapeAt + 2;
     } else if (end === -1) {
       parts.push(text.slice(at));
       return [parts.join(''), text.length];
