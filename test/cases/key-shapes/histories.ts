@@ -35,7 +35,7 @@ const uniqueOp: fc.Arbitrary<Op> = fc.oneof(
   fc.tuple(key, key).map(([id, to]) => sql(`UPDATE IGNORE t SET id = ${to} WHERE id = ${id}`)),
   fc.tuple(key, value).map(([id, v]) => sql(`UPDATE t SET v = ${v} WHERE id = ${id}`)),
   key.map((id) => sql(`DELETE FROM t WHERE id = ${id}`)),
-  fc.constant(sql('UPDATE t SET u = -u')),
+  fc.constant(sql('UPDATE IGNORE t SET u = -u')),
   fc.constant(sql('UPDATE IGNORE t SET u = u + 1 ORDER BY u DESC')),
 );
 
