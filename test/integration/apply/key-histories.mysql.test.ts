@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { keyHistory } from '../../cases/key-shapes/histories.ts';
 import { type Pair, ROW_IMAGES } from '../../cases/key-shapes/key-case.ts';
 import { statement } from '../../cases/key-shapes/statements.ts';
 import { describeWithOwn } from '../../support/shared-servers.ts';
 import { KeyCaseRun } from './key-case-run.ts';
+import { keyHistory } from './key-histories.ts';
 
 const HISTORIES = Number(process.env.HOLT_TEST_HISTORIES ?? 20);
 const SEED = Number(process.env.HOLT_TEST_SEED ?? 20_261_121);

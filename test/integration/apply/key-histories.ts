@@ -1,6 +1,15 @@
 /** Random histories over few keys: unique values that move, rows that come and go, parents whose children follow. */
 import fc from 'fast-check';
-import { EQUAL, insert, int, type KeyCase, nullableInt, type Op, sql, type TableDef } from './key-case.ts';
+import {
+  EQUAL,
+  insert,
+  int,
+  type KeyCase,
+  nullableInt,
+  type Op,
+  sql,
+  type TableDef,
+} from '../../cases/key-shapes/key-case.ts';
 
 const unique: TableDef = {
   name: 't',
