@@ -141,7 +141,7 @@ function wrongPackage(from: string, specifier: string): string | undefined {
   if (/^(fs|net|path|os|crypto|events|stream|zlib|http|https|tls|url|util|child_process|buffer)$/.test(name))
     return `${specifier} must be written node:${specifier}`;
   // Test support, and programs that measure or ask others beside us
-  if (/^(bench|demo|fuzz|test\/support)\//.test(from)) return undefined;
+  if (/^(bench|demo|fuzz|test\/support|test\/cases)\//.test(from)) return undefined;
   return `${name} is not among the dependencies of package.json`;
 }
 
