@@ -62,15 +62,15 @@ const NUMBER: ColumnSpec & { readonly values: readonly string[] } = {
   values: ['0', '1', '2', '3', '4', 'NULL'],
 };
 
-/** So many further columns when types take turns: then a shape has met all of them after eight visits or so. */
-const TYPES_A_VISIT = 5;
+/** So many further columns when types take turns: then a shape has met all of them after six visits or so. */
+const TYPES_A_VISIT = 7;
 
 function plan(input: ShapeInput, parts: Parts): TablePlan {
   const { random, pair, name } = input;
   const types = typesOf(pair);
   const columns = [...parts.columns, NUMBER];
   const families = [...new Set(types.map(({ family }) => family))];
-  const count = input.visit === null ? random.int(1, parts.dull === true ? 2 : 5) : TYPES_A_VISIT;
+  const count = input.visit === null ? random.int(1, parts.dull === true ? 2 : 7) : TYPES_A_VISIT;
   for (let i = count; i > 0; i--) {
     const turn = families[((input.visit ?? 0) * TYPES_A_VISIT + i) % families.length];
     const family = input.visit === null ? random.pick(families) : (turn ?? 'int');
