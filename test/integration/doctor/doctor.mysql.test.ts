@@ -237,6 +237,7 @@ async function grant(server: DatabaseServer, name: string): Promise<void> {
     target: 'west-db',
     tables: { include: ['shop.*'], exclude: [] },
     rules: [],
+    ddl: { default: 'replicate', kinds: {} },
   } as unknown as PipelineConfig;
   const source = { name, user: 'holt', host: 'h', port: 1 } as unknown as DataSourceConfig;
   const config = { pipelines: [pipeline] } as unknown as HoltConfig;
