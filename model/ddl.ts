@@ -21,6 +21,11 @@ export function ddlActionOf(policy: DdlPolicy, kind: DdlPolicyKind): DdlAction {
   return policy.kinds[kind] ?? policy.default;
 }
 
+/** Whether any kind of schema change is carried. */
+export function carriesDdl(policy: DdlPolicy): boolean {
+  return policy.default === 'replicate' || Object.values(policy.kinds).includes('replicate');
+}
+
 /** A statement of a batch, with its kind. */
 export interface DdlStatement extends SourceStatement {
   readonly kind: DdlPolicyKind;

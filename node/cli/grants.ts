@@ -1,6 +1,6 @@
 /** The exact grants an account of Holt needs, by what its data source is used for. */
 import type { DataSourceConfig, HoltConfig } from '../../model/config.ts';
-import type { DdlPolicy } from '../../model/ddl.ts';
+import { carriesDdl } from '../../model/ddl.ts';
 
 /** Statements with comments. All of them can be given to either flavour as they are: what only one understands is a comment. */
 export function grantStatements(config: HoltConfig, source: DataSourceConfig): string[] {
@@ -31,7 +31,7 @@ export function grantStatements(config: HoltConfig, source: DataSourceConfig): s
         `GRANT SELECT, INSERT, UPDATE, DELETE ON ${quoteSchema(schema)}.* TO ${user}; -- to apply`,
         `GRANT TRIGGER ON ${quoteSchema(schema)}.* TO ${user}; -- MySQL only: to see triggers, which would act a second time`,
       );
-    if (asTarget.some(({ ddl }) => replicatesDdl(ddl))) {
+    if (asTarget.some(({ ddl }) => carriesDdl(ddl))) {
       for (const schema of schemasOf(schemas))
         lines.push(
           `GRANT CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW ON ${quoteSchema(schema)}.* TO ${user}; -- to replicate schema changes`,
@@ -48,10 +48,6 @@ export function grantStatements(config: HoltConfig, source: DataSourceConfig): s
   }
   lines.push(`GRANT ALL PRIVILEGES ON \`holt\`.* TO ${user}; -- Holt's own tables`);
   return lines;
-}
-
-function replicatesDdl(policy: DdlPolicy): boolean {
-  return policy.default === 'replicate' || Object.values(policy.kinds).includes('replicate');
 }
 
 function schemasOf(patterns: readonly string[]): string[] {

@@ -5,6 +5,7 @@ import type { LoadedConfig } from '../../conf/load.ts';
 import { HoltError } from '../../lib/errors.ts';
 import { wildcard } from '../../lib/wildcard.ts';
 import type { DataSourceConfig, PipelineConfig } from '../../model/config.ts';
+import { carriesDdl } from '../../model/ddl.ts';
 import { loadProcessor } from '../../stages/extract/processor.ts';
 import { TargetSchema } from '../../stages/load/apply/target-schema.ts';
 import { targetError } from '../../stages/load/target/error-classes.ts';
@@ -29,7 +30,7 @@ import {
 } from './server-checks.ts';
 import { readServerFacts, type ServerFacts } from './server-facts.ts';
 import { filterFindings, rowSizeFindings, tableFindings } from './table-checks.ts';
-import { lacksOfTarget } from './target-grants.ts';
+import { lacksForSchemaChanges, lacksOfTarget } from './target-grants.ts';
 
 /** All findings, in the order: keys, nodes, coordination, jobs, servers, pipelines, clocks. */
 export async function runDoctor(loaded: LoadedConfig): Promise<readonly Finding[]> {
@@ -231,6 +232,7 @@ async function checkTables(
   const mapping = new TableMapping(pipeline.rules);
   const targetSchema =
     target === null ? null : new TargetSchema({ query: (sql) => target.session.rows(sql) });
+  const targetSchemas = new Set<string>();
   let sound = 0;
   const packetOf = ({ facts }: CheckedServer) => BigInt(facts.variables.get('max_allowed_packet') ?? 0);
   for (const { schema, table, dataBytes } of tables) {
@@ -243,6 +245,7 @@ async function checkTables(
     if (rule !== null) own.push(...filterFindings(place, shape, rule));
     try {
       const route = mapping.route(shape, 0);
+      targetSchemas.add(route.schema);
       if (targetSchema !== null && target !== null) {
         const there = await targetSchema.table(route.schema, route.name);
         own.push(...tableFindings({ about: place, shape, route, target: there }));
@@ -265,6 +268,19 @@ async function checkTables(
     if (own.every((one) => one.level === 'ok')) sound += 1;
     findings.push(...own);
   }
+  if (target !== null && carriesDdl(pipeline.ddl))
+    for (const schema of targetSchemas) {
+      const lacks = await lacksForSchemaChanges(target.session, schema);
+      if (lacks.length === 0) continue;
+      findings.push(
+        warning({
+          code: 'HOLT_TARGET_GRANT',
+          about,
+          message: `the account at ${pipeline.target} lacks ${lacks.join(', ')} in ${schema}: the first schema change there stops the pipeline`,
+          remedy: `Grant what holt grants print lists to replicate schema changes, or set ddl of ${pipeline.name} to stop or ignore.`,
+        }),
+      );
+    }
   // What does not fit is among the errors; a line in order beside it would say otherwise.
   if (sound > 0 || (tables.length > 0 && target === null))
     findings.push(

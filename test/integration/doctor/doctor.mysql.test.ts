@@ -155,6 +155,19 @@ for (const flavour of ['mariadb', 'mysql', 'mysql56'] as const)
       }
     });
 
+    it('tells what schema changes lack, where they are carried', async () => {
+      await target.db.query("REVOKE ALTER, DROP, INDEX ON `shop`.* FROM 'holt'@'%'");
+      try {
+        const found = await diagnose(both());
+        expect(troubles(found)).toContain('warn HOLT_TARGET_GRANT pipeline p');
+        expect(found.printed).toContain('lacks ALTER, DROP, INDEX in shop');
+        const without = await diagnose({ ...both(), pipeline: { ddl: 'stop' } });
+        expect(troubles(without)).not.toContain('warn HOLT_TARGET_GRANT pipeline p');
+      } finally {
+        await grant(target, 'west-db');
+      }
+    });
+
     if (flavour !== 'mariadb')
       it('tells an account from which triggers are hidden', async () => {
         await target.db.query("REVOKE TRIGGER ON `shop`.* FROM 'holt'@'%'");
