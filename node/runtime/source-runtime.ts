@@ -20,7 +20,7 @@ import { readSelectState } from '../../stages/load/select-state.ts';
 import { readDefinitionsAt } from '../../stages/load/table-shapes.ts';
 import type { Pipe } from '../../stages/pipe/pipe.ts';
 import { Selector } from '../../stages/select/selector.ts';
-import { tableChanges } from '../../stages/select/table-changes.ts';
+import { tableChangesOf } from '../../stages/select/table-changes.ts';
 import { TableFilter } from '../../stages/select/table-filter.ts';
 import { type PipelineMeter, type Problem, problemOf } from '../status/local-status.ts';
 import type { SelectReport } from '../status/node-report.ts';
@@ -122,10 +122,7 @@ export class SourceRuntime {
           // All pipelines read the same parts: none may get larger ones than it asks for.
           partBytes: Math.min(...pipelines.map((one) => one.config.batch.partBytes)),
         },
-        changes: ({ flavour, versionNumber: [major = 0, minor = 0, patch = 0] }) => {
-          const server = { flavour, version: major * 10_000 + minor * 100 + patch };
-          return (statement) => tableChanges(statement, server);
-        },
+        changes: tableChangesOf,
         onTrouble: (trouble) => {
           for (const desk of this.#desks) desk.trouble(trouble);
         },

@@ -4,7 +4,7 @@
  *
  * Source: https://dev.mysql.com/doc/refman/9.7/en/alter-table.html, https://mariadb.com/kb/en/alter-table/
  */
-import type { ChangedName, TableChange } from '../../canal/schema/table-changes.ts';
+import type { ChangedName, ReadTableChanges, TableChange } from '../../canal/schema/table-changes.ts';
 import type { ColumnFacts, TableFacts, UniqueKeyFacts } from '../../canal/schema/table-facts.ts';
 import type { SqlServer } from '../../model/ddl-kind.ts';
 import type { SourceStatement } from '../../model/source-item.ts';
@@ -13,6 +13,16 @@ import { readSql, type SqlToken } from './sql-tokens.ts';
 
 /** Longer statements are not looked through. */
 const MAX_SQL_BYTES = 256 * 1024;
+
+/** For the engine of a source: `canal/engine.ts`, `changes`. */
+export function tableChangesOf(source: {
+  readonly flavour: SqlServer['flavour'];
+  readonly versionNumber: readonly number[];
+}): ReadTableChanges {
+  const [major = 0, minor = 0, patch = 0] = source.versionNumber;
+  const server: SqlServer = { flavour: source.flavour, version: major * 10_000 + minor * 100 + patch };
+  return (statement) => tableChanges(statement, server);
+}
 
 /** Null: it may change any table whose name stands in it. */
 export function tableChanges(statement: SourceStatement, server: SqlServer): readonly TableChange[] | null {

@@ -17,7 +17,6 @@ import { TargetLoadRun } from '../../../stages/load/load-run.ts';
 import { connectTarget } from '../../../stages/load/target/mysql2-connection.ts';
 import { TargetLinkError, type TargetSession } from '../../../stages/load/target/target-connection.ts';
 import { BatchFormer, type FormedBatch } from '../../../stages/select/batch-former.ts';
-import { tableChanges } from '../../../stages/select/table-changes.ts';
 import { TableFilter } from '../../../stages/select/table-filter.ts';
 import { Transformer } from '../../../stages/transform/transform.ts';
 import type { Cut, KeyCase, Pair, RowImage } from '../../cases/key-shapes/key-case.ts';
@@ -218,10 +217,6 @@ export class KeyCaseRun implements AsyncDisposable {
     // The tables were made unlogged: they must be there when the engine first looks.
     await using host = await engineOn(db, {
       source: { ...sourceConfig(db), serverId: 600_000 + markers },
-      changes: ({ flavour, versionNumber: [major = 0, minor = 0, patch = 0] }) => {
-        const server = { flavour, version: major * 10_000 + minor * 100 + patch };
-        return (statement) => tableChanges(statement, server);
-      },
     });
     const start = await positionNow(host.engine);
     for (const [schema, of] of schemas)

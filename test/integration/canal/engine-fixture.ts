@@ -12,6 +12,7 @@ import type { Position } from '../../../model/position.ts';
 import { bitmapHas } from '../../../model/rows.ts';
 import type { SourceItem, SourceRows } from '../../../model/source-item.ts';
 import type { TableShape } from '../../../model/table-shape.ts';
+import { tableChangesOf } from '../../../stages/select/table-changes.ts';
 import type { Database } from '../../support/database.ts';
 
 export type RowsItem = Extract<SourceItem, { kind: 'rows' }>;
@@ -34,12 +35,15 @@ export function sourceOf(
   };
 }
 
-/** An engine that ends with its block. */
+/** An engine as a node has it, that ends with its block. */
 export async function engineOn(
   db: Database,
   options: Partial<EngineOptions> = {},
 ): Promise<{ readonly engine: BinlogEngine } & AsyncDisposable> {
-  const engine = await BinlogEngine.open({ source: sourceOf(db), ...options }, AbortSignal.timeout(30_000));
+  const engine = await BinlogEngine.open(
+    { source: sourceOf(db), changes: tableChangesOf, ...options },
+    AbortSignal.timeout(30_000),
+  );
   const running = engine.run();
   return {
     engine,

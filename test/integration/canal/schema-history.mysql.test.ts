@@ -5,7 +5,6 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TableDefinition } from '../../../model/source-item.ts';
-import { tableChanges } from '../../../stages/select/table-changes.ts';
 import type { Database } from '../../support/database.ts';
 import type { DatabaseServer } from '../../support/database-server.ts';
 import { startDatabase } from '../../support/servers.ts';
@@ -77,10 +76,6 @@ for (const flavour of ['mariadb', 'mysql'] as const)
         const engine = () =>
           engineOn(db, {
             lingerMs: 0,
-            changes: ({ versionNumber: [major = 0, minor = 0, patch = 0] }) => {
-              const known = { flavour, version: major * 10_000 + minor * 100 + patch };
-              return (statement) => tableChanges(statement, known);
-            },
           });
         const at = async () => {
           await using host = await engine();

@@ -16,7 +16,6 @@ import type { BatchApplier } from '../../../stages/load/load.ts';
 import { TargetLoadRun } from '../../../stages/load/load-run.ts';
 import { XaApplier } from '../../../stages/load/xa/xa-applier.ts';
 import { BatchFormer, type FormedBatch } from '../../../stages/select/batch-former.ts';
-import { tableChanges } from '../../../stages/select/table-changes.ts';
 import { TableFilter } from '../../../stages/select/table-filter.ts';
 import { TableMapping } from '../../../stages/transform/table-mapping.ts';
 import { Transformer } from '../../../stages/transform/transform.ts';
@@ -28,10 +27,6 @@ import { dataSourceOf, Sessions } from '../load/target-fixture.ts';
 /** As a node has it. */
 const ENGINE: Partial<EngineOptions> = {
   lingerMs: 0,
-  changes: ({ flavour, versionNumber: [major = 0, minor = 0, patch = 0] }) => {
-    const server = { flavour, version: major * 10_000 + minor * 100 + patch };
-    return (statement) => tableChanges(statement, server);
-  },
 };
 
 export interface CarrierOptions {
