@@ -135,7 +135,7 @@ export class RunWriter {
       this.update(plan, after, false, checksOff, key);
       return;
     }
-    const omitted = omittedColumns(plan, after);
+    const omitted = absentColumns(plan, after);
     if (!this.#continues('patch', plan, checksOff, omitted)) {
       this.#begin('patch', plan, checksOff, omitted);
       this.#patch.begin(plan, sql, after);
@@ -432,6 +432,14 @@ function usesList(kind: RunKind, sql: PlanSql): sql is PlanSql & { readonly keys
   return sql.keysIn !== null && (kind !== 'absence' || sql.rewrittenIdentity.length === 0);
 }
 
+/** Every column that the image lacks: images with the same may share an UPDATE. */
+function absentColumns(plan: TablePlan, image: RowImage): string {
+  let absent = '';
+  for (const { index } of plan.columns) if (image.lengths[index] === ABSENT_LENGTH) absent += `${index},`;
+  return absent;
+}
+
+/** Those that an INSERT leaves out; the others it lacks get what a server without strict mode gives them. */
 function omittedColumns(plan: TablePlan, image: RowImage): string {
   const { columns } = plan;
   let omitted = '';
