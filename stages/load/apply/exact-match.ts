@@ -76,13 +76,15 @@ function writeEqual(
       return;
     case 'float':
     case 'double': {
+      const before = sink.length;
       sink.utf8(`${quoted}=`);
       const start = sink.length;
       literal();
-      // Zero is equal to its negative.
       const text = sink.view().toString('latin1', start);
-      if (Number(text) === 0 && target.losesSignOfZero !== true)
-        sink.utf8(` AND CONCAT(${quoted}*1e0)='${text.startsWith('-') ? '-0' : '0'}'`);
+      if (Number(text) !== 0 || target.losesSignOfZero === true) return;
+      // Zero is equal to its negative. Without the equality beside it: MySQL would put its constant in the place of the column.
+      sink.truncate(before);
+      sink.utf8(`CONCAT(${quoted}*1e0)='${text.startsWith('-') ? '-0' : '0'}'`);
       return;
     }
     case 'json': {
