@@ -179,7 +179,12 @@ class Maker {
   assignments(columns: readonly string[]): Assignment[] {
     return columns.map((column) => {
       const add = column === 'n' && this.#random.int(1, 3) === 1;
-      return { column, value: add ? 'IFNULL(`n`,0)+1' : this.value(column) };
+      // To itself: what changes by itself then stays.
+      const same = this.#random.int(1, 6) === 1;
+      if (add) return { column, value: 'IFNULL(`n`,0)+1' };
+      if (this.#isJson(column) && this.#random.int(1, 2) === 1)
+        return { column, value: `JSON_SET(${quoted(column)},'$.fuzz',${this.#random.int(0, 9)})` };
+      return { column, value: same ? quoted(column) : this.value(column) };
     });
   }
 
@@ -209,7 +214,9 @@ class Maker {
     );
     // Large values make large cases: a few kilobytes a row are enough.
     const light = columns.filter((column) =>
-      (this.#plan.pools.get(column) ?? []).every((value) => value.length < 300),
+      (this.#plan.pools.get(column) ?? []).every(
+        (value) => value.length < 300 && !value.startsWith('REPEAT'),
+      ),
     );
     const insert: InsertStatement = {
       kind: 'insert',
@@ -358,6 +365,10 @@ class Maker {
 
   #order(): ChangeStatement['order'] {
     return { columns: this.#plan.identity, descending: this.#random.int(1, 2) === 1 };
+  }
+
+  #isJson(column: string): boolean {
+    return this.#plan.spec.columns.some(({ name, family }) => name === column && family === 'json');
   }
 
   #isKey(column: string): boolean {

@@ -67,7 +67,7 @@ function sessionOf(random: Random, pair: PairName, images: readonly RowImage[]):
   ];
   if (random.int(1, 8) === 1) session.push('SET SESSION foreign_key_checks = 0');
   if (source === 'mysql') {
-    if (target === 'mysql' && random.int(1, 4) === 1)
+    if (target === 'mysql' && random.int(1, 3) === 1)
       session.push("SET SESSION binlog_row_value_options = 'PARTIAL_JSON'");
     if (random.int(1, 4) === 1) session.push('SET SESSION binlog_transaction_compression = ON');
     session.push(`SET GLOBAL binlog_row_metadata = '${random.pick(['MINIMAL', 'FULL'])}'`);

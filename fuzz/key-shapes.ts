@@ -62,6 +62,12 @@ const NUMBER: ColumnSpec & { readonly values: readonly string[] } = {
   values: ['0', '1', '2', '3', '4', 'NULL'],
 };
 
+/** Documents that a new member makes little larger. */
+const OBJECTS = [10, 60, 200].map((keys) => {
+  const members = Array.from({ length: keys }, (_, i) => `"key${i}":"value ${i}"`);
+  return `'{${members.join(',')}}'`;
+});
+
 /** So many further columns when types take turns: then a shape has met all of them after six visits or so. */
 const TYPES_A_VISIT = 7;
 
@@ -83,6 +89,10 @@ function plan(input: ShapeInput, parts: Parts): TablePlan {
       values: [...values, nullable(type.ddl) ? 'NULL' : 'DEFAULT'],
     });
   }
+  // Documents are changed in part where the source can log that: they come more often than their turn.
+  const json = types.find(({ family }) => family === 'json');
+  if (pair === 'mysql-mysql' && json !== undefined && random.int(1, 4) === 1)
+    columns.push({ name: 'j', ddl: json.ddl, family: json.family, values: OBJECTS });
   // Keys come first or last in the row.
   if (random.int(1, 4) === 1) columns.reverse();
   const uniques = parts.uniques ?? [];
@@ -452,6 +462,25 @@ const SHAPES: readonly (KeyShape & { readonly on?: (pair: PairName) => boolean }
         identity: ['id'],
         uniques: ['u'],
         targetReversed: true,
+      }),
+    ],
+  },
+  {
+    tags: ['changes by itself'],
+    make: (input) => [
+      plan(input, {
+        shape: 'changes by itself',
+        columns: [
+          keyColumn('id', intOrAny(input)),
+          {
+            name: 's',
+            ddl: 'TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3)',
+            family: 'timestamp',
+            values: ["'2020-01-01 00:00:00.001'", "'2037-12-31 23:59:59.999'", 'DEFAULT', '`s`'],
+          },
+        ],
+        keys: [primary('id')],
+        identity: ['id'],
       }),
     ],
   },

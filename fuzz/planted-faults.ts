@@ -262,10 +262,13 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'applying',
     'stages/load/apply/plan-sql.ts',
     {
-      planSql: (original) => (plan, traits) => ({
-        ...original({ ...plan, identity: plan.identity }, traits),
-        rewrittenIdentity: [],
-      }),
+      planSql: (original) => (plan, traits) => {
+        const identity = plan.identity.map((column) => ({
+          ...column,
+          target: { ...column.target, collation: null },
+        }));
+        return { ...original({ ...plan, identity }, traits), rewrittenIdentity: [] };
+      },
     },
   ),
   fault<typeof import('../stages/load/apply/batch-statements.ts')>(
