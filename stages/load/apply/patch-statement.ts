@@ -22,14 +22,13 @@ const NULL_BYTES = Buffer.from('NULL');
 const COMMA = 0x2c;
 const EQUALS = 0x3d;
 
-/** Families whose literals mean the same in a CASE as alone. */
+/** Families whose literals mean the same in a CASE as alone. Not YEAR: MySQL takes a 0 that comes out of a CASE for 2000. */
 const PLAIN: ReadonlySet<ValueFamily | null> = new Set<ValueFamily | null>([
   'integer',
   'decimal',
   'float',
   'double',
   'bit',
-  'year',
   'date',
   'time',
   'datetime',
