@@ -251,24 +251,28 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
         }
       },
   }),
-  fault<typeof import('../stages/load/apply/unique-moves.ts')>(
-    'unique values that move between rows are not seen',
-    'folding',
-    'stages/load/apply/unique-moves.ts',
-    { movesUniqueValues: () => async () => false },
-  ),
-  fault<typeof import('../stages/load/apply/plan-sql.ts')>(
-    'a key that changes to an equal one by collation stays as it was',
-    'applying',
-    'stages/load/apply/plan-sql.ts',
-    {
-      planSql: (original) => (plan, traits) => {
-        const identity = plan.identity.map((column) => ({
-          ...column,
-          target: { ...column.target, collation: null },
-        }));
-        return { ...original({ ...plan, identity }, traits), rewrittenIdentity: [] };
+  fault<Fold>('an update is folded onto its before image', 'folding', 'stages/load/apply/fold.ts', {
+    TableFold: (Original) =>
+      class extends Original {
+        override finalImage(entry: number): ReturnType<InstanceType<Fold['TableFold']>['finalImage']> {
+          return this.change(entry) === 'update' ? this.keyImage(entry) : super.finalImage(entry);
+        }
       },
+  }),
+  fault<typeof import('../stages/load/apply/key-table.ts')>(
+    'keys that differ in case are taken for one, whatever the collation says',
+    'folding',
+    'stages/load/apply/key-table.ts',
+    {
+      KeyTable: (Original) =>
+        class extends Original {
+          override add(bytes: Uint8Array, start: number, length: number): number {
+            const lower = Buffer.from(bytes.subarray(start, start + length)).map((byte) =>
+              byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte,
+            );
+            return super.add(lower, 0, length);
+          }
+        },
     },
   ),
   fault<typeof import('../stages/load/apply/batch-statements.ts')>(
@@ -319,15 +323,25 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     },
   ),
   fault<typeof import('../stages/load/apply/table-plan.ts')>(
-    'a column that changes by itself is left to the target',
+    'columns are filled by their places, not by their names',
     'applying',
     'stages/load/apply/table-plan.ts',
     {
-      planTable: (original) => (shape, route, target) =>
-        original(shape, route, {
-          ...target,
-          columns: target.columns.map((column) => ({ ...column, autoUpdate: false })),
-        }),
+      planTable:
+        (original) =>
+        (shape, route, target, ...rest) =>
+          original(
+            shape,
+            {
+              ...route,
+              columns: route.columns.map((column, i) => ({
+                ...column,
+                name: target.columns[i]?.name ?? column.name,
+              })),
+            },
+            target,
+            ...rest,
+          ),
     },
   ),
   fault<typeof import('../stages/select/batch-former.ts')>(
