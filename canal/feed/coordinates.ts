@@ -8,6 +8,7 @@ export function compareCoordinates(a: BinlogCoordinates, b: BinlogCoordinates): 
   return a.file === b.file ? a.offset - b.offset : fileNumber(a.file) - fileNumber(b.file);
 }
 
-function fileNumber(file: string): number {
+/** The number in a binlog file's name. */
+export function fileNumber(file: string): number {
   return Number(file.slice(file.lastIndexOf('.') + 1));
 }

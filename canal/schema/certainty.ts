@@ -3,8 +3,9 @@
  * the log, as it was after the table was looked at, changed the table.
  *
  * Two witnesses. The server's own: when the table was made or last altered, which every ALTER moves (measured on MariaDB 10.11 and
- * MySQL 9.7). And the log: its statements are looked through, as far as that is not too far. On MySQL a table that took another's
- * name by RENAME keeps its own time, so there the log is asked even where the time is good, unless it is too long.
+ * MySQL 9.7). And the log: its statements are looked through, as far as that is not too far. On MySQL the first is a poor one: a table
+ * that took another's name by RENAME keeps its own time, and a session whose `timestamp` was set, as replicas' are, leaves that one
+ * (measured). So there the log is asked even where the time is good, unless it is too long.
  */
 import type { BinlogCoordinates } from '../../model/position.ts';
 import type { SourceStatement } from '../../model/source-item.ts';
@@ -39,9 +40,9 @@ export interface CertaintyOptions {
   readonly renameIsChange: boolean;
 }
 
-/** As far as the log is read ahead for a table that was changed since, or for all we know may have been. */
+/** As far as the log is read ahead for a table that may have been changed since. */
 const FAR_BYTES = 256 * 1024 * 1024;
-/** The same for one that has a good witness already. */
+/** The same where no time is known to begin with. */
 const NEAR_BYTES = 16 * 1024 * 1024;
 
 export class Certainty {
@@ -70,8 +71,7 @@ export class Certainty {
     // Both count whole seconds.
     const isOld = changedAt !== null && place.timestamp !== null && changedAt < place.timestamp - 1;
     if (isOld && this.#options.renameIsChange) return true;
-    const near = isOld || place.timestamp === null;
-    const scanned = await this.#scan(place, end, near ? NEAR_BYTES : FAR_BYTES);
+    const scanned = await this.#scan(place, end, place.timestamp === null ? NEAR_BYTES : FAR_BYTES);
     if (scanned.isCut) return isOld;
     return !scanned.statements.some(
       ({ at, statement }) => compareCoordinates(at, place) >= 0 && this.#mayChange(statement, name),

@@ -32,9 +32,10 @@ export async function lacksForSchemaChanges(
   session: TargetSession,
   schema: string,
 ): Promise<readonly string[]> {
-  const nowhere = quoteTable(schema, `holt_doctor_${randomBytes(8).toString('hex')}`);
+  const name = `holt_doctor_${randomBytes(8).toString('hex')}`;
+  const nowhere = quoteTable(schema, name);
   const probes = [
-    ['CREATE', `CREATE TABLE ${nowhere} LIKE holt.holt_doctor_nowhere`],
+    ['CREATE', `CREATE TABLE ${nowhere} LIKE ${quoteTable(schema, `${name}_nowhere`)}`],
     ['ALTER', `ALTER TABLE ${nowhere} ENGINE = InnoDB`],
     ['DROP', `TRUNCATE TABLE ${nowhere}`],
     ['INDEX', `CREATE INDEX i ON ${nowhere} (a)`],

@@ -2,10 +2,10 @@
  * Schema changes of Holt's own that were under way at a server where reading of its log begins: the journal's row is behind that place
  * already, the statement may be ahead. Without them the reader would take Holt's statement for the site's own.
  */
-import { compareCoordinates } from '../../../canal/feed/coordinates.ts';
+import { compareCoordinates, fileNumber } from '../../../canal/feed/coordinates.ts';
 import type { BinlogCoordinates } from '../../../model/position.ts';
 import type { DdlMark } from '../../select/ddl-marks.ts';
-import { bytesLiteral } from '../target/sql-text.ts';
+import { bytesLiteral, integerLiteral } from '../target/sql-text.ts';
 import { type TargetConnection, TargetServerError } from '../target/target-connection.ts';
 import type { LogPlace } from './ddl.ts';
 import { readServerStart } from './settle.ts';
@@ -35,7 +35,19 @@ export function marksAt(rows: readonly MarkRow[], start: BinlogCoordinates | nul
 }
 
 const NO_SUCH_TABLE = new Set([1146, 1049, 1054]);
-const NEWEST = 100;
+/**
+ * Whatever may have been under way there, however much came since: one that is left out is an echo. By the numbers of the files
+ * alone, `marksAt` looks closer.
+ */
+function underWayAt(start: BinlogCoordinates | null): string {
+  if (start === null) return "state = 'open'";
+  const number = integerLiteral(BigInt(fileNumber(start.file)));
+  const file = (column: string) => `CAST(SUBSTRING_INDEX(${column}, '.', -1) AS UNSIGNED)`;
+  return (
+    `(log_file IS NULL OR ${file('log_file')} <= ${number}) ` +
+    `AND (state = 'open' OR ${file('settled_file')} >= ${number})`
+  );
+}
 
 /** @param identity of the server that is asked: rows copied from another one say nothing of its log */
 export async function readOpenMarks(
@@ -47,7 +59,7 @@ export async function readOpenMarks(
     const started = await readServerStart(connection);
     const rows = await connection.rows(
       'SELECT id, connection_id, origin, state, log_file, log_offset, settled_file, settled_offset, server_started ' +
-        `FROM holt.ddl WHERE server_identity = ${bytesLiteral(identity)} ORDER BY id DESC LIMIT ${NEWEST}`,
+        `FROM holt.ddl WHERE server_identity = ${bytesLiteral(identity)} AND ${underWayAt(start)} ORDER BY id DESC`,
     );
     return marksAt(
       rows.map((row): MarkRow => {

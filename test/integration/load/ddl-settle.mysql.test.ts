@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { settleByHand } from '../../../stages/load/ddl/ddl-commands.ts';
 import { readDdlRows } from '../../../stages/load/ddl/journal.ts';
+import { readOpenMarks } from '../../../stages/load/ddl/open-marks.ts';
 import { connectTarget } from '../../../stages/load/target/mysql2-connection.ts';
 import { describeDatabase } from '../../support/shared-servers.ts';
 import { DdlProcess, ddlBatch, logEnd, statementsSince } from './ddl-fixture.ts';
@@ -122,6 +123,31 @@ describeDatabase(['mariadb', 'mysql'], 'a schema change that cannot be settled',
       const columns =
         "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_NAME = ? AND COLUMN_NAME = 'extra'";
       expect(await context.db.value(columns, [pipeline.name])).toBe('1');
+    }
+  });
+
+  it('that was under way where reading begins is known, however many came since', async () => {
+    const pipeline = await Pipeline.on(context);
+    const session = await connectTarget(pipeline.config);
+    const { identity } = session.server;
+    const columns =
+      'pipeline, state, origin, connection_id, registration, seq, epoch, tenure, kind, source_ref, default_schema, statement, mapped, server_identity, server_started, log_file, log_offset, tables_before, opened_at, settled_file, settled_offset';
+    const row = (threadId: number, file: string, offset: number) =>
+      `('${pipeline.name}', 'done', 'west', ${threadId}, REPEAT('r', 16), 1, 1, REPEAT('t', 16), 'alter-table', '', '', '', '', '${identity}', '0', '${file}', ${offset}, '', NOW(6), '${file}', ${offset + 50})`;
+    const later = Array.from({ length: 300 }, (_, i) => row(1_000 + i, 'binlog.900003', 100 * i));
+    await context.db.query(
+      `INSERT INTO holt.ddl (${columns}) VALUES ${[row(7, 'binlog.900002', 100), ...later].join(', ')}`,
+    );
+    const threads = async (file: string, offset: number) =>
+      (await readOpenMarks(session, identity, { file, offset })).map(({ threadId }) => threadId);
+    try {
+      // Rows from before the server was started do not count beyond their file; these are within it.
+      expect(await threads('binlog.900002', 120)).toEqual([7]);
+      expect(await threads('binlog.900003', 29_910)).toEqual([1_299]);
+      expect(await threads('binlog.900002', 150)).toEqual([]);
+    } finally {
+      await context.db.query(`DELETE FROM holt.ddl WHERE pipeline = '${pipeline.name}'`);
+      await session.close();
     }
   });
 });
