@@ -1,51 +1,44 @@
 /**
- * A backlog on a real source: sysbench's `oltp_write_only`, run with nobody following. Before it, the source's data folder is
- * copied: every target begins as exactly what the source was.
+ * A backlog on a real source, made with nobody following. Before it, the source's data folder is copied: every target begins as
+ * exactly what the source was.
+ *
+ * It comes in parts, each ended by a row of its own in `backlog_end`: where that row is, the part is. So a side that takes many
+ * minutes can be timed over the first parts only, and still has to end with equal tables.
  */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { DatabaseServer, Settings } from '../test/support/database-server.ts';
-import { programOf } from '../test/support/inventory.ts';
 import { temporaryFolder } from '../test/support/kept-process.ts';
 import { startDatabase } from '../test/support/servers.ts';
-
-export type BenchFlavour = 'mariadb' | 'mysql';
+import { type BenchFlavour, benchSettings, type Flush, flushStatement } from './bench-servers.ts';
+import type { Say } from './recorder.ts';
 
 export const SCHEMA = 'sbtest';
-/** Its only row is the last change of the backlog: where it is, everything is. */
 export const END_TABLE = 'backlog_end';
+export const PARTS = 20;
 
 const run = promisify(execFile);
 
-export interface BacklogOptions {
-  readonly flavour: BenchFlavour;
-  readonly transactions: number;
-  readonly tables: number;
-  readonly tableRows: number;
-  /** sysbench's --rand-type. */
-  readonly distribution: 'special' | 'uniform';
+/** What the tables are, and what is done to them. */
+export interface BacklogPlan {
+  readonly name: string;
+  /** Without `backlog_end`, as they are in the end. */
+  readonly tables: readonly string[];
+  /** Further settings of every server. */
+  readonly settings?: Settings;
+  prepare(source: DatabaseServer): Promise<void>;
+  /** Does the part (from 0, of `PARTS`); gives the row changes that the log got by it. */
+  write(source: DatabaseServer, part: number): Promise<number>;
+  /** Brings a target's tables into its memory. */
+  warm?(target: DatabaseServer): Promise<void>;
 }
 
-/** The same for source and targets, Holt's and the replica's. */
-export function benchSettings(flavour: BenchFlavour): Settings {
-  const common: Settings = {
-    innodb_buffer_pool_size: '1G',
-    innodb_flush_log_at_trx_commit: 2,
-    sync_binlog: 0,
-    binlog_row_image: 'FULL',
-    max_allowed_packet: '64M',
-  };
-  switch (flavour) {
-    case 'mariadb':
-      return { ...common, innodb_log_file_size: '512M' };
-    case 'mysql':
-      return { ...common, innodb_redo_log_capacity: '1G' };
-    default:
-      return flavour satisfies never;
-  }
+export interface BacklogOptions {
+  readonly flavour: BenchFlavour;
+  readonly flush: Flush;
+  readonly plan: BacklogPlan;
 }
 
 export class Backlog implements AsyncDisposable {
@@ -54,32 +47,40 @@ export class Backlog implements AsyncDisposable {
   /** GTID set of the source before the first transaction. */
   readonly start: string;
   readonly binlogBytes: number;
+  /** Row changes up to the end of each part, the rows of `backlog_end` left out. */
+  readonly rowsBehind: readonly number[];
   readonly #snapshot: string;
+  #checksums: ReadonlyMap<string, string> | null = null;
 
   private constructor(parts: {
     readonly options: BacklogOptions;
     readonly source: DatabaseServer;
     readonly start: string;
     readonly binlogBytes: number;
+    readonly rowsBehind: readonly number[];
     readonly snapshot: string;
   }) {
     this.options = parts.options;
     this.source = parts.source;
     this.start = parts.start;
     this.binlogBytes = parts.binlogBytes;
+    this.rowsBehind = parts.rowsBehind;
     this.#snapshot = parts.snapshot;
   }
 
-  static async make(options: BacklogOptions, say: (text: string) => void): Promise<Backlog> {
-    const { flavour, tables, tableRows, transactions } = options;
-    const source = await startDatabase(flavour, { settings: benchSettings(flavour) });
+  static async make(options: BacklogOptions, say: Say): Promise<Backlog> {
+    const { flavour, plan } = options;
+    // The log is made quickly whatever is measured with it.
+    const source = await startDatabase(flavour, {
+      settings: { ...benchSettings(flavour, 'relaxed'), ...plan.settings },
+    });
     try {
       await source.db.query(`CREATE DATABASE ${SCHEMA} CHARACTER SET utf8mb4`);
       await source.db.query(
         `CREATE TABLE ${SCHEMA}.${END_TABLE} (id INT NOT NULL PRIMARY KEY) ENGINE=InnoDB`,
       );
-      say(`loading ${tables} tables of ${tableRows} rows`);
-      await sysbench(source, options, ['--threads=1', 'prepare']);
+      say(`${plan.name}: making the tables`);
+      await plan.prepare(source);
       await source.stop();
       const snapshot = join(await temporaryFolder('snapshot'), 'data');
       await copyFolder(source.dataDir, snapshot);
@@ -90,31 +91,37 @@ export class Backlog implements AsyncDisposable {
       await source.start();
       await source.db.query('FLUSH BINARY LOGS');
       const start = await gtids(source);
-      say(`running ${transactions} transactions`);
-      await sysbench(source, options, ['--threads=4', `--events=${transactions}`, '--time=0', 'run']);
-      await source.db.query(`INSERT INTO ${SCHEMA}.${END_TABLE} VALUES (1)`);
+      const before = new Set((await source.db.query('SHOW BINARY LOGS')).map((one) => one.Log_name));
+      const rowsBehind: number[] = [];
+      for (let part = 0, rows = 0; part < PARTS; part++) {
+        rows += await plan.write(source, part);
+        rowsBehind.push(rows);
+        await source.db.query(`INSERT INTO ${SCHEMA}.${END_TABLE} VALUES (${part + 1})`);
+        if (part % 4 === 3) say(`backlog: ${rows} row changes`);
+      }
+      await source.db.query(flushStatement(options.flush));
       const logs = await source.db.query('SHOW BINARY LOGS');
-      const binlogBytes = Number(logs.at(-1)?.File_size ?? 0);
-      return new Backlog({ options, source, start, binlogBytes, snapshot });
+      const last = [...before].at(-1);
+      const binlogBytes = logs
+        .filter((one) => one.Log_name === last || !before.has(one.Log_name))
+        .reduce((sum, one) => sum + Number(one.File_size), 0);
+      return new Backlog({ options, source, start, binlogBytes, rowsBehind, snapshot });
     } catch (error) {
       await source.dispose();
       throw error;
     }
   }
 
-  /** sysbench's transaction is an update of an indexed column, one of another, a DELETE and an INSERT. */
   get rows(): number {
-    return this.options.transactions * 4;
-  }
-
-  get tables(): readonly string[] {
-    return [...Array.from({ length: this.options.tables }, (_, i) => `sbtest${i + 1}`), END_TABLE];
+    return this.rowsBehind.at(-1) ?? 0;
   }
 
   /** A server that is what the source was before the backlog, its tables in memory. */
   async target(settings: Settings = {}): Promise<DatabaseServer> {
-    const { flavour } = this.options;
-    const target = await startDatabase(flavour, { settings: { ...benchSettings(flavour), ...settings } });
+    const { flavour, flush, plan } = this.options;
+    const target = await startDatabase(flavour, {
+      settings: { ...benchSettings(flavour, flush), ...plan.settings, ...settings },
+    });
     try {
       await this.reset(target);
       return target;
@@ -130,11 +137,21 @@ export class Backlog implements AsyncDisposable {
     await rm(target.dataDir, { recursive: true });
     await copyFolder(this.#snapshot, target.dataDir);
     await target.start();
-    for (const table of this.tables.slice(0, -1)) {
-      await target.db.query(`SELECT SUM(LENGTH(pad)) FROM ${SCHEMA}.${table} FORCE INDEX (PRIMARY)`);
-      const [, n] = /(\d+)$/.exec(table) ?? [];
-      await target.db.query(`SELECT COUNT(k) FROM ${SCHEMA}.${table} FORCE INDEX (k_${n}) WHERE k > 0`);
-    }
+    await this.options.plan.warm?.(target);
+  }
+
+  /** Both servers count and sum up every row by themselves, which shares nothing with Holt. @throws Error naming what differs. */
+  async mustBeEqual(target: DatabaseServer): Promise<void> {
+    this.#checksums ??= await checksums(this.source, this.#tables);
+    const found = await checksums(target, this.#tables);
+    const differences = this.#tables.filter((table) => found.get(table) !== this.#checksums?.get(table));
+    if (differences.length > 0) throw new Error(`not equal: ${differences.slice(0, 10).join(', ')}`);
+    const ends = await target.db.value(`SELECT COUNT(*) FROM ${SCHEMA}.${END_TABLE}`);
+    if (ends !== String(PARTS)) throw new Error(`${ends} parts have ended, and there are ${PARTS}`);
+  }
+
+  get #tables(): readonly string[] {
+    return [...this.options.plan.tables, END_TABLE];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -142,42 +159,27 @@ export class Backlog implements AsyncDisposable {
   }
 }
 
+/** Table → checksum of all its rows. */
+async function checksums(
+  server: DatabaseServer,
+  tables: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const sums = new Map<string, string>();
+  for (let at = 0; at < tables.length; at += 50) {
+    const names = tables.slice(at, at + 50).map((table) => `${SCHEMA}.${table}`);
+    for (const row of await server.db.query(`CHECKSUM TABLE ${names.join(', ')} EXTENDED`)) {
+      const table = String(row.Table).slice(SCHEMA.length + 1);
+      if (row.Checksum === null) throw new Error(`there is no table ${table}`);
+      sums.set(table, String(row.Checksum));
+    }
+  }
+  return sums;
+}
+
 /** The server's GTIDs, as it and Holt's positions write them. */
 async function gtids(server: DatabaseServer): Promise<string> {
   const variable = server.flavour === 'mariadb' ? '@@gtid_binlog_pos' : '@@global.gtid_executed';
   return ((await server.db.value(`SELECT ${variable}`)) ?? '').replace(/\s/g, '');
-}
-
-async function sysbench(
-  server: DatabaseServer,
-  options: BacklogOptions,
-  args: readonly string[],
-): Promise<void> {
-  const program = await programOf('sysbench');
-  const [command, ...words] = program.command;
-  if (command === undefined) throw new Error('sysbench has no command');
-  // Logging in once through another client leaves the account in the server's cache: no TLS is needed for the rest.
-  await server.db.query('SELECT 1');
-  await run(
-    command,
-    [
-      ...words,
-      join(program.paths.lua ?? '/usr/share/sysbench', 'oltp_write_only.lua'),
-      '--db-driver=mysql',
-      '--mysql-host=127.0.0.1',
-      `--mysql-port=${server.port}`,
-      `--mysql-user=${server.db.user}`,
-      `--mysql-password=${server.db.password}`,
-      `--mysql-db=${SCHEMA}`,
-      `--tables=${options.tables}`,
-      `--table-size=${options.tableRows}`,
-      `--rand-type=${options.distribution}`,
-      '--rand-seed=1',
-      '--report-interval=0',
-      ...args,
-    ],
-    { env: { ...process.env, ...program.env }, maxBuffer: 16 * 1024 * 1024 },
-  );
 }
 
 /** `cp` shares blocks where the file system can; a plain copy elsewhere. */
@@ -187,10 +189,4 @@ async function copyFolder(from: string, to: string): Promise<void> {
   } catch {
     await cp(from, to, { recursive: true });
   }
-}
-
-/** CPU seconds of a process so far. */
-export function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }

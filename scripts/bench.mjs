@@ -12,11 +12,8 @@ const say = (text) => process.stderr.write(`bench: ${text}\n`);
 
 async function main() {
   const args = process.argv.slice(2);
-  if (args[0] === 'catchup') {
-    const mysql = args.some(
-      (arg, index) => arg === '--server=mysql' || (arg === 'mysql' && args[index - 1] === '--server'),
-    );
-    const inventory = await setup({ servers: [mysql ? 'mysql' : 'mariadb', 'zookeeper', 'sysbench'], say });
+  if (args[0] !== undefined && args[0] !== 'report' && args[0] !== 'all') {
+    const inventory = await setup({ servers: ['mariadb', 'mysql', 'zookeeper', 'sysbench'], say });
     if (!isComplete(inventory)) throw new SetupError(whatIsMissing(inventory));
     await build(ROOT, say);
   } else await setup({ servers: [], say });

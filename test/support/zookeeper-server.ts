@@ -9,6 +9,8 @@ import { type KeptProcessOptions, temporaryFolder } from './kept-process.ts';
 export interface ZookeeperOptions {
   /** Lines of zoo.cfg beside or in place of the defaults. */
   readonly settings?: Readonly<Record<string, string | number>>;
+  /** Writes are answered when they are on the disk, as ZooKeeper ships. Default: not, since only a power cut would tell. */
+  readonly forceSync?: boolean;
 }
 
 /** The ports of one member of an ensemble. */
@@ -46,6 +48,7 @@ export class ZookeeperServer extends ControlledServer {
   readonly port: number;
   readonly #program: Program;
   readonly #dataDir: string;
+  readonly #forceSync: boolean;
 
   constructor(
     program: Program,
@@ -63,6 +66,7 @@ export class ZookeeperServer extends ControlledServer {
     this.version = program.version;
     this.port = member.client;
     this.#program = program;
+    this.#forceSync = options.forceSync ?? false;
     this.#dataDir = join(dir, 'data');
     mkdirSync(this.#dataDir);
     const lines: Record<string, string | number> = {
@@ -118,7 +122,8 @@ export class ZookeeperServer extends ControlledServer {
       command: [
         ...this.#program.command,
         ...jvm,
-        '-Dzookeeper.forceSync=no', // kill -9 of the server loses nothing; a power cut is not tested
+        // kill -9 of the server loses nothing without it; a power cut is not tested
+        `-Dzookeeper.forceSync=${this.#forceSync ? 'yes' : 'no'}`,
         '-cp',
         [this.dir, ...jars].join(':'),
         'org.apache.zookeeper.server.quorum.QuorumPeerMain',

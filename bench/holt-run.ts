@@ -1,0 +1,242 @@
+/** Holt as a side of a comparison: all four stages over a real ZooKeeper, by nodes that are processes of their own. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { stringify } from 'yaml';
+import { waitFor } from '../lib/abort.ts';
+import type { DatabaseServer } from '../test/support/database-server.ts';
+import { HoltInstallation } from '../test/support/holt-installation.ts';
+import type { ZookeeperServer } from '../test/support/zookeeper-server.ts';
+import { type Backlog, SCHEMA } from './backlog.ts';
+import { cpuSeconds, startBenchZookeeper } from './bench-servers.ts';
+import type { Timing } from './measurement.ts';
+import type { Recorder } from './recorder.ts';
+import { timed } from './timed.ts';
+
+export const LAYOUTS = {
+  'node-per-site': { nodes: { 'east-1': 'east', 'west-1': 'west' }, nodeSpec: {} },
+  'one-node': { nodes: { 'node-1': 'east' }, nodeSpec: { serves: ['east', 'west'] } },
+} as const;
+export type Layout = keyof typeof LAYOUTS;
+
+export type ApplyMode = 'default' | 'parallel';
+
+export interface HoltOptions {
+  readonly mode: ApplyMode;
+  /** Added to the pipeline's configuration. */
+  readonly pipeline: object;
+  /** Folder for CPU profiles of the nodes. */
+  readonly profile: string | null;
+  readonly logLevel: string;
+  readonly keepLogs: string | null;
+  /** NODE_OPTIONS of the nodes. */
+  readonly nodeOptions: string;
+}
+
+/** `cold`: nodes just started, whose code is still being compiled. `warm`: the same nodes after that backlog. */
+export const WARMTHS = ['cold', 'warm'] as const;
+export type Warmth = (typeof WARMTHS)[number];
+
+export const holtName = (layout: Layout, mode: ApplyMode, warmth: Warmth) =>
+  `holt ${layout}${mode === 'parallel' ? ', parallel' : ''}, ${warmth}`;
+
+/** Nodes between a source and a target, with one pipeline of the benchmark's schema. */
+export class HoltRun implements AsyncDisposable {
+  readonly installation: HoltInstallation;
+  readonly pipeline: string;
+  readonly #options: HoltOptions;
+  readonly #zookeeper: ZookeeperServer;
+
+  private constructor(
+    installation: HoltInstallation,
+    pipeline: string,
+    options: HoltOptions,
+    zookeeper: ZookeeperServer,
+  ) {
+    this.installation = installation;
+    this.pipeline = pipeline;
+    this.#options = options;
+    this.#zookeeper = zookeeper;
+  }
+
+  static async start(parts: {
+    readonly source: DatabaseServer;
+    readonly target: DatabaseServer;
+    readonly layout: Layout;
+    /** Unlike every other of this source: it remembers which pipelines have run. */
+    readonly pipeline: string;
+    readonly options: HoltOptions;
+    readonly tables?: readonly string[];
+  }): Promise<HoltRun> {
+    const { source, target, layout, pipeline, options } = parts;
+    const zookeeper = await startBenchZookeeper();
+    const installation = await HoltInstallation.create({
+      databases: { east: source.db.endpoint, west: target.db.endpoint },
+      zookeeper: zookeeper.connectString,
+      nodes: LAYOUTS[layout].nodes,
+      nodeSpec: LAYOUTS[layout].nodeSpec,
+      logLevel: options.logLevel,
+      pipelines: {
+        [pipeline]: pipelineSpec(options, parts.tables ?? [`${SCHEMA}.*`]),
+      },
+    });
+    const run = new HoltRun(installation, pipeline, options, zookeeper);
+    try {
+      await installation.start(undefined, { nodeOptions: nodeOptionsOf(options) });
+      return run;
+    } catch (error) {
+      await run[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get zookeeper(): ZookeeperServer {
+    return this.#zookeeper;
+  }
+
+  get pids(): readonly number[] {
+    return [...this.installation.nodes.values()].map((one) => one.process.pid);
+  }
+
+  readonly cpu = (): number => this.pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+
+  get #api() {
+    const [node] = this.installation.nodes.values();
+    if (node === undefined) throw new Error('no node');
+    return node.api;
+  }
+
+  async reaches(...states: readonly string[]): Promise<void> {
+    await waitFor(async () => states.includes((await this.installation.status(this.pipeline))?.state ?? ''), {
+      timeoutMs: 120_000,
+      pollMs: 50,
+      what: `the pipeline to be ${states.join(' or ')}`,
+    });
+  }
+
+  async pause(): Promise<void> {
+    await this.reaches('idle', 'running', 'catching-up');
+    await this.#api.setDesired(this.pipeline, {
+      desired: 'paused',
+      by: 'bench',
+      why: 'before the measurement',
+    });
+    await this.reaches('paused');
+  }
+
+  async resume(): Promise<void> {
+    await this.#api.setDesired(this.pipeline, { desired: 'running', by: 'bench', why: 'the measurement' });
+  }
+
+  async readFrom(position: string): Promise<void> {
+    await this.#api.setPosition(this.pipeline, position, 'the backlog begins');
+  }
+
+  /** Why the pipeline stands; null while it goes. */
+  readonly trouble = async (): Promise<string | null> => {
+    const status = await this.installation.status(this.pipeline);
+    return status?.state === 'paused' && status.code !== null ? `${status.code}: ${status.reason}` : null;
+  };
+
+  /** What is in effect for the pipeline and its batches, secrets and addresses left out. */
+  async config(): Promise<string> {
+    return effectiveConfig(this.installation);
+  }
+
+  /** Stops in order, so that profiles are written. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.installation.nodes.values()].map((one) => one.stop()));
+    const { keepLogs } = this.#options;
+    if (keepLogs === null) return;
+    mkdirSync(keepLogs, { recursive: true });
+    for (const one of this.installation.nodes.values())
+      writeFileSync(join(keepLogs, `${this.pipeline}-${one.name}.log`), one.logText());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.installation[Symbol.asyncDispose]();
+    await this.#zookeeper.dispose();
+  }
+}
+
+/** Catches the backlog up twice by the same nodes. Unequal tables or an entry in the ledger are errors. */
+export async function holtCatchup(parts: {
+  readonly backlog: Backlog;
+  readonly layout: Layout;
+  readonly pipeline: string;
+  readonly options: HoltOptions;
+  readonly recorder: Recorder;
+  readonly warmths?: readonly Warmth[];
+  /** Runs while the backlog is caught up, until the signal aborts. */
+  readonly beside?: (run: HoltRun, signal: AbortSignal) => Promise<void>;
+}): Promise<readonly Timing[]> {
+  const { backlog, layout, options, recorder } = parts;
+  await using target = await backlog.target();
+  await using run = await HoltRun.start({ ...parts, source: backlog.source, target });
+  recorder.config(await run.config());
+  const seq = `(SELECT seq FROM holt.checkpoint WHERE pipeline = '${run.pipeline}' AND lane = 0)`;
+  const timings: Timing[] = [];
+  for (const warmth of parts.warmths ?? WARMTHS) {
+    await run.pause();
+    if (warmth === 'warm') await backlog.reset(target);
+    await run.readFrom(`${backlog.options.flavour}:${backlog.start}`);
+    const over = new AbortController();
+    const beside = parts.beside?.(run, over.signal);
+    const timing = await timed({
+      name: holtName(layout, options.mode, warmth),
+      backlog,
+      target,
+      cpu: run.cpu,
+      seq,
+      go: () => run.resume(),
+      trouble: run.trouble,
+    });
+    over.abort();
+    await beside;
+    await backlog.mustBeEqual(target);
+    const ledger = await target.db.value('SELECT COUNT(*) FROM holt.ledger');
+    if (ledger !== '0') throw new Error(`${ledger} entries in the ledger`);
+    recorder.timing(timing);
+    timings.push(timing);
+  }
+  await run.stop();
+  return timings;
+}
+
+export function pipelineSpec(options: HoltOptions, tables: readonly string[]): object {
+  return {
+    source: 'east-db',
+    target: 'west-db',
+    start: 'now',
+    tables,
+    ...(options.mode === 'parallel' ? { apply: { mode: 'parallel' } } : {}),
+    ...options.pipeline,
+  };
+}
+
+export function nodeOptionsOf({ profile, nodeOptions }: HoltOptions): string {
+  if (profile === null) return nodeOptions;
+  mkdirSync(profile, { recursive: true });
+  process.env.HOLT_BENCH_PROFILE = profile;
+  return `${nodeOptions} --import=${new URL('./profile-node.mjs', import.meta.url).href}`.trim();
+}
+
+export async function effectiveConfig(installation: HoltInstallation): Promise<string> {
+  const holt = new URL('../bin/holt.mjs', import.meta.url).pathname;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [holt, 'config', 'show', '--config', installation.configFile],
+    { env: { ...process.env, ...installation.env }, maxBuffer: 16 * 1024 * 1024 },
+  );
+  const { coordination, pipelines } = JSON.parse(stdout) as {
+    readonly coordination: { readonly kind: string; readonly sessionTimeoutMs: number };
+    readonly pipelines: readonly object[];
+  };
+  const { kind, sessionTimeoutMs } = coordination;
+  return stringify({
+    coordination: { kind, sessionTimeoutMs },
+    pipeline: pipelines[0],
+    ...(pipelines.length > 1 ? { pipelines: pipelines.length } : {}),
+  });
+}
