@@ -3,10 +3,12 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from './bench.ts';
 import { catchup } from './catchup.ts';
+import { latency } from './latency.ts';
 import { report } from './report.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   catchup,
+  latency,
 };
 
 /** The longest that a run of `all` may take. */
