@@ -176,6 +176,18 @@ function skipConditional(text: string, start: number): number {
   }
 }
 
+/** What a backslash makes of the letter behind it; any other stands for itself (https://dev.mysql.com/doc/refman/9.7/en/string-literals.html). */
+const ESCAPES: Readonly<Record<string, string>> = {
+  '0': '\0',
+  b: '\b',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  Z: '\x1a',
+  '%': '\\%',
+  _: '\\_',
+};
+
 /** Text between quotes and the place behind them; a doubled quote stands for itself. */
 function quoted(text: string, start: number, quote: string, backslash: boolean): readonly [string, number] {
   const parts: string[] = [];
@@ -186,7 +198,8 @@ function quoted(text: string, start: number, quote: string, backslash: boolean):
     const end = text.indexOf(quote, at);
     if (escapeAt !== -1 && escapeAt < at) escapeAt = text.indexOf('\\', at);
     if (escapeAt !== -1 && (end === -1 || escapeAt < end)) {
-      parts.push(text.slice(at, escapeAt), text[escapeAt + 1] ?? '');
+      const escaped = text[escapeAt + 1] ?? '';
+      parts.push(text.slice(at, escapeAt), ESCAPES[escaped] ?? escaped);
       at = escapeAt + 2;
     } else if (end === -1) {
       parts.push(text.slice(at));

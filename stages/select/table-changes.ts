@@ -32,7 +32,7 @@ export function tableChanges(statement: SourceStatement, server: SqlServer): rea
   const [reading] = readings;
   if (reading === undefined || readings.length > 1) return null;
   try {
-    const known = new Statement(reading.tokens, statement.schema).read();
+    const known = new Statement(reading.tokens, statement.schema, server).read();
     if (known !== null) return known;
   } catch (error) {
     if (!(error instanceof NotUnderstood)) throw error;
@@ -42,21 +42,44 @@ export function tableChanges(statement: SourceStatement, server: SqlServer): rea
 
 class NotUnderstood extends Error {}
 
+const BINARY = 63;
+const UTF8MB4_BIN = 46;
+
+/**
+ * A label of ENUM or SET as INFORMATION_SCHEMA writes it (measured on MySQL 5.6, 9.7 and MariaDB 10.11). That of an odd label is not told here: the servers
+ * drop spaces at its end where its character set is one of text, and some show no characters beyond the first plane.
+ */
+function label({ kind, text }: SqlToken): string {
+  const isText = kind === 'text' || kind === 'either';
+  if (!isText || / $|\ufffd|[\u{10000}-\u{10ffff}]/u.test(text)) throw new NotUnderstood();
+  return `'${text.replace(/['\\\0\n\r]/g, (char) => SHOWN[char] ?? char)}'`;
+}
+
+const SHOWN: Readonly<Record<string, string>> = {
+  "'": "''",
+  '\\': '\\\\',
+  '\0': '\\0',
+  '\n': '\\n',
+  '\r': '\\r',
+};
+
 /** A text type's width in bytes of its length, and where a declared length leads. */
 const TEXT_SIZES = ['tiny', '', 'medium', 'long'] as const;
 
 class Statement {
   readonly #tokens: readonly SqlToken[];
   readonly #schema: string;
+  readonly #server: SqlServer;
   #at = 0;
   /** Columns that get other names, all at once: of the names in one statement, all are those before it. */
   readonly renames: (readonly [from: string, to: string])[] = [];
   /** Other columns that it speaks of: where one of them is renamed too, which one is meant is not decided here. */
   readonly touched: string[] = [];
 
-  constructor(tokens: readonly SqlToken[], schema: string) {
+  constructor(tokens: readonly SqlToken[], schema: string, server: SqlServer) {
     this.#tokens = tokens.at(-1)?.text === ';' ? tokens.slice(0, -1) : tokens;
     this.#schema = schema;
+    this.#server = server;
   }
 
   /** Null for a statement of another kind. */
@@ -371,7 +394,8 @@ class Statement {
         this.#words('NOT');
       } else break;
     }
-    const isText = /^(?:char|varchar|(?:tiny|medium|long)?text|enum|set)$/.test(type.name);
+    const isText =
+      type.collation === 0 && /^(?:char|varchar|(?:tiny|medium|long)?text|enum|set)$/.test(type.name);
     return {
       name,
       key,
@@ -382,7 +406,7 @@ class Statement {
         declared: `${type.name}${type.argument}${unsigned ? ' unsigned' : ''}`,
         nullable: key === 'primary' ? false : nullable,
         octetLength: type.octets,
-        collation: isText ? UNKNOWN_COLLATION : type.isBinary ? 63 : 0,
+        collation: isText ? UNKNOWN_COLLATION : type.collation,
       },
     };
   }
@@ -391,7 +415,8 @@ class Statement {
     readonly name: string;
     readonly argument: string;
     readonly octets: bigint | null;
-    readonly isBinary: boolean;
+    /** Of what is no text. */
+    readonly collation: number;
     readonly unsigned: boolean;
     readonly charset: boolean;
   } {
@@ -412,39 +437,41 @@ class Statement {
     name = TYPE_NAMES[name] ?? name;
     if (!TYPES.has(name)) throw new NotUnderstood();
     const args: string[] = [];
+    const hasLabels = name === 'enum' || name === 'set';
     if (this.#symbol('('))
       while (!this.#symbol(')')) {
         const token = this.#take();
-        if (token.text === ',') continue;
-        args.push(
-          token.kind === 'text' || token.kind === 'either'
-            ? `'${token.text.replaceAll("'", "''")}'`
-            : token.text,
-        );
+        if (token.text !== ',' || token.kind !== 'symbol') args.push(hasLabels ? label(token) : token.text);
       }
     const length = Number(args[0] ?? Number.NaN);
-    if (name === 'serial')
-      return { name: 'bigint', argument: '', octets: null, isBinary: false, unsigned: true, charset };
+    if (name === 'serial') return { ...plain('bigint', ''), unsigned: true };
     if (name === 'bool' || name === 'boolean') return plain('tinyint', '(1)');
     if (name === 'float' && args.length === 1 && length > 24) return plain('double', '');
-    if (name === 'float' || name === 'double' || name === 'year') return plain(name, '');
+    if (name === 'year') return plain(name, '');
+    // Digits behind the point round; a lone number only chooses the type.
+    if (name === 'float' || name === 'double')
+      return plain(name, args.length === 2 ? `(${args.join(',')})` : '');
     if (name === 'decimal') return plain(name, `(${args[0] ?? '10'},${args[1] ?? '0'})`);
     if (name === 'bit') return plain(name, `(${args[0] ?? '1'})`);
-    if (name === 'enum' || name === 'set') return plain(name, `(${args.join(',')})`);
+    if (hasLabels) return plain(name, `(${args.join(',')})`);
+    // To MariaDB it is another word for LONGTEXT.
+    if (name === 'json' && this.#server.flavour === 'mariadb')
+      return { ...plain('longtext', ''), collation: UTF8MB4_BIN };
     if (name === 'text' || name === 'blob') {
       // A declared length picks the smallest that holds it; of text it counts characters, whose width is not known here.
-      if (Number.isNaN(length)) return { ...plain(name, ''), isBinary: name === 'blob' };
+      if (Number.isNaN(length)) return { ...plain(name, ''), collation: name === 'blob' ? BINARY : 0 };
       if (name === 'text') throw new NotUnderstood();
       const size = length < 256 ? 0 : length < 65_536 ? 1 : length < 16_777_216 ? 2 : 3;
-      return { ...plain(`${TEXT_SIZES[size]}blob`, ''), isBinary: true };
+      return { ...plain(`${TEXT_SIZES[size]}blob`, ''), collation: BINARY };
     }
     if (name === 'binary' || name === 'varbinary')
-      return { ...plain(name, `(${args[0] ?? '1'})`), octets: BigInt(args[0] ?? '1'), isBinary: true };
+      return { ...plain(name, `(${args[0] ?? '1'})`), octets: BigInt(args[0] ?? '1'), collation: BINARY };
     if (name === 'char' || name === 'varchar') return plain(name, `(${args[0] ?? '1'})`);
-    return { ...plain(name, args.length > 0 ? `(${args.join(',')})` : ''), isBinary: name.endsWith('blob') };
+    const collation = name.endsWith('blob') ? BINARY : 0;
+    return { ...plain(name, args.length > 0 ? `(${args.join(',')})` : ''), collation };
 
     function plain(type: string, argument: string) {
-      return { name: type, argument, octets: null, isBinary: false, unsigned: false, charset };
+      return { name: type, argument, octets: null, collation: 0, unsigned: false, charset };
     }
   }
 

@@ -47,6 +47,19 @@ describe('tableChanges()', () => {
       "ALTER TABLE t ADD d ENUM('x', 'y''z') COMMENT 'a, b' AFTER id",
       ['id int!', "d enum('x','y''z')", ...SAME.slice(1)],
     ],
+    // As INFORMATION_SCHEMA writes them: targets are judged by it.
+    [
+      String.raw`ALTER TABLE t ADD d SET('a\\b', 'c\'d', "e'f", 'g\nh', 'i\tj', 'k\%l', 'm\xn')`,
+      [...SAME, `d set('a\\\\b','c''d','e''f','g\\nh','i\tj','k\\\\%l','mxn')`],
+    ],
+    [
+      'ALTER TABLE t ADD d FLOAT(7,3), ADD e DOUBLE(9, 2) UNSIGNED',
+      [...SAME, 'd float(7,3)', 'e double(9,2) unsigned'],
+    ],
+    ['ALTER TABLE t ADD d FLOAT(7), ADD e FLOAT(25)', [...SAME, 'd float', 'e double']],
+    // Spaces at the end go or stay by the character set; other forms are not read.
+    ["ALTER TABLE t ADD d ENUM('a ')", null],
+    ["ALTER TABLE t ADD d ENUM(0x61, 'b')", null],
     ['ALTER TABLE t DROP a, DROP COLUMN c', ['id int!', 'b varchar(10)']],
     ['ALTER TABLE t MODIFY a BIGINT NOT NULL', ['id int!', 'a bigint!', 'b varchar(10)', 'c blob']],
     ['ALTER TABLE t MODIFY COLUMN c BLOB FIRST', ['c blob', 'id int!', 'a int', 'b varchar(10)']],
