@@ -7,7 +7,6 @@ import { stringify } from 'yaml';
 import { waitFor } from '../lib/abort.ts';
 import type { DatabaseServer } from '../test/support/database-server.ts';
 import { HoltInstallation } from '../test/support/holt-installation.ts';
-import type { ZookeeperServer } from '../test/support/zookeeper-server.ts';
 import { type Backlog, SCHEMA } from './backlog.ts';
 import { cpuSeconds, startBenchZookeeper } from './bench-servers.ts';
 import type { Timing } from './measurement.ts';
@@ -46,18 +45,40 @@ export class HoltRun implements AsyncDisposable {
   readonly installation: HoltInstallation;
   readonly pipeline: string;
   readonly #options: HoltOptions;
-  readonly #zookeeper: ZookeeperServer;
+  /** host:port of ZooKeeper as the source's site reaches it. */
+  readonly zookeeper: string;
+  readonly #dispose: () => Promise<void>;
 
-  private constructor(
-    installation: HoltInstallation,
-    pipeline: string,
-    options: HoltOptions,
-    zookeeper: ZookeeperServer,
-  ) {
-    this.installation = installation;
-    this.pipeline = pipeline;
-    this.#options = options;
-    this.#zookeeper = zookeeper;
+  private constructor(parts: {
+    readonly installation: HoltInstallation;
+    readonly pipeline: string;
+    readonly options: HoltOptions;
+    readonly zookeeper: string;
+    readonly dispose: () => Promise<void>;
+  }) {
+    this.installation = parts.installation;
+    this.pipeline = parts.pipeline;
+    this.#options = parts.options;
+    this.zookeeper = parts.zookeeper;
+    this.#dispose = parts.dispose;
+  }
+
+  /** Starts the nodes of an installation; `dispose` is for what they stand on, and is called in any case. */
+  static async of(parts: {
+    readonly installation: HoltInstallation;
+    readonly pipeline: string;
+    readonly options: HoltOptions;
+    readonly zookeeper: string;
+    readonly dispose: () => Promise<void>;
+  }): Promise<HoltRun> {
+    const run = new HoltRun(parts);
+    try {
+      await parts.installation.start(undefined, { nodeOptions: nodeOptionsOf(parts.options) });
+      return run;
+    } catch (error) {
+      await run[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   static async start(parts: {
@@ -81,18 +102,13 @@ export class HoltRun implements AsyncDisposable {
         [pipeline]: pipelineSpec(options, parts.tables ?? [`${SCHEMA}.*`]),
       },
     });
-    const run = new HoltRun(installation, pipeline, options, zookeeper);
-    try {
-      await installation.start(undefined, { nodeOptions: nodeOptionsOf(options) });
-      return run;
-    } catch (error) {
-      await run[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  get zookeeper(): ZookeeperServer {
-    return this.#zookeeper;
+    return HoltRun.of({
+      installation,
+      pipeline,
+      options,
+      zookeeper: zookeeper.connectString,
+      dispose: () => zookeeper.dispose(),
+    });
   }
 
   get pids(): readonly number[] {
@@ -156,7 +172,7 @@ export class HoltRun implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.installation[Symbol.asyncDispose]();
-    await this.#zookeeper.dispose();
+    await this.#dispose();
   }
 }
 
@@ -168,12 +184,17 @@ export async function holtCatchup(parts: {
   readonly options: HoltOptions;
   readonly recorder: Recorder;
   readonly warmths?: readonly Warmth[];
+  /** Before the name of each timing. */
+  readonly label?: string;
+  /** Starts the nodes; default: on the same machine as everything. */
+  readonly start?: (target: DatabaseServer) => Promise<HoltRun>;
   /** Runs while the backlog is caught up, until the signal aborts. */
   readonly beside?: (run: HoltRun, signal: AbortSignal) => Promise<void>;
 }): Promise<readonly Timing[]> {
   const { backlog, layout, options, recorder } = parts;
   await using target = await backlog.target();
-  await using run = await HoltRun.start({ ...parts, source: backlog.source, target });
+  await using run = await (parts.start?.(target) ??
+    HoltRun.start({ ...parts, source: backlog.source, target }));
   recorder.config(await run.config());
   const seq = `(SELECT seq FROM holt.checkpoint WHERE pipeline = '${run.pipeline}' AND lane = 0)`;
   const timings: Timing[] = [];
@@ -184,7 +205,10 @@ export async function holtCatchup(parts: {
     const over = new AbortController();
     const beside = parts.beside?.(run, over.signal);
     const timing = await timed({
-      name: holtName(layout, options.mode, warmth),
+      name: [
+        ...(parts.label === undefined ? [] : [parts.label]),
+        holtName(layout, options.mode, warmth),
+      ].join(': '),
       backlog,
       target,
       cpu: run.cpu,

@@ -62,7 +62,7 @@ export const latency: Bench = {
       source,
       target,
       installation: run.installation,
-      zookeeper: run.zookeeper.connectString,
+      zookeeper: run.zookeeper,
       say: recorder.say,
     };
     await measureDelay({ ...parts, ...WARM_UP });

@@ -5,10 +5,12 @@ import type { Bench } from './bench.ts';
 import { catchup } from './catchup.ts';
 import { latency } from './latency.ts';
 import { report } from './report.ts';
+import { wan } from './wan.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   catchup,
   latency,
+  wan,
 };
 
 /** The longest that a run of `all` may take. */

@@ -35,6 +35,18 @@ export interface InstallationOptions {
   readonly logLevel?: string;
   /** Added to every node's spec. */
   readonly nodeSpec?: object;
+  /** Where the world looks different from one node; each such node gets a configuration file of its own. */
+  readonly seenFrom?: Readonly<Record<string, NodeSight>>;
+}
+
+/** How one node reaches what others reach elsewhere, such as through a link between sites. */
+export interface NodeSight {
+  /** Site → port of its database. */
+  readonly databasePorts?: Readonly<Record<string, number>>;
+  /** host:port of ZooKeeper. */
+  readonly zookeeper?: string;
+  /** Added to the node's spec. */
+  readonly spec?: object;
 }
 
 export interface NodeStart {
@@ -177,6 +189,7 @@ export class HoltInstallation implements AsyncDisposable {
         clusterKey: '${env:HOLT_CLUSTER_KEY}',
         log: { level: options.logLevel ?? 'info' },
         ...options.nodeSpec,
+        ...options.seenFrom?.[name]?.spec,
       };
     }
     const document = {
@@ -203,10 +216,17 @@ export class HoltInstallation implements AsyncDisposable {
       },
     };
     // JSON is YAML, too.
-    const configFile = join(folder, 'holt.yaml');
-    writeFileSync(configFile, `${JSON.stringify(document, null, 2)}\n`);
+    const write = (file: string, content: object) => {
+      const path = join(folder, file);
+      writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`);
+      return path;
+    };
+    const configFile = write('holt.yaml', document);
     const made = new Map<string, HoltNode>();
     for (const [name, site] of Object.entries(options.nodes)) {
+      const sight = options.seenFrom?.[name];
+      const ownFile =
+        sight === undefined ? configFile : write(`holt-${name}.yaml`, documentSeen(document, sight));
       const logFile = join(folder, `${name}.log`);
       made.set(
         name,
@@ -217,7 +237,7 @@ export class HoltInstallation implements AsyncDisposable {
           logFile,
           start: ({ failpoints = '', nodeOptions = '' }) =>
             KeptProcess.start({
-              command: [process.execPath, HOLT, 'node', '--config', configFile, '--name', name],
+              command: [process.execPath, HOLT, 'node', '--config', ownFile, '--name', name],
               cwd: folder,
               env: { ...env, HOLT_FAILPOINTS: failpoints, NODE_OPTIONS: nodeOptions },
               logFile,
@@ -259,4 +279,22 @@ export class HoltInstallation implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.nodes.values()].filter((node) => node.isRunning).map((node) => node.kill()));
   }
+}
+
+interface ConfigDocument {
+  readonly spec: {
+    readonly coordination: object;
+    readonly dataSources: Readonly<Record<string, object>>;
+  };
+}
+
+function documentSeen<T extends ConfigDocument>(document: T, sight: NodeSight): object {
+  const { spec } = document;
+  const dataSources = Object.entries(spec.dataSources).map(([name, dataSource]) => {
+    const port = sight.databasePorts?.[name.replace(/-db$/, '')];
+    return [name, port === undefined ? dataSource : { ...dataSource, port }] as const;
+  });
+  const coordination =
+    sight.zookeeper === undefined ? spec.coordination : { ...spec.coordination, servers: sight.zookeeper };
+  return { ...document, spec: { ...spec, coordination, dataSources: Object.fromEntries(dataSources) } };
 }

@@ -11,10 +11,12 @@ export interface ZookeeperOptions {
   readonly settings?: Readonly<Record<string, string | number>>;
   /** Writes are answered when they are on the disk, as ZooKeeper ships. Default: not, since only a power cut would tell. */
   readonly forceSync?: boolean;
+  /** Under which ports one member of an ensemble reaches another; default: its own. For links between them. */
+  readonly seenBy?: (viewer: Member, member: Member) => Promise<Member>;
 }
 
 /** The ports of one member of an ensemble. */
-interface Member {
+export interface Member {
   readonly id: number;
   readonly role: 'participant' | 'observer';
   readonly client: number;
@@ -186,7 +188,10 @@ export async function startMembers(
     const members: ZookeeperServer[] = [];
     for (const member of plan) {
       const dir = await temporaryFolder('zookeeper');
-      members.push(new ZookeeperServer(program, dir, member, plan, options));
+      const seen: Member[] = [];
+      for (const other of plan)
+        seen.push(other === member ? other : ((await options.seenBy?.(member, other)) ?? other));
+      members.push(new ZookeeperServer(program, dir, member, seen, options));
     }
     try {
       await Promise.all(members.map((member) => member.launchOnly()));
