@@ -28,6 +28,8 @@ export interface ReaderOptions {
 export interface CanalReader {
   /** The next item in log order; waits for one. Rejects with a HoltError whose disposition says what to do. */
   next(signal: AbortSignal): Promise<SourceItem>;
+  /** The next item if it is here; null when it must be waited for. Throws what `next` rejects with. Costs no promise. */
+  take(): SourceItem | null;
   /** True when `next` would return without waiting. */
   readonly hasNext: boolean;
   /** All items up to and including the last one handed out may be forgotten. */

@@ -228,10 +228,10 @@ class ValueConsumer {
     const count = rows ?? scanner.countRows(data.subarray(start, end), before, after, partialJson);
     let at = start;
     for (let row = 0; row < count; row++) {
-      for (const present of [before, after]) {
+      for (const [image, present] of [before, after].entries()) {
         if (present === null) continue;
         at =
-          partialJson && present === after
+          partialJson && image === 1
             ? scanner.scanPartial(data, at, end, present)
             : scanner.scan(data, at, end, present);
         for (const [i, column] of shape.columns.entries()) {

@@ -1,13 +1,20 @@
 import { crc32 as native } from 'node:zlib';
 
+/**
+ * CRC32 (ISO 3309, as zlib's), unsigned, for many short pieces of large buffers.
+ *
+ * Measured on Node 20: a call into the runtime costs about 150 ns with the view it needs, whatever the length, and sums 7 GB/s;
+ * eight tables in JavaScript ("slicing by eight", Kounavis and Berry, 2005) 2 GB/s at once.
+ */
+
 /** Below this many bytes a call into the runtime costs more than the sum. */
-const NATIVE_FROM_BYTES = 192;
+const NATIVE_FROM_BYTES = 320;
 const POLYNOMIAL = 0xedb88320;
 
-/** Four tables of 256: the sum over a byte, and over a byte followed by one, two and three zeros (slicing by four). */
-const TABLES = makeTables();
+/** Table n: the sum over a byte followed by n zeros. */
+const [T0, T1, T2, T3, T4, T5, T6, T7] = makeTables();
 
-/** CRC32 (ISO 3309, as zlib's) of `bytes` from `start` to `end`, unsigned. Made for many short pieces. */
+/** The sum of `bytes` from `start` to `end`. */
 export function crc32Of(bytes: Uint8Array, start: number, end: number): number {
   return end - start < NATIVE_FROM_BYTES ? short(bytes, start, end) : native(bytes.subarray(start, end));
 }
@@ -15,32 +22,125 @@ export function crc32Of(bytes: Uint8Array, start: number, end: number): number {
 function short(bytes: Uint8Array, start: number, end: number): number {
   let sum = -1;
   let at = start;
-  for (; at + 3 < end; at += 4) {
-    sum ^=
-      (bytes[at] as number) |
-      ((bytes[at + 1] as number) << 8) |
-      ((bytes[at + 2] as number) << 16) |
-      ((bytes[at + 3] as number) << 24);
+  for (; at + 7 < end; at += 8) {
+    const low =
+      sum ^
+      ((bytes[at] as number) |
+        ((bytes[at + 1] as number) << 8) |
+        ((bytes[at + 2] as number) << 16) |
+        ((bytes[at + 3] as number) << 24));
     sum =
-      (TABLES[768 + (sum & 0xff)] as number) ^
-      (TABLES[512 + ((sum >>> 8) & 0xff)] as number) ^
-      (TABLES[256 + ((sum >>> 16) & 0xff)] as number) ^
-      (TABLES[sum >>> 24] as number);
+      (T7[low & 0xff] as number) ^
+      (T6[(low >>> 8) & 0xff] as number) ^
+      (T5[(low >>> 16) & 0xff] as number) ^
+      (T4[low >>> 24] as number) ^
+      (T3[bytes[at + 4] as number] as number) ^
+      (T2[bytes[at + 5] as number] as number) ^
+      (T1[bytes[at + 6] as number] as number) ^
+      (T0[bytes[at + 7] as number] as number);
   }
-  for (; at < end; at++) sum = (TABLES[(sum ^ (bytes[at] as number)) & 0xff] as number) ^ (sum >>> 8);
+  for (; at < end; at++) sum = (T0[(sum ^ (bytes[at] as number)) & 0xff] as number) ^ (sum >>> 8);
   return ~sum >>> 0;
 }
 
-function makeTables(): Int32Array {
-  const tables = new Int32Array(4 * 256);
+/** The sum of what `sum` is the sum of, followed by a byte. */
+export function crc32Byte(sum: number, byte: number): number {
+  const register = ~sum;
+  return ~((T0[(register ^ byte) & 0xff] as number) ^ (register >>> 8));
+}
+
+/** The sum of what `sum` is the sum of, followed by four bytes, given as a little-endian number. */
+export function crc32Word(sum: number, word: number): number {
+  const low = ~sum ^ word;
+  return ~(
+    (T3[low & 0xff] as number) ^
+    (T2[(low >>> 8) & 0xff] as number) ^
+    (T1[(low >>> 16) & 0xff] as number) ^
+    (T0[low >>> 24] as number)
+  );
+}
+
+/** Bytes that the second of two joined pieces may have. */
+export const MAX_JOINED_BYTES = 0xffff;
+
+/**
+ * The sum of two pieces one after the other, from the sum of each and the length of the second, which is at most MAX_JOINED_BYTES:
+ * the first is shifted by so many zeros, a linear map, and added (Mark Adler's `crc32_combine` in zlib).
+ */
+export function crc32Join(first: number, second: number, secondLength: number): number {
+  shifts ??= makeShifts();
+  let sum = first;
+  for (let length = secondLength, digit = 0; length !== 0; length >>>= 4, digit++) {
+    const nibble = length & 15;
+    if (nibble === 0) continue;
+    const at = ((digit << 4) | nibble) << 10;
+    sum =
+      (shifts[at | (sum & 0xff)] as number) ^
+      (shifts[at | 256 | ((sum >>> 8) & 0xff)] as number) ^
+      (shifts[at | 512 | ((sum >>> 16) & 0xff)] as number) ^
+      (shifts[at | 768 | (sum >>> 24)] as number);
+  }
+  return sum ^ second;
+}
+
+function makeTables(): readonly [
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+] {
+  const first = new Int32Array(256);
   for (let byte = 0; byte < 256; byte++) {
     let sum = byte;
     for (let bit = 0; bit < 8; bit++) sum = (sum & 1) === 1 ? (sum >>> 1) ^ POLYNOMIAL : sum >>> 1;
-    tables[byte] = sum;
+    first[byte] = sum;
   }
-  for (let index = 256; index < tables.length; index++) {
-    const before = tables[index - 256] as number;
-    tables[index] = (tables[before & 0xff] as number) ^ (before >>> 8);
+  const behind = (table: Int32Array) =>
+    table.map((sum) => (first[sum & 0xff] as number) ^ (sum >>> 8)) as Int32Array;
+  const t1 = behind(first);
+  const t2 = behind(t1);
+  const t3 = behind(t2);
+  const t4 = behind(t3);
+  const t5 = behind(t4);
+  const t6 = behind(t5);
+  return [first, t1, t2, t3, t4, t5, t6, behind(t6)];
+}
+
+/**
+ * Per hexadecimal digit of a number of zeros, and its value: what the four bytes of a sum become under so many, 1024 numbers each.
+ * 256 KiB, made when first needed.
+ */
+let shifts: Int32Array | null = null;
+
+function makeShifts(): Int32Array {
+  const made = new Int32Array(4 * 16 * 1024);
+  // A linear map is the images of the 32 bits.
+  const apply = (map: Int32Array, sum: number): number => {
+    let image = 0;
+    for (let bit = 0; bit < 32; bit++) if (((sum >>> bit) & 1) === 1) image ^= map[bit] as number;
+    return image;
+  };
+  let unit = Int32Array.from({ length: 32 }, (_, bit) => {
+    const sum = (1 << bit) >>> 0;
+    return (T0[sum & 0xff] as number) ^ (sum >>> 8);
+  });
+  for (let digit = 0; digit < 4; digit++) {
+    let map = unit;
+    for (let value = 1; value < 16; value++) {
+      const at = ((digit << 4) | value) << 10;
+      for (let byte = 0; byte < 4; byte++)
+        for (let bits = 1; bits < 256; bits++) {
+          const lowest = bits & -bits;
+          const rest = made[at + byte * 256 + (bits ^ lowest)] as number;
+          made[at + byte * 256 + bits] = rest ^ (map[8 * byte + 31 - Math.clz32(lowest)] as number);
+        }
+      map = map.map((image) => apply(unit, image)) as typeof map;
+    }
+    unit = map;
   }
-  return tables;
+  return made;
 }

@@ -21,6 +21,7 @@ import { ByteSink } from '../lib/byte-sink.ts';
 import { HoltError } from '../lib/errors.ts';
 import { DDL_POLICY_KINDS, type DdlPolicyKind, type DdlStatement } from './ddl.ts';
 import type { SqlServer } from './ddl-kind.ts';
+import { LogRows } from './log-rows.ts';
 import { type ColumnBitmap, ROW_OPS, type RowOp } from './rows.ts';
 import type { SourceRows, StatementSession, TableDefinition, XaOutcome } from './source-item.ts';
 import type { ColumnShape, TableShape } from './table-shape.ts';
@@ -93,17 +94,13 @@ export class PayloadWriter {
 
   /** Shapes are told apart by identity: whoever decodes rows keeps one object per table and schema version. */
   sourceRows(rows: SourceRows): void {
-    this.rawRows(
-      rows.shape,
-      rows.op,
-      rows.flags,
-      rows.rows,
-      rows.before,
-      rows.after,
-      rows.data,
-      0,
-      rows.data.length,
-    );
+    const { shape, op, flags, before, after } = rows;
+    if (rows instanceof LogRows)
+      this.rawRows(shape, op, flags, rows.rows, before, after, rows.memory, rows.from, rows.to);
+    else {
+      const { data } = rows;
+      this.rawRows(shape, op, flags, rows.rows, before, after, data, 0, data.length);
+    }
   }
 
   rawRows(

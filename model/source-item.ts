@@ -18,7 +18,7 @@ export interface SourceRows {
   /** Number of rows in `data` (an update's two images are one row). */
   readonly rows: number;
   /** Rows of the transaction before these, of any table; only where a reader counts them. */
-  readonly rawBefore?: number;
+  readonly rawBefore?: number | undefined;
   /** Row images back to back, each a null bitmap over the present columns followed by the values. */
   readonly data: Buffer;
 }

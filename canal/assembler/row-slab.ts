@@ -1,8 +1,9 @@
-import type { ColumnBitmap } from '../../model/rows.ts';
-
 /**
- * Copies row images out of what came from the network, so that a few rows kept for long do not keep whole network
- * buffers alive: what an item says it holds is what it holds (G6).
+ * Keeps row images that came from the network, so that a few rows kept for long do not keep whole network buffers alive: what
+ * an item says it holds is, but for a factor, what it holds (G6).
+ *
+ * Most logs are nearly all rows that are wanted: copying those out would only be work. So while at least half of what came is kept,
+ * it stays where it is; rows that are rare in what came are copied together. A memory is judged by the one before it.
  */
 const SLAB_BYTES = 64 * 1024;
 const SMALL_BYTES = 16 * 1024;
@@ -10,35 +11,46 @@ const SMALL_BYTES = 16 * 1024;
 export class RowSlab {
   #slab: Buffer = Buffer.alloc(0);
   #used = 0;
+  #source: Buffer | null = null;
+  /** Of `#source`, what was kept so far. */
+  #keptBytes = 0;
+  #isDense = false;
 
-  /** `data` in memory that nothing else but neighbouring rows shares. */
-  keep(data: Buffer): Buffer {
-    const { length } = data;
-    if (length > SMALL_BYTES) {
-      // A large image is most of its buffer already, or is copied into one of its own.
-      if (data.buffer.byteLength <= length + (length >> 2)) return data;
+  /** Where what was kept last lies. */
+  memory: Buffer = this.#slab;
+  from = 0;
+  to = 0;
+
+  /** Keeps the bytes of `memory` from `from` to `to`. */
+  keep(memory: Buffer, from: number, to: number): void {
+    const length = to - from;
+    if (memory !== this.#source) {
+      this.#isDense = this.#source !== null && this.#keptBytes * 2 >= this.#source.length;
+      this.#source = memory;
+      this.#keptBytes = 0;
+    }
+    this.#keptBytes += length;
+    // Of what is one large event, its rows are nearly all.
+    const isAlone = memory.buffer.byteLength <= length + (length >> 2);
+    if (this.#isDense || isAlone) this.#place(memory, from, to);
+    else if (length > SMALL_BYTES) {
       const own = Buffer.allocUnsafeSlow(length);
-      data.copy(own);
-      return own;
+      memory.copy(own, 0, from, to);
+      this.#place(own, 0, length);
+    } else {
+      if (this.#used + length > this.#slab.length) {
+        this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+        this.#used = 0;
+      }
+      memory.copy(this.#slab, this.#used, from, to);
+      this.#place(this.#slab, this.#used, this.#used + length);
+      this.#used += length;
     }
-    if (this.#used + length > this.#slab.length) {
-      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-      this.#used = 0;
-    }
-    data.copy(this.#slab, this.#used);
-    const kept = this.#slab.subarray(this.#used, this.#used + length);
-    this.#used += length;
-    return kept;
   }
-}
 
-/** The same for bitmaps: event after event has the same one. */
-export class BitmapKeeper {
-  #last: Buffer = Buffer.alloc(0);
-
-  keep(bitmap: ColumnBitmap | null): ColumnBitmap | null {
-    if (bitmap === null) return null;
-    if (!this.#last.equals(bitmap)) this.#last = Buffer.from(bitmap);
-    return this.#last;
+  #place(memory: Buffer, from: number, to: number): void {
+    this.memory = memory;
+    this.from = from;
+    this.to = to;
   }
 }

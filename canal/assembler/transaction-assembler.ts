@@ -15,6 +15,7 @@
  */
 import { HoltError } from '../../lib/errors.ts';
 import { CHECKPOINT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
+import { LogRows } from '../../model/log-rows.ts';
 import type { LastEvent } from '../../model/position.ts';
 import { ROW_FLAG } from '../../model/rows.ts';
 import type {
@@ -33,7 +34,7 @@ import type { TableShape } from '../../model/table-shape.ts';
 import type { BinlogEvent, EventHeader, TableMap } from '../event/event.ts';
 import type { QueryParts } from '../event/query.ts';
 import { parseQueryStatus, type QueryStatus } from '../event/query-status.ts';
-import { BitmapKeeper, RowSlab } from './row-slab.ts';
+import { RowSlab } from './row-slab.ts';
 import { queryVerb, xidOf } from './statement.ts';
 
 type EventOf<K extends BinlogEvent['kind']> = Extract<BinlogEvent, { kind: K }>;
@@ -65,6 +66,10 @@ export interface AssemblerOptions {
 /** Memory of the objects around an item and around a rows event, roughly; so that many small ones count for what they hold. */
 const ITEM_BYTES = 400;
 const ROWS_BYTES = 250;
+
+/** What comes with every transaction, without making anything of it. */
+const BEGIN = Buffer.from('BEGIN');
+const BEGIN_VERB = { kind: 'begin' } as const;
 
 /** The table id of the row event without rows that only says "end of statement". */
 const DUMMY_TABLE_IDS = new Set([0x00ff_ffff, 0xffff_ffff, 0xffff_ffff_ffff]);
@@ -104,8 +109,6 @@ interface OpenTransaction {
 export class TransactionAssembler {
   readonly #options: AssemblerOptions;
   readonly #slab = new RowSlab();
-  readonly #before = new BitmapKeeper();
-  readonly #after = new BitmapKeeper();
   /** Of the open transaction: null is a table nobody wants. */
   readonly #tables = new Map<number, TableShape | null>();
   /** Of the open transaction, those nobody wants; where rows are counted. */
@@ -261,7 +264,7 @@ export class TransactionAssembler {
   }
 
   #query(event: EventOf<'query'>, place: EventPlace, outer: EventHeader): void {
-    const verb = queryVerb(event.sql);
+    const verb = event.says(BEGIN) ? BEGIN_VERB : queryVerb(event.sql);
     switch (verb.kind) {
       case 'begin':
       case 'xa-start': {
@@ -346,21 +349,25 @@ export class TransactionAssembler {
       this.#countUnwanted(open, event);
       return;
     }
-    const rows: SourceRows = {
+    const slab = this.#slab;
+    slab.keep(event.memory, event.from, event.to);
+    const rows = new LogRows({
       shape,
-      ...(open.rawRows === null ? {} : { rawBefore: open.rawRows }),
       op: event.op,
       flags: event.partialJson ? event.flags | ROW_FLAG.partialJson : event.flags,
-      before: this.#before.keep(event.before),
-      after: this.#after.keep(event.after),
+      before: event.before,
+      after: event.after,
       rows: this.#options.countRows(shape, event),
-      data: this.#slab.keep(event.data),
-    };
+      rawBefore: open.rawRows ?? undefined,
+      memory: slab.memory,
+      from: slab.from,
+      to: slab.to,
+    });
     if (first && shape.schema === HOLT_SCHEMA && shape.table === CHECKPOINT_TABLE)
       open.mark = this.#options.readMark(rows);
     if (open.rawRows !== null) open.rawRows += rows.rows;
     open.rows.push(rows);
-    open.bytes += event.data.length + ROWS_BYTES;
+    open.bytes += event.to - event.from + ROWS_BYTES;
     if (open.bytes >= this.#options.partBytes) this.#part(open, place, outer);
   }
 

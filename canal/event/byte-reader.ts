@@ -7,48 +7,79 @@ import { HoltError } from '../../lib/errors.ts';
 export class ByteReader {
   readonly #bytes: Buffer;
   readonly #what: string;
-  #offset = 0;
+  readonly #start: number;
+  readonly #end: number;
+  #at: number;
 
-  /** `what` names the event in errors. */
-  constructor(bytes: Buffer, what: string) {
+  /** The body lies in `bytes` from `start` to `end`. `what` names the event in errors. */
+  constructor(bytes: Buffer, what: string, start = 0, end = bytes.length) {
     this.#bytes = bytes;
     this.#what = what;
+    this.#start = start;
+    this.#end = end;
+    this.#at = start;
   }
 
+  /** What the body lies in. */
+  get memory(): Buffer {
+    return this.#bytes;
+  }
+
+  /** Where the next read begins in `memory`. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** Where the body ends in `memory`. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Bytes of the body that have been read. */
   get offset(): number {
-    return this.#offset;
+    return this.#at - this.#start;
   }
 
   get remaining(): number {
-    return this.#bytes.length - this.#offset;
+    return this.#end - this.#at;
   }
 
   u8(): number {
-    return this.#bytes.readUInt8(this.#take(1));
+    return this.#bytes[this.#take(1)] as number;
   }
 
   u16(): number {
-    return this.#bytes.readUInt16LE(this.#take(2));
+    const at = this.#take(2);
+    return (this.#bytes[at] as number) | ((this.#bytes[at + 1] as number) << 8);
   }
 
   u24(): number {
-    return this.#bytes.readUIntLE(this.#take(3), 3);
+    const at = this.#take(3);
+    return (
+      (this.#bytes[at] as number) |
+      ((this.#bytes[at + 1] as number) << 8) |
+      ((this.#bytes[at + 2] as number) << 16)
+    );
   }
 
   u32(): number {
-    return this.#bytes.readUInt32LE(this.#take(4));
+    return u32At(this.#bytes, this.#take(4));
   }
 
   u48(): number {
-    return this.#bytes.readUIntLE(this.#take(6), 6);
+    const at = this.#take(6);
+    const high = (this.#bytes[at + 4] as number) | ((this.#bytes[at + 5] as number) << 8);
+    return high * 0x1_0000_0000 + u32At(this.#bytes, at);
   }
 
   u64(): bigint {
-    return this.#bytes.readBigUInt64LE(this.#take(8));
+    const low = this.u32();
+    const high = this.u32();
+    return high === 0 ? BigInt(low) : (BigInt(high) << 32n) | BigInt(low);
   }
 
   i64(): bigint {
-    return this.#bytes.readBigInt64LE(this.#take(8));
+    return BigInt.asIntN(64, this.u64());
   }
 
   /** An unsigned 64-bit integer that must be below 2^53 (sizes, offsets, microseconds). */
@@ -93,17 +124,17 @@ export class ByteReader {
 
   /** Bytes up to a NUL, which is consumed and not part of the result. */
   untilNul(): Buffer {
-    const end = this.#bytes.indexOf(0, this.#offset);
-    if (end === -1) return this.fail('a text without its closing NUL');
-    const found = this.#bytes.subarray(this.#offset, end);
-    this.#offset = end + 1;
-    return found;
+    const start = this.#at;
+    const end = this.#bytes.indexOf(0, start);
+    if (end === -1 || end >= this.#end) return this.fail('a text without its closing NUL');
+    this.#at = end + 1;
+    return this.#bytes.subarray(start, end);
   }
 
   /** What is left, as a view. */
   rest(): Buffer {
-    const found = this.#bytes.subarray(this.#offset);
-    this.#offset = this.#bytes.length;
+    const found = this.#bytes.subarray(this.#at, this.#end);
+    this.#at = this.#end;
     return found;
   }
 
@@ -113,20 +144,28 @@ export class ByteReader {
 
   /** A reader over the next `length` bytes. */
   inner(length: number, what: string): ByteReader {
-    return new ByteReader(this.bytes(length), what);
+    const start = this.#take(length);
+    return new ByteReader(this.#bytes, what, start, start + length);
+  }
+
+  /** Whether the next bytes, which must be as many, are these; they are not consumed. */
+  nextIs(bytes: Uint8Array): boolean {
+    const at = this.#at;
+    if (bytes.length > this.#end - at) return false;
+    for (let i = 0; i < bytes.length; i++) if (this.#bytes[at + i] !== bytes[i]) return false;
+    return true;
   }
 
   fail(why: string): never {
-    throw new HoltError('HOLT_EVENT_CORRUPT', `${this.#what}: ${why} at byte ${this.#offset} of its body`, {
-      facts: { event: this.#what, at: this.#offset, bodyBytes: this.#bytes.length },
+    throw new HoltError('HOLT_EVENT_CORRUPT', `${this.#what}: ${why} at byte ${this.offset} of its body`, {
+      facts: { event: this.#what, at: this.offset, bodyBytes: this.#end - this.#start },
     });
   }
 
   #take(length: number): number {
-    const start = this.#offset;
-    if (length > this.#bytes.length - start)
-      this.fail(`${length} bytes wanted and ${this.#bytes.length - start} left`);
-    this.#offset = start + length;
+    const start = this.#at;
+    if (length > this.#end - start) this.fail(`${length} bytes wanted and ${this.#end - start} left`);
+    this.#at = start + length;
     return start;
   }
 
@@ -134,4 +173,15 @@ export class ByteReader {
     if (high > 0x1f_ffff) this.fail('a number beyond 2^53');
     return high * 0x1_0000_0000 + low;
   }
+}
+
+/** Little-endian. */
+function u32At(bytes: Buffer, at: number): number {
+  return (
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0
+  );
 }

@@ -6,6 +6,7 @@
  */
 import { HoltError } from '../../lib/errors.ts';
 import type { RowOp } from '../../model/rows.ts';
+import { BitmapKeeper } from './bitmap-keeper.ts';
 import { ByteReader } from './byte-reader.ts';
 import type { BinlogEvent, EventHeader, TableMap } from './event.ts';
 import { EVENT_CODE, type EventName, eventName } from './event-code.ts';
@@ -30,11 +31,12 @@ import { PartialRowData } from './partial-row-data.ts';
 import { decodePreviousGtids } from './previous-gtids.ts';
 import { decodeQuery } from './query.ts';
 import { decodeRotate } from './rotate.ts';
-import { decodeRows } from './rows.ts';
+import { decodeRows, type RowsForm } from './rows.ts';
 import { decodeAnnotateRows, decodeRowsQuery } from './rows-query.ts';
 import { decodeIntvar, decodeRand, decodeUserVar } from './statement-context.ts';
 import { decodeTableMap } from './table-map.ts';
 import { decodeTransactionPayload } from './transaction-payload.ts';
+import { UuidReader } from './uuid.ts';
 import { decodeXaPrepare } from './xa-prepare.ts';
 import { decodeXid } from './xid.ts';
 
@@ -60,6 +62,11 @@ export class EventDecoder {
   #format: FormatDescription | null = null;
   /** The last map of each table id. */
   readonly #tableMaps = new Map<number, TableMap>();
+  #lastMap: TableMap | null = null;
+  readonly #bitmaps = new BitmapKeeper();
+  readonly #uuids = new UuidReader();
+  /** By type code, under the format in force. */
+  #rowsForms: (RowsForm | undefined)[] = [];
 
   constructor(options: EventDecoderOptions = {}) {
     this.#maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES;
@@ -87,27 +94,29 @@ export class EventDecoder {
     if (event[TYPE_OFFSET] === EVENT_CODE.formatDescription) {
       this.#fragments.reset();
       this.#tableMaps.clear();
+      this.#lastMap = null;
+      this.#rowsForms = [];
       this.#format = decodeFormatDescription(event, readEventHeader(event, null));
       return this.#format;
     }
     const summed = this.#format === null ? looksSummed(event) : this.#format.checksum === 'crc32';
-    if (!summed) return this.#decodeBody(event.subarray(HEADER_BYTES), readEventHeader(event, null), 'outer');
-    const crc32 = verifyChecksum(event);
-    const body = event.subarray(HEADER_BYTES, event.length - CHECKSUM_BYTES);
-    return this.#decodeBody(body, readEventHeader(event, crc32), 'outer');
+    const { length } = event;
+    if (!summed) return this.#decodeBody(event, HEADER_BYTES, length, readEventHeader(event, null), 'outer');
+    const header = readEventHeader(event, verifyChecksum(event));
+    return this.#decodeBody(event, HEADER_BYTES, length - CHECKSUM_BYTES, header, 'outer');
   }
 
   /**
-   * As `decode`, for an event of a dump: its header has been read and its checksum verified, `header.crc32` says whether
-   * it has one.
+   * As `decode`, for an event of a dump, which lies in `memory` from `from` to `to`: its header has been read and its checksum
+   * verified, `header.crc32` says whether it has one.
    */
-  decodeVerified(event: Buffer, header: EventHeader): BinlogEvent {
-    if (header.typeCode === EVENT_CODE.formatDescription) return this.decode(event);
-    const end = header.crc32 === null ? event.length : event.length - CHECKSUM_BYTES;
-    return this.#decodeBody(event.subarray(HEADER_BYTES, end), header, 'outer');
+  decodeVerified(memory: Buffer, header: EventHeader, from = 0, to = memory.length): BinlogEvent {
+    if (header.typeCode === EVENT_CODE.formatDescription) return this.decode(memory.subarray(from, to));
+    const end = header.crc32 === null ? to : to - CHECKSUM_BYTES;
+    return this.#decodeBody(memory, from + HEADER_BYTES, end, header, 'outer');
   }
 
-  #decodeBody(body: Buffer, header: EventHeader, nesting: Nesting): BinlogEvent {
+  #decodeBody(memory: Buffer, from: number, to: number, header: EventHeader, nesting: Nesting): BinlogEvent {
     const name = eventName(header.typeCode);
     if (name === null) return ignoreOrFail(header);
     if (this.#fragments.pending && name !== 'mariadbPartialRowData' && header.logPos !== 0)
@@ -115,7 +124,7 @@ export class EventDecoder {
         'HOLT_EVENT_CORRUPT',
         `an event of type ${name} between the fragments of a rows event`,
       );
-    const reader = new ByteReader(body, name);
+    const reader = new ByteReader(memory, name, from, to);
     switch (name) {
       case 'unknown':
         return ignoreOrFail(header);
@@ -160,7 +169,7 @@ export class EventDecoder {
       case 'xid':
         return decodeXid(reader, header);
       case 'tableMap':
-        return { kind: 'table-map', header, map: this.#tableMap(body, header.typeCode) };
+        return { kind: 'table-map', header, map: this.#tableMap(reader, header.typeCode) };
       case 'writeRowsV1':
       case 'updateRowsV1':
       case 'deleteRowsV1':
@@ -186,9 +195,9 @@ export class EventDecoder {
       case 'mariadbAnnotateRows':
         return decodeAnnotateRows(reader, header);
       case 'gtid':
-        return decodeGtid(reader, header, false);
+        return decodeGtid(reader, header, false, this.#uuids);
       case 'anonymousGtid':
-        return decodeGtid(reader, header, true);
+        return decodeGtid(reader, header, true, this.#uuids);
       case 'gtidTagged':
         return decodeGtidTagged(reader, header);
       case 'previousGtids':
@@ -223,12 +232,21 @@ export class EventDecoder {
    * The map in `body`. Servers repeat a table's map before every statement's rows: the same bytes give the same object,
    * which keeps no view into the event.
    */
-  #tableMap(body: Buffer, typeCode: number): TableMap {
+  #tableMap(reader: ByteReader, typeCode: number): TableMap {
+    const known = this.#lastMap;
+    if (known !== null && reader.remaining === known.raw.length && reader.nextIs(known.raw)) return known;
     const tableIdBytes = this.#tableIdBytes(typeCode);
-    const tableId = body.length < tableIdBytes ? -1 : body.readUIntLE(0, tableIdBytes);
+    const map = this.#otherTableMap(reader, tableIdBytes);
+    this.#lastMap = map;
+    return map;
+  }
+
+  #otherTableMap(reader: ByteReader, tableIdBytes: 4 | 6): TableMap {
+    const { memory, at, end, remaining } = reader;
+    const tableId = remaining < tableIdBytes ? -1 : memory.readUIntLE(at, tableIdBytes);
     const known = this.#tableMaps.get(tableId);
-    if (known?.raw.equals(body)) return known;
-    const raw = Buffer.from(body);
+    if (known !== undefined && remaining === known.raw.length && reader.nextIs(known.raw)) return known;
+    const raw = Buffer.from(memory.subarray(at, end));
     const map = decodeTableMap(new ByteReader(raw, 'tableMap'), { tableIdBytes, mariadb: this.mariadb, raw });
     if (this.#tableMaps.size >= MAX_TABLE_MAPS) this.#tableMaps.clear();
     this.#tableMaps.set(tableId, map);
@@ -236,7 +254,7 @@ export class EventDecoder {
   }
 
   #decodeInner(event: Buffer): BinlogEvent {
-    return this.#decodeBody(event.subarray(HEADER_BYTES), readEventHeader(event, null), 'inner');
+    return this.#decodeBody(event, HEADER_BYTES, event.length, readEventHeader(event, null), 'inner');
   }
 
   /** A rows event put together from fragments: its place in the log is that of the last fragment. */
@@ -246,19 +264,24 @@ export class EventDecoder {
     if (rows === undefined)
       throw new HoltError('HOLT_EVENT_CORRUPT', `fragments of an event of type ${inner.typeCode}`);
     const header = { ...last, typeCode: inner.typeCode, eventLength: inner.eventLength };
-    return this.#decodeBody(event.subarray(HEADER_BYTES), header, 'inner');
+    return this.#decodeBody(event, HEADER_BYTES, event.length, header, 'inner');
   }
 
   #decodeRows(reader: ByteReader, header: EventHeader, name: EventName): BinlogEvent {
-    const form = ROWS_FORM.get(name);
-    if (form === undefined) return reader.fail('no rows event');
-    return decodeRows(reader, header, {
-      op: form.op,
-      version: form.version,
-      partialJson: name === 'partialUpdateRows',
-      tableIdBytes: this.#tableIdBytes(header.typeCode),
-      unpack: form.compressed ? this.#inflate : null,
-    });
+    const kind = ROWS_KIND[header.typeCode];
+    if (kind === undefined) return reader.fail(`${name} is no rows event`);
+    let form = this.#rowsForms[header.typeCode];
+    if (form === undefined) {
+      form = {
+        op: kind.op,
+        version: kind.version,
+        partialJson: name === 'partialUpdateRows',
+        tableIdBytes: this.#tableIdBytes(header.typeCode),
+        unpack: kind.compressed ? this.#inflate : null,
+      };
+      this.#rowsForms[header.typeCode] = form;
+    }
+    return decodeRows(reader, header, form, this.#bitmaps);
   }
 
   readonly #inflate = (packed: Buffer): Buffer => inflateMariadb(packed, this.#maxEventBytes);
@@ -290,6 +313,11 @@ const ROWS_FORM: ReadonlyMap<EventName, RowsKind> = new Map<EventName, RowsKind>
   ['mariadbUpdateRowsCompressedV2', { op: 'update', version: 2, compressed: true }],
   ['mariadbDeleteRowsCompressedV2', { op: 'delete', version: 2, compressed: true }],
 ]);
+
+/** The same by type code. */
+const ROWS_KIND: readonly (RowsKind | undefined)[] = Array.from({ length: 256 }, (_, code) =>
+  ROWS_FORM.get(eventName(code) ?? 'unknown'),
+);
 
 /** Before the first format description: whether an event ends in the checksum of what comes before. */
 function looksSummed(event: Buffer): boolean {

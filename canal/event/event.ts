@@ -2,9 +2,10 @@
  * The decoded binlog events, one variant a kind. Each kind has its decoder in a file of its own, headed by its grammar.
  * Decoders are pure functions of bytes and of the format description in force.
  */
-import type { ColumnBitmap, RowOp } from '../../model/rows.ts';
+import type { ColumnBitmap } from '../../model/rows.ts';
 import type { TransactionGtid } from '../../model/source-item.ts';
-import type { QueryParts } from './query.ts';
+import type { QueryEvent, QueryParts } from './query.ts';
+import type { RowsEvent } from './rows.ts';
 
 /** The common header, 19 bytes. */
 export interface EventHeader {
@@ -98,31 +99,11 @@ export type BinlogEvent =
     }
   /** Canonical text of the set. */
   | { readonly kind: 'previous-gtids'; readonly header: EventHeader; readonly set: string }
-  | {
-      readonly kind: 'query';
-      readonly header: EventHeader;
-      readonly threadId: number;
-      readonly schema: string;
-      readonly errorCode: number;
-      readonly statusVars: Buffer;
-      readonly sql: Buffer;
-    }
+  | QueryEvent
   | { readonly kind: 'xid'; readonly header: EventHeader; readonly xid: bigint }
   | ({ readonly kind: 'xa-prepare'; readonly header: EventHeader; readonly onePhase: boolean } & XaId)
   | { readonly kind: 'table-map'; readonly header: EventHeader; readonly map: TableMap }
-  | {
-      readonly kind: 'rows';
-      readonly header: EventHeader;
-      readonly op: RowOp;
-      readonly tableId: number;
-      /** `ROW_FLAG` bits. */
-      readonly flags: number;
-      readonly columnCount: number;
-      readonly before: ColumnBitmap | null;
-      readonly after: ColumnBitmap | null;
-      readonly partialJson: boolean;
-      readonly data: Buffer;
-    }
+  | RowsEvent
   | { readonly kind: 'rows-query'; readonly header: EventHeader; readonly sql: Buffer }
   /** Statement-format context (INTVAR, RAND, USER_VAR) and LOAD DATA forms: named so that they are refused, not skipped. */
   | {

@@ -13,48 +13,73 @@
  */
 import type { ByteReader } from './byte-reader.ts';
 import type { BinlogEvent, EventHeader } from './event.ts';
-import { uuidText } from './uuid.ts';
+import type { UuidReader } from './uuid.ts';
 
 const LOGICAL_CLOCK = 2;
 const HAS_ORIGINAL = 0x80;
 
-export function decodeGtid(reader: ByteReader, header: EventHeader, anonymous: boolean): BinlogEvent {
+/** The numbers of the logical clock, which few ask for, are made when they do. */
+class GtidEvent {
+  readonly kind = 'gtid';
+  readonly header: EventHeader;
+  readonly gtid: Extract<BinlogEvent, { kind: 'gtid' }>['gtid'];
+  immediateCommitUs: number | null = null;
+  originalCommitUs: number | null = null;
+  transactionLength: number | null = null;
+  #clock:
+    | readonly [committedLow: number, committedHigh: number, numberLow: number, numberHigh: number]
+    | null = null;
+
+  constructor(header: EventHeader, gtid: Extract<BinlogEvent, { kind: 'gtid' }>['gtid']) {
+    this.header = header;
+    this.gtid = gtid;
+  }
+
+  readClock(reader: ByteReader): void {
+    this.#clock = [reader.u32(), reader.u32(), reader.u32(), reader.u32()];
+  }
+
+  get lastCommitted(): bigint {
+    return this.#clock === null ? 0n : int64(this.#clock[0], this.#clock[1]);
+  }
+
+  get sequenceNumber(): bigint {
+    return this.#clock === null ? 0n : int64(this.#clock[2], this.#clock[3]);
+  }
+}
+
+function int64(low: number, high: number): bigint {
+  return BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low));
+}
+
+export function decodeGtid(
+  reader: ByteReader,
+  header: EventHeader,
+  anonymous: boolean,
+  uuids: UuidReader,
+): BinlogEvent {
   reader.skip(1);
-  const uuid = reader.bytes(16);
+  const uuid = uuids.read(reader);
   const number = reader.i64();
-  const gtid = anonymous ? null : ({ flavour: 'mysql', uuid: uuidText(uuid), tag: '', number } as const);
-  let lastCommitted = 0n;
-  let sequenceNumber = 0n;
-  let immediateCommitUs: number | null = null;
-  let originalCommitUs: number | null = null;
-  let transactionLength: number | null = null;
+  const event = new GtidEvent(header, anonymous ? null : { flavour: 'mysql', uuid, tag: '', number });
   if (reader.remaining >= 17 && reader.u8() === LOGICAL_CLOCK) {
-    lastCommitted = reader.i64();
-    sequenceNumber = reader.i64();
+    event.readClock(reader);
     if (reader.remaining >= 7) {
-      const [immediate, hasOriginal] = readCommitTime(reader);
-      immediateCommitUs = immediate;
-      originalCommitUs = hasOriginal ? readCommitTime(reader)[0] : immediate;
-      if (reader.remaining > 0) transactionLength = reader.lenenc();
+      const low = reader.u48();
+      const high = reader.u8();
+      const immediate = commitTime(reader, low, high);
+      event.immediateCommitUs = immediate;
+      event.originalCommitUs =
+        (high & HAS_ORIGINAL) === 0 ? immediate : commitTime(reader, reader.u48(), reader.u8());
+      if (reader.remaining > 0) event.transactionLength = reader.lenenc();
     }
   }
-  return {
-    kind: 'gtid',
-    header,
-    gtid,
-    lastCommitted,
-    sequenceNumber,
-    immediateCommitUs,
-    originalCommitUs,
-    transactionLength,
-  };
+  return event;
 }
 
 /** 55 bits of microseconds and a flag. The year 2255 is below 2^53. */
-function readCommitTime(reader: ByteReader): [microseconds: number, flag: boolean] {
-  const low = reader.u48();
-  const high = reader.u8();
+function commitTime(reader: ByteReader, low: number, high: number): number {
   const microseconds = (high & ~HAS_ORIGINAL) * 0x1_0000_0000_0000 + low;
   if (!Number.isSafeInteger(microseconds)) reader.fail('a commit time beyond 2^53 µs');
-  return [microseconds, (high & HAS_ORIGINAL) !== 0];
+  return microseconds;
 }

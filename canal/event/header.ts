@@ -29,61 +29,92 @@ export const EVENT_FLAG = {
   ignorable: 0x0080,
 } as const;
 
+const TYPE_OFFSET = 4;
+const LOG_POS_OFFSET = 13;
 const FLAGS_OFFSET = 17;
 
 /**
- * Reads the 19 bytes. `event` is one whole event, exactly.
+ * Reads the 19 bytes. From `start` to `end` lies one whole event, exactly.
  * @throws HOLT_EVENT_CORRUPT when it is shorter than a header or its length field says otherwise.
  */
-export function readEventHeader(event: Buffer, crc: number | null): EventHeader {
-  if (event.length < HEADER_BYTES)
-    throw new HoltError('HOLT_EVENT_CORRUPT', `an event of ${event.length} bytes is shorter than its header`);
-  const eventLength = event.readUInt32LE(9);
-  const typeCode = event.readUInt8(4);
-  if (eventLength !== event.length)
+export function readEventHeader(
+  event: Buffer,
+  crc: number | null,
+  start = 0,
+  end = event.length,
+): EventHeader {
+  const length = end - start;
+  if (length < HEADER_BYTES)
+    throw new HoltError('HOLT_EVENT_CORRUPT', `an event of ${length} bytes is shorter than its header`);
+  const eventLength = u32(event, start + 9);
+  const typeCode = event[start + TYPE_OFFSET] as number;
+  if (eventLength !== length)
     throw new HoltError(
       'HOLT_EVENT_CORRUPT',
-      `an event of type ${typeCode} says it has ${eventLength} bytes and has ${event.length}`,
-      { facts: { typeCode, eventLength, found: event.length } },
+      `an event of type ${typeCode} says it has ${eventLength} bytes and has ${length}`,
+      { facts: { typeCode, eventLength, found: length } },
     );
   return {
-    timestamp: event.readUInt32LE(0),
+    timestamp: u32(event, start),
     typeCode,
-    serverId: event.readUInt32LE(5),
+    serverId: u32(event, start + 5),
     eventLength,
-    logPos: event.readUInt32LE(13),
-    flags: event.readUInt16LE(FLAGS_OFFSET),
+    logPos: u32(event, start + LOG_POS_OFFSET),
+    flags: (event[start + FLAGS_OFFSET] as number) | ((event[start + FLAGS_OFFSET + 1] as number) << 8),
     crc32: crc,
   };
 }
 
-/** The CRC32 that `event`, which ends in a trailer, ought to have. */
-export function computeChecksum(event: Buffer): number {
-  const end = event.length - CHECKSUM_BYTES;
+/** Little-endian; `Buffer`'s own reads check and call, which tells here. */
+function u32(bytes: Buffer, at: number): number {
+  return (
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0
+  );
+}
+
+/** The CRC32 that the event from `start` to `end`, which ends in a trailer, ought to have. */
+export function computeChecksum(event: Buffer, start = 0, end = event.length): number {
+  const sumEnd = end - CHECKSUM_BYTES;
+  const flags = event[start + FLAGS_OFFSET] ?? 0;
   const inUse =
-    event[4] === EVENT_CODE.formatDescription && ((event[FLAGS_OFFSET] ?? 0) & EVENT_FLAG.inUse) !== 0;
-  if (!inUse) return crc32Of(event, 0, end);
+    event[start + TYPE_OFFSET] === EVENT_CODE.formatDescription && (flags & EVENT_FLAG.inUse) !== 0;
+  if (!inUse) return crc32Of(event, start, sumEnd);
   // The server sums the event as if the file had been closed: the flag is set and cleared in place.
-  const flags = Buffer.from([(event[FLAGS_OFFSET] ?? 0) & ~EVENT_FLAG.inUse]);
-  return crc32(event.subarray(FLAGS_OFFSET + 1, end), crc32(flags, crc32(event.subarray(0, FLAGS_OFFSET))));
+  const closed = Buffer.from([flags & ~EVENT_FLAG.inUse]);
+  const before = crc32(event.subarray(start, start + FLAGS_OFFSET));
+  return crc32(event.subarray(start + FLAGS_OFFSET + 1, sumEnd), crc32(closed, before));
+}
+
+/** The trailer of the event that ends at `end`. */
+export function readChecksum(event: Buffer, end: number): number {
+  return u32(event, end - CHECKSUM_BYTES);
 }
 
 /**
  * Verifies the trailer of a whole event and returns it.
  * @throws HOLT_EVENT_CHECKSUM when it differs, HOLT_EVENT_CORRUPT when there is no room for one.
  */
-export function verifyChecksum(event: Buffer): number {
-  if (event.length < HEADER_BYTES + CHECKSUM_BYTES)
-    throw new HoltError('HOLT_EVENT_CORRUPT', `an event of ${event.length} bytes has no room for a checksum`);
-  const found = event.readUInt32LE(event.length - CHECKSUM_BYTES);
-  const computed = computeChecksum(event);
+export function verifyChecksum(event: Buffer, start = 0, end = event.length): number {
+  if (end - start < HEADER_BYTES + CHECKSUM_BYTES)
+    throw new HoltError('HOLT_EVENT_CORRUPT', `an event of ${end - start} bytes has no room for a checksum`);
+  const found = readChecksum(event, end);
+  const computed = computeChecksum(event, start, end);
   if (found !== computed)
     throw new HoltError(
       'HOLT_EVENT_CHECKSUM',
-      `the checksum of an event of type ${event[4]} is ${found.toString(16)} and should be ${computed.toString(16)}`,
+      `the checksum of an event of type ${event[start + TYPE_OFFSET]} is ${found.toString(16)} and should be ${computed.toString(16)}`,
       {
         disposition: 'retry',
-        facts: { typeCode: event[4], logPos: event.readUInt32LE(13), found, computed },
+        facts: {
+          typeCode: event[start + TYPE_OFFSET],
+          logPos: u32(event, start + LOG_POS_OFFSET),
+          found,
+          computed,
+        },
       },
     );
   return found;

@@ -9,7 +9,7 @@
  * https://mariadb.com/kb/en/query_event/. The status variables are read by `query-status.ts`, on demand.
  */
 import type { ByteReader } from './byte-reader.ts';
-import type { BinlogEvent, EventHeader } from './event.ts';
+import type { EventHeader } from './event.ts';
 
 export interface QueryParts {
   readonly threadId: number;
@@ -32,11 +32,62 @@ export function readQueryParts(reader: ByteReader, between: () => void = () => {
   return { threadId, schema, errorCode, statusVars };
 }
 
+/** Its parts are read when asked for: of most, which are `BEGIN`, nothing else is. */
+export class QueryEvent implements QueryParts {
+  readonly kind = 'query';
+  readonly header: EventHeader;
+  readonly threadId: number;
+  readonly errorCode: number;
+  readonly #memory: Buffer;
+  readonly #statusAt: number;
+  readonly #schemaAt: number;
+  readonly #sqlAt: number;
+  readonly #end: number;
+  readonly #unpacked: Buffer | null;
+
+  constructor(header: EventHeader, reader: ByteReader, unpack: ((text: Buffer) => Buffer) | null) {
+    this.header = header;
+    this.#memory = reader.memory;
+    this.threadId = reader.u32();
+    reader.skip(4);
+    const schemaLength = reader.u8();
+    this.errorCode = reader.u16();
+    const statusLength = reader.u16();
+    this.#statusAt = reader.at;
+    reader.skip(statusLength);
+    this.#schemaAt = reader.at;
+    reader.skip(schemaLength);
+    if (reader.u8() !== 0) reader.fail('the schema name does not end in NUL');
+    this.#sqlAt = reader.at;
+    this.#end = reader.end;
+    this.#unpacked = unpack === null ? null : unpack(reader.rest());
+  }
+
+  get schema(): string {
+    return this.#memory.toString('utf8', this.#schemaAt, this.#sqlAt - 1);
+  }
+
+  get statusVars(): Buffer {
+    return this.#memory.subarray(this.#statusAt, this.#schemaAt);
+  }
+
+  get sql(): Buffer {
+    return this.#unpacked ?? this.#memory.subarray(this.#sqlAt, this.#end);
+  }
+
+  /** Whether the statement is this one, in these very bytes. */
+  says(statement: Uint8Array): boolean {
+    const { length } = statement;
+    if (this.#unpacked !== null || this.#end - this.#sqlAt !== length) return false;
+    for (let i = 0; i < length; i++) if (this.#memory[this.#sqlAt + i] !== statement[i]) return false;
+    return true;
+  }
+}
+
 export function decodeQuery(
   reader: ByteReader,
   header: EventHeader,
-  unpack: (text: Buffer) => Buffer = (text) => text,
-): BinlogEvent {
-  const parts = readQueryParts(reader);
-  return { kind: 'query', header, ...parts, sql: unpack(reader.rest()) };
+  unpack: ((text: Buffer) => Buffer) | null = null,
+): QueryEvent {
+  return new QueryEvent(header, reader, unpack);
 }

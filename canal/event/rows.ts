@@ -10,9 +10,10 @@
  * lenenc value options · [option 1: a bit per JSON column of the table], see `canal/value/row-scanner.ts`.
  * Source: https://dev.mysql.com/doc/dev/mysql-server/latest/classbinary__log_1_1Rows__event.html.
  */
-import type { RowOp } from '../../model/rows.ts';
+import type { ColumnBitmap, RowOp } from '../../model/rows.ts';
+import type { BitmapKeeper } from './bitmap-keeper.ts';
 import type { ByteReader } from './byte-reader.ts';
-import type { BinlogEvent, EventHeader } from './event.ts';
+import type { EventHeader } from './event.ts';
 
 /** MySQL allows 4096 columns in a table, MariaDB too. */
 export const MAX_COLUMNS = 4096;
@@ -26,8 +27,48 @@ export interface RowsForm {
   readonly unpack: ((packed: Buffer) => Buffer) | null;
 }
 
-export function decodeRows(reader: ByteReader, header: EventHeader, form: RowsForm): BinlogEvent {
-  const tableId = reader.uint(form.tableIdBytes);
+/** The images lie in `memory` from `from` to `to`; a view of them is made only for who asks. Bitmaps are no views, and equal ones are one object. */
+export class RowsEvent {
+  readonly kind = 'rows';
+  readonly header: EventHeader;
+  readonly op: RowOp;
+  readonly tableId: number;
+  /** `ROW_FLAG` bits. */
+  readonly flags: number;
+  readonly columnCount: number;
+  readonly before: ColumnBitmap | null;
+  readonly after: ColumnBitmap | null;
+  readonly partialJson: boolean;
+  readonly memory: Buffer;
+  readonly from: number;
+  readonly to: number;
+
+  constructor(parts: Omit<RowsEvent, 'kind' | 'data'>) {
+    this.header = parts.header;
+    this.op = parts.op;
+    this.tableId = parts.tableId;
+    this.flags = parts.flags;
+    this.columnCount = parts.columnCount;
+    this.before = parts.before;
+    this.after = parts.after;
+    this.partialJson = parts.partialJson;
+    this.memory = parts.memory;
+    this.from = parts.from;
+    this.to = parts.to;
+  }
+
+  get data(): Buffer {
+    return this.memory.subarray(this.from, this.to);
+  }
+}
+
+export function decodeRows(
+  reader: ByteReader,
+  header: EventHeader,
+  form: RowsForm,
+  bitmaps: BitmapKeeper,
+): RowsEvent {
+  const tableId = form.tableIdBytes === 6 ? reader.u48() : reader.u32();
   const flags = reader.u16();
   if (form.version === 2) {
     const extraLength = reader.u16();
@@ -37,11 +78,17 @@ export function decodeRows(reader: ByteReader, header: EventHeader, form: RowsFo
   const columnCount = reader.lenenc();
   if (columnCount > MAX_COLUMNS) reader.fail(`${columnCount} columns`);
   const bitmapBytes = (columnCount + 7) >> 3;
-  const first = reader.bytes(bitmapBytes);
-  const second = form.op === 'update' ? reader.bytes(bitmapBytes) : null;
-  const images = reader.rest();
-  return {
-    kind: 'rows',
+  const first = bitmaps.keep(reader, bitmapBytes);
+  const second = form.op === 'update' ? bitmaps.keep(reader, bitmapBytes) : null;
+  let memory = reader.memory;
+  let from = reader.at;
+  let to = reader.end;
+  if (form.unpack !== null && from < to) {
+    memory = form.unpack(reader.rest());
+    from = 0;
+    to = memory.length;
+  }
+  return new RowsEvent({
     header,
     op: form.op,
     tableId,
@@ -50,6 +97,8 @@ export function decodeRows(reader: ByteReader, header: EventHeader, form: RowsFo
     before: form.op === 'insert' ? null : first,
     after: form.op === 'insert' ? first : second,
     partialJson: form.partialJson,
-    data: form.unpack === null || images.length === 0 ? images : form.unpack(images),
-  };
+    memory,
+    from,
+    to,
+  });
 }

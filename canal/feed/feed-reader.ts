@@ -129,19 +129,25 @@ export class FeedReader implements CanalReader, FeedMember {
 
   async next(signal: AbortSignal): Promise<SourceItem> {
     for (;;) {
-      if (this.#failure !== null) throw this.#failure;
-      const item = this.#take();
+      const item = this.take();
       if (item !== null) return item;
-      const feed = this.#feed;
-      if (feed === null) throw closed(this.name);
-      if (feed.failure !== null) throw feed.failure;
       this.#isStarved = true;
       try {
-        await feed.news(signal);
+        await this.#feed?.news(signal);
       } finally {
         this.#isStarved = false;
       }
     }
+  }
+
+  take(): SourceItem | null {
+    if (this.#failure !== null) throw this.#failure;
+    const item = this.#take();
+    if (item !== null) return item;
+    const feed = this.#feed;
+    if (feed === null) throw closed(this.name);
+    if (feed.failure !== null) throw feed.failure;
+    return null;
   }
 
   ack(): void {

@@ -69,6 +69,8 @@ type PayloadEvent = Extract<BinlogEvent, { kind: 'transaction-payload' }>;
 
 /** Bytes of log between two looks at whether the thread was held for long. */
 const LOOK_BYTES = 8 * 1024;
+/** Bytes of log after which readers that wait get their turn: what they take is then still in the processor's cache, and dies young. */
+const TURN_BYTES = 256 * 1024;
 
 const MAX_UNWANTED = 1000;
 
@@ -125,12 +127,9 @@ export class SourceFeed {
     this.#assembler = new TransactionAssembler({
       shapeOf: (map) => options.schema.find(map) ?? null,
       countRows: (shape, event) =>
-        shape.fault?.uncounted === true
-          ? 1
-          : this.#scannerOf(shape).countRows(event.data, event.before, event.after, event.partialJson),
+        shape.fault?.uncounted === true ? 1 : countRows(this.#scannerOf(shape), event),
       countsAll: () => options.schema.countsRows,
-      countUnwanted: (map, event) =>
-        this.#unwantedScannerOf(map).countRows(event.data, event.before, event.after, event.partialJson),
+      countUnwanted: (map, event) => countRows(this.#unwantedScannerOf(map), event),
       readMark,
       partBytes: options.limits.partBytes,
       emit: (item) => this.#assembled.push(this.#withDefinitions(item)),
@@ -238,6 +237,7 @@ export class SourceFeed {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     let sinceLook = 0;
+    let sinceTurn = 0;
     try {
       while (!signal.aborted) {
         for (let item = this.#dump.next(); item !== null; item = this.#dump.next()) {
@@ -245,7 +245,7 @@ export class SourceFeed {
             this.#decoder = new EventDecoder();
             this.#assembler.interrupted();
           } else {
-            const event = this.#decoder.decodeVerified(item.bytes, item.header);
+            const event = this.#decoder.decodeVerified(item.memory, item.header, item.from, item.to);
             if (event.kind === 'transaction-payload') await this.#takePayload(event, item);
             else if (event.kind === 'table-map' && this.#isUnknown(event.map))
               await this.#learn(event.map, item, event.header);
@@ -253,12 +253,15 @@ export class SourceFeed {
           }
           if (this.#assembled.length > 0 && !this.#store()) await this.#storeWhenRoom();
           // Most events are smaller than a look at the clock is dear.
-          sinceLook += item.kind === 'interrupted' ? LOOK_BYTES : item.bytes.length;
+          sinceLook += item.kind === 'interrupted' ? LOOK_BYTES : item.to - item.from;
           if (sinceLook >= LOOK_BYTES) {
+            sinceTurn += sinceLook;
             sinceLook = 0;
             if (this.#breather.due()) await this.#breather.breathe();
+            else if (sinceTurn >= TURN_BYTES) await null;
+            if (sinceTurn >= TURN_BYTES) sinceTurn = 0;
+            if (signal.aborted) return;
           }
-          if (signal.aborted) return;
         }
         await this.#dump.fill(signal);
       }
@@ -391,6 +394,11 @@ export class SourceFeed {
     this.#scanners.set(shape, scanner);
     return scanner;
   }
+}
+
+function countRows(scanner: RowScanner, event: Extract<BinlogEvent, { kind: 'rows' }>): number {
+  const { memory, before, after, partialJson, from, to } = event;
+  return scanner.countRows(memory, before, after, partialJson, from, to);
 }
 
 /** Where the next transaction begins, if the item is the end of one. */

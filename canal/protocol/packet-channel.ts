@@ -88,6 +88,28 @@ export class PacketChannel {
     return payload;
   }
 
+  /**
+   * Finds the next payload that is here, without a view of it: it lies in `memory` from `payloadStart` to `payloadEnd`. False when nothing whole is
+   * here; throws the channel's end as `next` does. Behind that, `memory` goes on with what came after.
+   */
+  advance(): boolean {
+    if (this.#splitter.advance()) return true;
+    if (this.#failure !== null) throw this.#failure;
+    return false;
+  }
+
+  get memory(): Buffer {
+    return this.#splitter.memory;
+  }
+
+  get payloadStart(): number {
+    return this.#splitter.start;
+  }
+
+  get payloadEnd(): number {
+    return this.#splitter.end;
+  }
+
   /** Resolves when bytes have come since the last `next` gave null, or the channel has ended. */
   fill(signal?: AbortSignal): Promise<void> {
     if (this.#failure !== null || this.#splitter.bufferedBytes > 0) return Promise.resolve();

@@ -14,10 +14,12 @@ export interface PacketSplitterOptions {
 const HEADER_BYTES = 4;
 const ERROR_REPLY = 0xff;
 
+const NOTHING = Buffer.alloc(0);
+
 /**
  * Takes what a socket gives, in pieces of any size, and hands out whole payloads.
  *
- * A payload within one piece is a view of it, without a copy or another object; one that spans pieces is
+ * A payload within one piece lies there, without a copy or another object; one that spans pieces is
  * copied once into a buffer of its own. Source of the layout: see `packet-writer.ts`.
  */
 export class PacketSplitter {
@@ -26,7 +28,7 @@ export class PacketSplitter {
   /** Pieces not yet begun, in order. */
   readonly #waiting: Buffer[] = [];
   /** The piece being read, and how far. */
-  #piece: Buffer = Buffer.alloc(0);
+  #piece: Buffer = NOTHING;
   #offset = 0;
   #bufferedBytes = 0;
   /** A packet's header that was cut between two pieces. */
@@ -39,6 +41,11 @@ export class PacketSplitter {
   #packetLeft = -1;
   #packetIsLast = false;
   #outOfOrder = false;
+
+  /** What the payload that `advance` found lies in, from `start` to `end`: valid until the next call. */
+  memory: Buffer = NOTHING;
+  start = 0;
+  end = 0;
 
   /** The sequence number that the next packet, of whichever side, has to have. */
   nextSequence = 0;
@@ -64,29 +71,39 @@ export class PacketSplitter {
 
   /** The next whole payload, or null when more bytes are needed. */
   next(): Buffer | null {
+    return this.advance() ? this.memory.subarray(this.start, this.end) : null;
+  }
+
+  /** Finds the next whole payload, without a view of it; false when more bytes are needed. */
+  advance(): boolean {
     for (;;) {
       if (this.#packetLeft < 0) {
-        if (!this.#readHeader()) return null;
+        if (!this.#readHeader()) return false;
         if (this.#whole === null && this.#packetIsLast) {
-          const end = this.#offset + this.#packetLeft;
-          if (end <= this.#piece.length) {
-            const payload = this.#piece.subarray(this.#offset, end);
+          const piece = this.#piece;
+          const start = this.#offset;
+          const end = start + this.#packetLeft;
+          if (end <= piece.length) {
             this.#consume(this.#packetLeft);
-            return this.#finish(payload);
+            this.#finish(piece, start, end);
+            return true;
           }
         }
         this.#makeRoom(this.#packetLeft);
       }
-      const whole = this.#whole ?? Buffer.alloc(0);
+      const whole = this.#whole ?? NOTHING;
       while (this.#packetLeft > 0) {
         const length = Math.min(this.#packetLeft, this.#piece.length - this.#offset);
-        if (length === 0) return null;
+        if (length === 0) return false;
         this.#piece.copy(whole, this.#wholeFill, this.#offset, this.#offset + length);
         this.#wholeFill += length;
         this.#packetLeft -= length;
         this.#consume(length);
       }
-      if (this.#packetIsLast) return this.#finish(whole.subarray(0, this.#wholeFill));
+      if (this.#packetIsLast) {
+        this.#finish(whole, 0, this.#wholeFill);
+        return true;
+      }
       this.#packetLeft = -1;
     }
   }
@@ -96,14 +113,17 @@ export class PacketSplitter {
     return this.#headerFill > 0 || this.#packetLeft >= 0 || this.#whole !== null;
   }
 
-  #finish(payload: Buffer): Buffer {
+  #finish(memory: Buffer, start: number, end: number): void {
     // Servers send some errors (shutdown, kill, idle timeout) out of turn; anything else out of order is a damaged stream.
-    if (this.#outOfOrder && payload[0] !== ERROR_REPLY) throw protocolError('a packet came out of order');
+    if (this.#outOfOrder && (start === end || memory[start] !== ERROR_REPLY))
+      throw protocolError('a packet came out of order');
     this.#packetLeft = -1;
     this.#whole = null;
     this.#wholeFill = 0;
     this.#outOfOrder = false;
-    return payload;
+    this.memory = memory;
+    this.start = start;
+    this.end = end;
   }
 
   #consume(length: number): void {
@@ -138,8 +158,10 @@ export class PacketSplitter {
 
   #startPacket(header: Buffer, offset: number): void {
     const length =
-      (header[offset] ?? 0) | ((header[offset + 1] ?? 0) << 8) | ((header[offset + 2] ?? 0) << 16);
-    const sequence = header[offset + 3] ?? 0;
+      (header[offset] as number) |
+      ((header[offset + 1] as number) << 8) |
+      ((header[offset + 2] as number) << 16);
+    const sequence = header[offset + 3] as number;
     if (sequence !== this.nextSequence) this.#outOfOrder = true;
     this.nextSequence = (sequence + 1) & 0xff;
     this.#packetLeft = length;

@@ -21,9 +21,13 @@ export interface RawEvent {
   /** With the CRC32 as found; it has been verified. */
   readonly header: EventHeader;
   /**
-   * The whole event with header and checksum, for `EventDecoder.decodeVerified`. A view of a larger buffer: who keeps a
-   * few bytes for long, copies them.
+   * What the whole event, with header and checksum, lies in, from `from` to `to`: for `EventDecoder.decodeVerified`. It is far larger:
+   * who keeps a few bytes for long, copies them.
    */
+  readonly memory: Buffer;
+  readonly from: number;
+  readonly to: number;
+  /** The same as a view, made when asked for. */
   readonly bytes: Buffer;
   /** The file the event is in; for an artificial ROTATE the file it announces. */
   readonly file: string;

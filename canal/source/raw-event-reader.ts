@@ -7,6 +7,7 @@ import {
   CHECKSUM_BYTES,
   EVENT_FLAG,
   HEADER_BYTES,
+  readChecksum,
   readEventHeader,
   verifyChecksum,
 } from '../event/header.ts';
@@ -17,9 +18,14 @@ import { protocolError } from '../protocol/protocol.ts';
 import { decodeErr, isEof, isErr } from '../protocol/reply.ts';
 import { dumpError } from './dump-error.ts';
 import type { RawEvent } from './dump-stream.ts';
+import { LogEvent } from './log-event.ts';
+import { endOfRun, sumIsRight } from './summed-run.ts';
 
 /** Where payloads come from: a `PacketChannel`. */
-export type PayloadSource = Pick<PacketChannel, 'next' | 'fill'>;
+export type PayloadSource = Pick<
+  PacketChannel,
+  'advance' | 'memory' | 'payloadStart' | 'payloadEnd' | 'fill'
+>;
 
 export interface RawEventReaderOptions {
   /** What the server thinks we understand: holds until the first FORMAT_DESCRIPTION says what is. */
@@ -34,6 +40,8 @@ export interface RawEventReaderOptions {
 }
 
 const WRAP = 2 ** 32;
+/** Where the type stands in the common header. */
+const TYPE_OFFSET = 4;
 /** Where the FORMAT_DESCRIPTION event names the checksum algorithm: the byte before the trailer, which this event always has. */
 const ALGORITHM_FROM_END = 1 + CHECKSUM_BYTES;
 const CRC32 = 1;
@@ -53,6 +61,9 @@ export class RawEventReader {
   #file: string | null = null;
   #offset = 0;
   #ended = false;
+  /** Events of this memory that end at or before `#summedTo` have been found right together. */
+  #summed: Buffer | null = null;
+  #summedTo = 0;
 
   constructor(channel: PayloadSource, options: RawEventReaderOptions) {
     this.#channel = channel;
@@ -73,13 +84,18 @@ export class RawEventReader {
 
   /** The next event that has arrived whole, else null. */
   next(): RawEvent | null {
+    const channel = this.#channel;
     while (!this.#ended) {
-      const payload = this.#channel.next();
-      if (payload === null) return null;
-      if (payload[0] === 0) {
-        const event = this.#read(payload.subarray(1));
-        if (!this.#isSkipped(event)) return event;
-      } else if (isErr(payload)) throw dumpError(decodeErr(payload), this.at);
+      if (!channel.advance()) return null;
+      const { memory, payloadStart: start, payloadEnd: end } = channel;
+      const first = start < end ? memory[start] : -1;
+      if (first === 0) {
+        const event = this.#read(memory, start + 1, end);
+        if (this.#skipTo === null || !this.#isSkipped(event)) return event;
+        continue;
+      }
+      const payload = memory.subarray(start, end);
+      if (isErr(payload)) throw dumpError(decodeErr(payload), this.at);
       else if (isEof(payload)) this.#ended = true;
       else throw protocolError(`a dump packet begins with ${payload[0]}`);
     }
@@ -91,12 +107,15 @@ export class RawEventReader {
     return this.#ended ? Promise.resolve() : this.#channel.fill(signal);
   }
 
-  #read(bytes: Buffer): RawEvent {
+  #read(memory: Buffer, start: number, end: number): LogEvent {
     try {
-      if (bytes[4] === EVENT_CODE.formatDescription) this.#checksum = checksumOf(bytes);
-      const crc = this.#checksum === 'crc32' ? verifyChecksum(bytes) : null;
-      const header = readEventHeader(bytes, crc);
-      return header.typeCode === EVENT_CODE.rotate ? this.#rotate(header, bytes) : this.#place(header, bytes);
+      if (memory[start + TYPE_OFFSET] === EVENT_CODE.formatDescription && end - start > TYPE_OFFSET)
+        this.#checksum = checksumOf(memory.subarray(start, end));
+      const crc = this.#checksum === 'crc32' ? this.#verify(memory, start, end) : null;
+      const header = readEventHeader(memory, crc, start, end);
+      return header.typeCode === EVENT_CODE.rotate
+        ? this.#rotate(header, memory, start, end)
+        : this.#place(header, memory, start, end);
     } catch (error) {
       if (!(error instanceof HoltError)) throw error;
       // A damaged packet may come whole the next time; where the log itself is damaged, the owner sees it repeat.
@@ -109,7 +128,19 @@ export class RawEventReader {
     }
   }
 
-  #place(header: EventHeader, bytes: Buffer): RawEvent {
+  /** The checksum, verified: with those of the events that came along where that is possible, else by itself. */
+  #verify(memory: Buffer, start: number, end: number): number {
+    if (memory === this.#summed && end <= this.#summedTo) return readChecksum(memory, end);
+    const to = endOfRun(memory, start, end);
+    if (to > end && sumIsRight(memory, start, end, to)) {
+      this.#summed = memory;
+      this.#summedTo = to;
+      return readChecksum(memory, end);
+    }
+    return verifyChecksum(memory, start, end);
+  }
+
+  #place(header: EventHeader, memory: Buffer, from: number, to: number): LogEvent {
     const file = this.#file;
     if (file === null)
       throw protocolError(
@@ -117,16 +148,16 @@ export class RawEventReader {
       );
     if (!this.#takesPlace(header)) {
       this.#follow(header);
-      return { kind: 'event', header, bytes, file, start: this.#offset, end: this.#offset };
+      return new LogEvent(header, memory, from, to, file, this.#offset, this.#offset);
     }
     const end = this.#endOf(header);
     this.#offset = end;
-    return { kind: 'event', header, bytes, file, start: end - header.eventLength, end };
+    return new LogEvent(header, memory, from, to, file, end - header.eventLength, end);
   }
 
   /** Names the next file where it stands in the log, the present one where it is made up. */
-  #rotate(header: EventHeader, bytes: Buffer): RawEvent {
-    const body = bytes.subarray(HEADER_BYTES, header.crc32 === null ? bytes.length : -CHECKSUM_BYTES);
+  #rotate(header: EventHeader, memory: Buffer, start: number, stop: number): LogEvent {
+    const body = memory.subarray(start + HEADER_BYTES, header.crc32 === null ? stop : stop - CHECKSUM_BYTES);
     const rotate = decodeRotate(new ByteReader(body, 'rotate'), header);
     const from = this.#file;
     const isReal = from !== null && this.#takesPlace(header);
@@ -134,8 +165,8 @@ export class RawEventReader {
     this.#file = rotate.file;
     this.#offset = rotate.offset;
     return isReal
-      ? { kind: 'event', header, bytes, file: from, start: end - header.eventLength, end }
-      : { kind: 'event', header, bytes, file: rotate.file, start: rotate.offset, end: rotate.offset };
+      ? new LogEvent(header, memory, start, stop, from, end - header.eventLength, end)
+      : new LogEvent(header, memory, start, stop, rotate.file, rotate.offset, rotate.offset);
   }
 
   #takesPlace(header: EventHeader): boolean {
@@ -164,7 +195,7 @@ export class RawEventReader {
 
   #endOf(header: EventHeader): number {
     const least = this.#offset + header.eventLength;
-    const gap = (((header.logPos - least) % WRAP) + WRAP) % WRAP;
+    const gap = header.logPos === least ? 0 : (((header.logPos - least) % WRAP) + WRAP) % WRAP;
     if (gap !== 0 && this.#contiguous)
       throw protocolError(
         `${eventName(header.typeCode) ?? header.typeCode} should end at ${least % WRAP} and says ${header.logPos}: events are missing`,

@@ -28,7 +28,7 @@ export async function scanStatements(
     const at = { file: event.file, offset: event.start };
     if (compareCoordinates(at, to) >= 0) return { statements, to, isCut: false };
     if (bytes > maxBytes) return { statements, to: reached, isCut: true };
-    bytes += event.bytes.length;
+    bytes += event.to - event.from;
     reached = { file: event.file, offset: event.end };
     if (TYPES.has(event.header.typeCode)) {
       const decoded = decoder.decode(event.bytes);

@@ -35,6 +35,8 @@ export class RingStore<T extends { readonly bytes: number }, Reader extends obje
   readonly #slots: (T | undefined)[];
   readonly #mask: number;
   readonly #cursors = new Map<Reader, Cursor>();
+  /** The same without their readers: gone through for every item. */
+  #all: readonly Cursor[] = [];
   #oldest = 0;
   #put = 0;
   #bytes = 0;
@@ -96,10 +98,12 @@ export class RingStore<T extends { readonly bytes: number }, Reader extends obje
       `${sequence} is outside ${this.#oldest}…${this.#put}`,
     );
     this.#cursors.set(reader, { get: sequence, ack: sequence });
+    this.#all = [...this.#cursors.values()];
   }
 
   remove(reader: Reader): void {
     this.#cursors.delete(reader);
+    this.#all = [...this.#cursors.values()];
     this.#trimHistory();
   }
 
@@ -116,7 +120,8 @@ export class RingStore<T extends { readonly bytes: number }, Reader extends obje
   get(reader: Reader): T | null {
     const cursor = this.#cursor(reader);
     if (cursor.get === this.#put) return null;
-    const item = this.at(cursor.get);
+    const item = this.#slots[cursor.get & this.#mask];
+    assert(item !== undefined, `no item ${cursor.get} in the ring`);
     cursor.get += 1;
     return item;
   }
@@ -176,7 +181,11 @@ export class RingStore<T extends { readonly bytes: number }, Reader extends obje
 
   #lowestAck(): number {
     let lowest = this.#put;
-    for (const { ack } of this.#cursors.values()) if (ack < lowest) lowest = ack;
+    const all = this.#all;
+    for (let index = 0; index < all.length; index++) {
+      const { ack } = all[index] as Cursor;
+      if (ack < lowest) lowest = ack;
+    }
     return lowest;
   }
 

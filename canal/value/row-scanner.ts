@@ -46,12 +46,14 @@ export interface RowScanner {
   scanPartial(buf: Buffer, offset: number, end: number, present: ColumnBitmap): number;
   /** Steps over an image of either form without noting its values. */
   skip(buf: Buffer, offset: number, end: number, present: ColumnBitmap, partialJson?: boolean): number;
-  /** How many rows the images in `data` make: pairs of images where both bitmaps are given. */
+  /** How many rows the images in `data`, or from `start` to `end` of it, make: pairs of images where both bitmaps are given. */
   countRows(
     data: Buffer,
     before: ColumnBitmap | null,
     after: ColumnBitmap | null,
     partialJson?: boolean,
+    start?: number,
+    end?: number,
   ): number;
 }
 
@@ -123,12 +125,13 @@ class CompiledScanner implements RowScanner {
     before: ColumnBitmap | null,
     after: ColumnBitmap | null,
     partialJson = false,
+    from = 0,
+    end = data.length,
   ): number {
-    const end = data.length;
     // A row without a single column present has no bytes: servers write such rows (MINIMAL image, all defaults) one an event.
-    if (end === 0) return 1;
+    if (end === from) return 1;
     let rows = 0;
-    let at = 0;
+    let at = from;
     while (at < end) {
       const start = at;
       if (before !== null) at = this.#skipImage(data, at, end, this.#planFor(before));

@@ -212,9 +212,15 @@ export class Selector implements Service {
     });
     this.#learnAtStart(reader);
     try {
+      let sinceLook = 0;
       while (this.#state.shouldRun()) {
-        await this.#step(reader);
-        if (this.#breather.due()) await this.#breather.breathe();
+        const waiting = this.#step(reader);
+        if (waiting !== null) await waiting;
+        sinceLook += 1;
+        if (waiting !== null || sinceLook >= STEPS_PER_LOOK) {
+          sinceLook = 0;
+          if (this.#breather.due()) await this.#breather.breathe();
+        }
       }
     } catch (error) {
       if (this.#state.shouldRun() || !isAbort(error)) throw error;
@@ -239,22 +245,20 @@ export class Selector implements Service {
       });
   }
 
-  /** One decision, or one wait when there is none to take. */
-  async #step(reader: CanalReader): Promise<void> {
-    if (this.#cutIfDue(reader)) return;
+  /** One decision; the wait when there is none to take now, else null: an item costs no promise. */
+  #step(reader: CanalReader): Promise<void> | null {
+    if (this.#cutIfDue(reader)) return null;
     if (this.#ending !== null) {
       const pauses = this.#ending instanceof HoltError && this.#ending.disposition === 'pause';
       const isOut = !this.#former.hasPending && !this.#isEmitting;
       if (!pauses || (isOut && this.#options.window.isEmpty)) throw this.#ending;
-      await this.#wait(null);
-    } else if (this.#offered !== null) {
-      if (!this.#offer(reader, this.#offered)) await this.#wait(null);
-    } else if (this.#isAdvanceDue()) await this.#advance();
-    else if (reader.hasNext && !this.#isReading) this.#offered = await this.#read(reader);
-    else {
-      this.#startReading(reader);
-      await this.#wait(this.#untilDueMs(reader));
+      return this.#wait(null);
     }
+    if (this.#offered !== null) return this.#offer(reader, this.#offered) ? null : this.#wait(null);
+    if (this.#isAdvanceDue()) return this.#advance();
+    if (!this.#isReading && this.#takeNext(reader)) return null;
+    this.#startReading(reader);
+    return this.#wait(this.#untilDueMs(reader));
   }
 
   #cutIfDue(reader: CanalReader): boolean {
@@ -356,6 +360,16 @@ export class Selector implements Service {
     const { passed } = this.#former;
     if (passed === null || !this.#options.window.isEmpty) return null;
     return Math.max(1, this.#lastMoveMs + untilAdvanceMs(passed) - this.#clock.monotonicMs());
+  }
+
+  /** False when there is nothing to take now. */
+  #takeNext(reader: CanalReader): boolean {
+    try {
+      this.#offered = reader.take();
+    } catch (error) {
+      this.#end(error);
+    }
+    return this.#offered !== null || this.#ending !== null;
   }
 
   async #read(reader: CanalReader): Promise<SourceItem | null> {
@@ -478,6 +492,9 @@ function versionNumber(text: string): number {
   const [, major, minor, patch] = /^(?:5\.5\.5-)?([0-9]+)\.([0-9]+)\.([0-9]+)/.exec(text) ?? [];
   return Number(major ?? 0) * 10_000 + Number(minor ?? 0) * 100 + Number(patch ?? 0);
 }
+
+/** Steps between two looks at the clock: most take less time than the look. */
+const STEPS_PER_LOOK = 16;
 
 /** Hashing 16 MiB takes longer than the thread may be held. */
 const HASH_BYTES = 2 * 1024 * 1024;

@@ -1,5 +1,8 @@
 /** Decoded events built by hand, as a server writes them, for tests of what comes after decoding. */
+import { ByteReader } from '../../../../canal/event/byte-reader.ts';
 import type { BinlogEvent, EventHeader, TableMap } from '../../../../canal/event/event.ts';
+import { decodeQuery } from '../../../../canal/event/query.ts';
+import { RowsEvent } from '../../../../canal/event/rows.ts';
 import type { RowOp } from '../../../../model/rows.ts';
 import type { TransactionGtid } from '../../../../model/source-item.ts';
 
@@ -150,21 +153,18 @@ export class EventScript {
 }
 
 export function queryEvent(header: EventHeader, sql: string, schema = 'shop'): BinlogEvent {
-  return {
-    kind: 'query',
+  const head = Buffer.alloc(13);
+  head.writeUInt32LE(9, 0);
+  head.writeUInt8(Buffer.byteLength(schema), 8);
+  return decodeQuery(
+    new ByteReader(Buffer.concat([head, Buffer.from(`${schema}\0${sql}`)]), 'query'),
     header,
-    threadId: 9,
-    schema,
-    errorCode: 0,
-    statusVars: Buffer.alloc(0),
-    sql: Buffer.from(sql),
-  };
+  );
 }
 
 export function rowsEvent(header: EventHeader, map: TableMap, op: RowOp, data: Buffer): BinlogEvent {
   const all = Uint8Array.from({ length: (map.columnCount + 7) >> 3 }, () => 0xff);
-  return {
-    kind: 'rows',
+  return new RowsEvent({
     header,
     op,
     tableId: map.tableId,
@@ -173,8 +173,10 @@ export function rowsEvent(header: EventHeader, map: TableMap, op: RowOp, data: B
     before: op === 'insert' ? null : all,
     after: op === 'delete' ? null : all,
     partialJson: false,
-    data,
-  };
+    memory: data,
+    from: 0,
+    to: data.length,
+  });
 }
 
 function mysqlGtid(

@@ -95,9 +95,9 @@ class Consumer {
     const rows = scanner.countRows(data, before, after, event.partialJson);
     let at = 0;
     for (let row = 0; row < rows; row++)
-      for (const present of [before, after]) {
+      for (const [image, present] of [before, after].entries()) {
         if (present === null) continue;
-        const partial = event.partialJson && present === after;
+        const partial = event.partialJson && image === 1;
         at = partial
           ? scanner.scanPartial(data, at, data.length, present)
           : scanner.scan(data, at, data.length, present);

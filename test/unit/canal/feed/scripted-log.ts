@@ -5,6 +5,7 @@ import { FactsCache } from '../../../../canal/schema/facts-cache.ts';
 import { SchemaBook } from '../../../../canal/schema/schema-book.ts';
 import type { TableFacts } from '../../../../canal/schema/table-facts.ts';
 import type { EventFeed, FeedItem, RawEvent } from '../../../../canal/source/dump-stream.ts';
+import { LogEvent } from '../../../../canal/source/log-event.ts';
 import { Waiters } from '../../../../lib/waiters.ts';
 import { type Position, type PositionText, parseFilePosition } from '../../../../model/position.ts';
 import type { SourceItem } from '../../../../model/source-item.ts';
@@ -70,7 +71,7 @@ export class ScriptedLog {
   #add(bytes: Buffer): void {
     const header = readEventHeader(bytes, bytes.readUInt32LE(bytes.length - 4));
     const end = this.#writer.offset;
-    this.events.push({ kind: 'event', header, bytes, file: FILE, start: end - bytes.length, end });
+    this.events.push(new LogEvent(header, bytes, 0, bytes.length, FILE, end - bytes.length, end));
     this.grown.wake();
   }
 }

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { EVENT_CODE } from '../../../../canal/event/event-code.ts';
+import { PacketSplitter } from '../../../../canal/protocol/packet-splitter.ts';
+import { writePackets } from '../../../../canal/protocol/packet-writer.ts';
 import type { DumpStream, RawEvent } from '../../../../canal/source/dump-stream.ts';
 import { openDump } from '../../../../canal/source/open-dump.ts';
 import { HoltError } from '../../../../lib/errors.ts';
@@ -156,9 +158,27 @@ describe('the offsets of a dump', () => {
     ];
     const middle = log.offset;
     payloads.push(...log.transaction());
-    const queue = payloads.map((bytes) => Buffer.concat([Buffer.from([0]), bytes]));
+    const packets = new PacketSplitter({ maxPayloadBytes: 1 << 20 });
+    let sequence = 0;
+    for (const bytes of payloads) {
+      const packet = writePackets(Buffer.concat([Buffer.from([0]), bytes]), sequence);
+      packets.push(packet.bytes);
+      sequence = packet.nextSequence;
+    }
     const reader = new RawEventReader(
-      { next: () => queue.shift() ?? null, fill: () => Promise.resolve() },
+      {
+        advance: () => packets.advance(),
+        get memory() {
+          return packets.memory;
+        },
+        get payloadStart() {
+          return packets.start;
+        },
+        get payloadEnd() {
+          return packets.end;
+        },
+        fill: () => Promise.resolve(),
+      },
       { checksum: 'crc32', contiguous: true, skipTo: { file: FILE, offset: middle } },
     );
     const events: RawEvent[] = [];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DumpStream, FeedItem, RawEvent } from '../../../../canal/source/dump-stream.ts';
+import { LogEvent } from '../../../../canal/source/log-event.ts';
 import {
   ReconnectingDump,
   type ReconnectingDumpOptions,
@@ -13,22 +14,16 @@ const pause = (code: string) => new HoltError(code, code, { disposition: 'pause'
 const XID = 16;
 
 function event(offset: number): RawEvent {
-  return {
-    kind: 'event',
-    header: {
-      timestamp: 1,
-      typeCode: XID,
-      serverId: 1,
-      eventLength: 10,
-      logPos: offset + 10,
-      flags: 0,
-      crc32: 0,
-    },
-    bytes: Buffer.alloc(10),
-    file: 'f',
-    start: offset,
-    end: offset + 10,
+  const header = {
+    timestamp: 1,
+    typeCode: XID,
+    serverId: 1,
+    eventLength: 10,
+    logPos: offset + 10,
+    flags: 0,
+    crc32: 0,
   };
+  return new LogEvent(header, Buffer.alloc(10), 0, 10, 'f', offset, offset + 10);
 }
 
 /** Gives its events and then fails. */

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { readEventHeader, verifyChecksum } from '../../../../canal/event/header.ts';
 import type { RawEvent } from '../../../../canal/source/dump-stream.ts';
+import { LogEvent } from '../../../../canal/source/log-event.ts';
 import { TransactionEnds } from '../../../../canal/source/transaction-ends.ts';
 import { LogWriter } from '../../../support/raw-events.ts';
 
 function raw(bytes: Buffer): RawEvent {
   const header = readEventHeader(bytes, verifyChecksum(bytes));
-  return { kind: 'event', header, bytes, file: 'f', start: header.logPos - bytes.length, end: header.logPos };
+  const { length } = bytes;
+  return new LogEvent(header, bytes, 0, length, 'f', header.logPos - length, header.logPos);
 }
 
 /** Ends found in events; a name a line shows which event ended one. */

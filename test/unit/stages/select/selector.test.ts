@@ -45,18 +45,23 @@ class ScriptedReader implements CanalReader {
     return this.running.position;
   }
 
+  take(): SourceItem | null {
+    const item = this.#items.shift();
+    if (item === undefined) return null;
+    if (item instanceof HoltError) throw item;
+    this.taken += 1;
+    return item;
+  }
+
   async next(signal: AbortSignal): Promise<SourceItem> {
-    while (this.#items.length === 0) {
+    for (;;) {
+      const item = this.take();
+      if (item !== null) return item;
       this.#waiting = deferred<void>();
       const onAbort = () => this.#waiting?.reject(signal.reason);
       signal.addEventListener('abort', onAbort, { once: true });
       await this.#waiting.promise;
     }
-    const item = this.#items.shift();
-    if (item === undefined) throw new Error('no item');
-    if (item instanceof HoltError) throw item;
-    this.taken += 1;
-    return item;
   }
 
   ack(): void {

@@ -1,0 +1,78 @@
+/**
+ * The checksums of many events at once.
+ *
+ * Small events come thousands to a piece of the network's, and summing each by itself costs more than all else that is done with
+ * most of them. So the whole run of packets is summed in one call; and what that sum has to be follows from the checksums that the events
+ * bring, since the sum of two things joined follows from the sums of both. If it is not that, one of the events is damaged: then each
+ * is summed by itself, and the first that is wrong is named.
+ *
+ * Nothing is lost by it: a run with one damaged event never has the right sum (what follows shifts the difference, which undone is not
+ * 0), and one with several has it as rarely as a damaged event has the right one.
+ *
+ *     packet := u24 length · u8 sequence · 00 · event · u32 its checksum
+ */
+import { crc32 } from 'node:zlib';
+import { crc32Byte, crc32Join, crc32Word, MAX_JOINED_BYTES } from '../../lib/crc32.ts';
+import { EVENT_CODE } from '../event/event-code.ts';
+import { CHECKSUM_BYTES, HEADER_BYTES } from '../event/header.ts';
+
+const PACKET_HEADER_BYTES = 4;
+const STATUS_BYTES = 1;
+const LEAST_EVENT_BYTES = HEADER_BYTES + CHECKSUM_BYTES;
+const TYPE_OFFSET = 4;
+
+/**
+ * The event from `start` to `end` is in one packet, and `memory` may go on with others: where the last of those ends that are whole, are
+ * events, and are not too large. A FORMAT_DESCRIPTION ends the run before it: it may say that checksums end.
+ */
+export function endOfRun(memory: Buffer, start: number, end: number): number {
+  if (!fits(memory, start, end)) return end;
+  let last = end;
+  for (;;) {
+    const next = last + PACKET_HEADER_BYTES + STATUS_BYTES;
+    if (next > memory.length || memory[next - 1] !== 0) return last;
+    const to = next - STATUS_BYTES + lengthAt(memory, last);
+    if (to > memory.length || !fits(memory, next, to)) return last;
+    last = to;
+  }
+}
+
+/** Whether all events of the run from `start` to `end`, the first of which ends at `firstEnd`, have the checksums that they bring. */
+export function sumIsRight(memory: Buffer, start: number, firstEnd: number, end: number): boolean {
+  let sum = 0;
+  let at = start;
+  let to = firstEnd;
+  for (;;) {
+    const trailer = to - CHECKSUM_BYTES;
+    const claimed = wordAt(memory, trailer);
+    sum = crc32Word(crc32Join(sum, claimed, trailer - at), claimed);
+    if (to >= end) break;
+    // The next packet's header, and its 00.
+    sum = crc32Byte(crc32Word(sum, wordAt(memory, to)), 0);
+    at = to + PACKET_HEADER_BYTES + STATUS_BYTES;
+    to += PACKET_HEADER_BYTES + lengthAt(memory, to);
+  }
+  return crc32(memory.subarray(start, end)) === sum >>> 0;
+}
+
+function fits(memory: Buffer, start: number, end: number): boolean {
+  const length = end - start;
+  return (
+    length >= LEAST_EVENT_BYTES &&
+    length <= MAX_JOINED_BYTES &&
+    memory[start + TYPE_OFFSET] !== EVENT_CODE.formatDescription
+  );
+}
+
+function lengthAt(memory: Buffer, at: number): number {
+  return (memory[at] as number) | ((memory[at + 1] as number) << 8) | ((memory[at + 2] as number) << 16);
+}
+
+function wordAt(memory: Buffer, at: number): number {
+  return (
+    (memory[at] as number) |
+    ((memory[at + 1] as number) << 8) |
+    ((memory[at + 2] as number) << 16) |
+    ((memory[at + 3] as number) << 24)
+  );
+}
