@@ -148,6 +148,11 @@ export class BinlogEngine implements CanalEngine {
     return this.#facts.flavour === 'mysql' && (major > 8 || (major === 8 && (minor > 0 || patch >= 1)));
   }
 
+  /** The statement whose answer begins with the file and offset where the source's log ends. */
+  get logStatusSql(): string {
+    return logStatusQuery(this.#facts);
+  }
+
   get status(): EngineStatus {
     return {
       feeds: this.#hub.feeds.map((feed) => ({

@@ -27,7 +27,7 @@ export interface HeartbeatWriterOptions {
   readonly isBusy?: () => boolean;
   /** Default 1000. */
   readonly idleMs?: number;
-  /** Default 150. */
+  /** Default 100. */
   readonly busyMs?: number;
   readonly logger?: Logger;
   readonly clock?: Clock;
@@ -106,7 +106,7 @@ export class HeartbeatWriter implements Service {
 
   /** Until the session fails or the writer stops. */
   async #beat(session: HeartbeatSession): Promise<void> {
-    const { cluster, site, node, isBusy, idleMs = 1_000, busyMs = 150 } = this.#options;
+    const { cluster, site, node, isBusy, idleMs = 1_000, busyMs = 100 } = this.#options;
     const sql = heartbeatSql(cluster, site, node);
     while (this.#state.shouldRun()) {
       const started = this.#clock.monotonicMs();

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { DDL_POLICY_KINDS } from './ddl.ts';
 import type { LoaderId, NodeId, PipelineId, SiteId, Tenure } from './ids.ts';
 import { parseLoaderId, parseTenure } from './ids.ts';
-import type { PositionText } from './position.ts';
+import type { BinlogCoordinates, PositionText } from './position.ts';
 
 const tenure = z.string().transform((text): Tenure => parseTenure(text));
 const position = z
@@ -76,6 +76,18 @@ export const batchHeader = z.strictObject({
   hint: name.transform((text) => text as NodeId).nullable(),
 });
 export type BatchHeader = z.infer<typeof batchHeader>;
+
+/** The transaction with which a batch begins: what its age is told from. Stays on the node that formed the batch. */
+export interface BatchBeginning {
+  /** Behind the transaction, or behind its part. */
+  readonly end: BinlogCoordinates;
+  /** As the log says it; µs since 1970 by the source's clock. */
+  readonly commitUs: number;
+  /** False where the log says the second only. */
+  readonly commitIsExact: boolean;
+  /** When Select took it, ms on the node's monotonic clock. */
+  readonly takenMs: number;
+}
 
 /** What Load answers: kept in one znode per pipeline, the newest overwrites. All batches up to `seq` are done. */
 export const loadReceipt = z.strictObject({

@@ -125,6 +125,12 @@ export const ERROR_CODES = {
     remedy: 'Correct start: of the pipeline; the message says what the source has.',
   },
 
+  HOLT_HEARTBEAT_FAILED: {
+    what: 'The heartbeat row cannot be written at the source: how far reading is behind is known less well.',
+    remedy:
+      "The message is the server's own. Grant what `holt grants print` lists on holt.heartbeat, or make the source writable; Holt tries again by itself.",
+  },
+
   // canal: events, values, schema
   HOLT_EVENT_CORRUPT: {
     what: 'A binlog event does not have the form its type prescribes.',

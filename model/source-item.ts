@@ -109,6 +109,8 @@ export interface SourceTransactionBase {
   readonly commitUs: number;
   /** True when `commitUs` has µs precision. */
   readonly commitIsExact: boolean;
+  /** Commit at the server where the transaction was first made, µs since 1970 by that one's clock; absent where it is this source. */
+  readonly originalCommitUs?: number;
   /** Bytes held in memory by this item; what queues count. */
   readonly bytes: number;
   /** Of tables that became known with this item, or were changed by it: true behind it. */

@@ -14,7 +14,7 @@ import { HoltError, isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import type { DataSourceConfig, HoltConfig, NodeConfig, PipelineConfig } from '../model/config.ts';
-import type { DataSourceId, PipelineId } from '../model/ids.ts';
+import { type DataSourceId, type PipelineId, pipelineId } from '../model/ids.ts';
 import type { PipelineStore } from '../scheduler/contract.ts';
 import { TreeNodeRegistry } from '../scheduler/node-registry.ts';
 import { TreePipelineStore } from '../scheduler/pipeline-store.ts';
@@ -27,13 +27,15 @@ import { NodePipe, PAYLOAD_ROUTE } from '../stages/pipe/node-pipe.ts';
 import { RedisPayloads } from '../stages/pipe/redis-payloads.ts';
 import { startHttpServer } from './api/http-server.ts';
 import { Installation } from './installation.ts';
-import { nodeMetrics } from './metrics.ts';
+import { nodeMetrics, StageTimes } from './metrics.ts';
 import { openTree } from './open-tree.ts';
 import { claimGuard } from './runtime/claim-guard.ts';
+import { ClockKeeper } from './runtime/clock-keeper.ts';
 import { PipelineConfigs } from './runtime/pipeline-configs.ts';
 import { PipelineRuntime, stagesServed } from './runtime/pipeline-runtime.ts';
 import { SourceRuntime } from './runtime/source-runtime.ts';
-import { STATUS_ROUTE, StatusCollector } from './status/collect.ts';
+import { STATUS_ROUTE, StatusCollector, TIME_ROUTE, timeAnswer } from './status/collect.ts';
+import { Clocks } from './status/lag/clocks.ts';
 import { LocalStatus } from './status/local-status.ts';
 
 export interface NodeOptions {
@@ -228,10 +230,22 @@ async function compose(
   });
   disposer.add(() => pipe.close());
 
-  const local = new LocalStatus({ clock, self, tree });
+  const clocks = new Clocks({ clock, node: node.name });
+  const stageTimes = new StageTimes();
+  const local = new LocalStatus({
+    clock,
+    self,
+    tree,
+    clocks,
+    times: (pipeline, stage) => ({
+      queued: (ms) => stageTimes.queued(pipeline, stage, ms),
+      worked: (ms) => stageTimes.worked(pipeline, stage, ms),
+    }),
+  });
   disposer.add(() => local.close());
   routes[`GET ${PAYLOAD_ROUTE}`] = pipe.route;
   routes[`GET ${STATUS_ROUTE}`] = () => Promise.resolve({ kind: 'json', value: local.report() });
+  routes[`GET ${TIME_ROUTE}`] = () => Promise.resolve({ kind: 'json', value: { nowMs: clock.nowMs() } });
 
   const dataSource = (name: DataSourceId): DataSourceConfig =>
     defined(
@@ -247,6 +261,16 @@ async function compose(
     clock,
     log: log.child({ component: 'status' }),
   });
+  const keeper = new ClockKeeper({
+    clocks,
+    nodes: () => registry.nodes.filter((one) => one.node !== node.name),
+    databases: config.dataSources.filter((one) => node.serves.includes(one.site)),
+    askNode: async (address, signal) =>
+      timeAnswer.parse(await client.json(address, TIME_ROUTE, signal)).nowMs,
+    clock,
+    log: log.child({ component: 'clocks' }),
+  });
+  disposer.add(() => keeper.stop());
   const verifyRuns = new VerifyRuns({
     node: node.name,
     log: log.child({ component: 'verify' }),
@@ -261,7 +285,13 @@ async function compose(
   });
   disposer.add(() => verifyRuns.close());
 
-  const metrics = nodeMetrics({ report: () => local.report(), tree, release });
+  const metrics = nodeMetrics({
+    report: () => local.report(),
+    statuses: (names) => collector.pipelines(names.map(pipelineId)),
+    stageTimes,
+    tree,
+    release,
+  });
   const installation = new Installation({
     config,
     node: node.name,
@@ -298,6 +328,7 @@ async function compose(
     store,
     pipe,
     local,
+    clocks,
     dataSource,
     collectorLog: log,
     clock,
@@ -305,6 +336,7 @@ async function compose(
   disposer.add(() => pipelines.stop());
   background.spawn(async () => {
     await registry.ready(stopping.signal);
+    background.spawn(() => keeper.run());
     await pipelines.start(stopping.signal);
     serving = true;
     log.info({ event: 'node:ready', pipelines: config.pipelines.map((one) => one.name) }, 'the node works');
@@ -329,6 +361,7 @@ interface PipelineSetOptions {
   readonly store: (pipeline: PipelineId) => PipelineStore;
   readonly pipe: NodePipe;
   readonly local: LocalStatus;
+  readonly clocks: Clocks;
   readonly dataSource: (name: DataSourceId) => DataSourceConfig;
   readonly collectorLog: Logger;
   readonly clock: typeof systemClock;
@@ -365,6 +398,7 @@ class PipelineSet {
         tree,
         pipe,
         pipelines: own.map((part) => ({ ...part, target: dataSource(part.config.target) })),
+        clocks: this.#options.clocks,
         clock,
         log: collectorLog.child({ component: 'source', source }),
       });

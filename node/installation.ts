@@ -9,6 +9,7 @@ import { HoltError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { DataSourceConfig, HoltConfig, PipelineConfig } from '../model/config.ts';
 import type { DataSourceId, NodeId, PipelineId } from '../model/ids.ts';
+import type { ClockReading } from '../model/lag.ts';
 import { PayloadReader } from '../model/payload.ts';
 import type { Position } from '../model/position.ts';
 import { positionFromInput } from '../model/position-input.ts';
@@ -79,6 +80,10 @@ export class Installation implements Operations {
 
   nodes(): Promise<readonly NodeView[]> {
     return this.#options.collector.nodes();
+  }
+
+  clocks(): Promise<readonly ClockReading[]> {
+    return this.#options.collector.clocks();
   }
 
   pipelines(): Promise<readonly PipelineStatusView[]> {

@@ -1,8 +1,15 @@
-/** Prometheus figures, made of the node's own report when scraped: nothing is counted twice. */
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+/**
+ * Prometheus figures, made when scraped: of the node's own report, and of the status of the pipelines that it has a part in, the same
+ * that CLI and API show. Every node tells those, so that they are there while some node is; take the largest of them.
+ */
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { LagView, Measured } from '../model/lag.ts';
+import type { TaskStage } from '../model/stage.ts';
+import { STAGES } from '../model/stage.ts';
+import { PIPELINE_STATES } from '../model/status.ts';
 import type { CoordinationTree, SessionState } from '../scheduler/tree/tree.ts';
 import type { NodeReport } from './status/node-report.ts';
-import { readLagMs } from './status/pipeline-status.ts';
+import type { PipelineStatus } from './status/pipeline-status.ts';
 
 const SESSION_STATES = [
   'connecting',
@@ -15,11 +22,60 @@ const SESSION_STATES = [
 
 export interface MetricsOptions {
   readonly report: () => NodeReport;
+  /** Status of the pipelines named. */
+  readonly statuses: (pipelines: readonly string[]) => Promise<readonly PipelineStatus[]>;
+  readonly stageTimes: StageTimes;
   readonly tree: CoordinationTree;
   readonly release: string;
 }
 
-export function nodeMetrics({ report, tree, release }: MetricsOptions): { text(): Promise<string> } {
+/** How long batches waited at a stage of this node and how long the work took: counted as it happens. */
+export class StageTimes {
+  readonly #registry = new Registry();
+  readonly #queue: Histogram;
+  readonly #work: Histogram;
+
+  constructor() {
+    const histogram = (name: string, help: string) =>
+      new Histogram({
+        name,
+        help,
+        labelNames: ['pipeline', 'stage'],
+        buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+        registers: [this.#registry],
+      });
+    this.#queue = histogram(
+      'holt_stage_queue_wait_seconds',
+      'From when a batch stood at the stage to its work.',
+    );
+    this.#work = histogram('holt_stage_batch_duration_seconds', 'Work on a batch at the stage.');
+  }
+
+  queued(pipeline: string, stage: TaskStage, ms: number): void {
+    this.#queue.observe({ pipeline, stage }, ms / 1000);
+  }
+
+  worked(pipeline: string, stage: TaskStage, ms: number): void {
+    this.#work.observe({ pipeline, stage }, ms / 1000);
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}
+
+/** `kind` of the lag metrics → figure of the model. */
+const LAG_KINDS: readonly (readonly [string, (lag: LagView) => Measured | null])[] = [
+  ['end_to_end', (lag) => lag.endToEnd],
+  ['upstream', (lag) => lag.upstream],
+  ['read', (lag) => lag.read],
+  ['apply', (lag) => lag.apply],
+  ['checkpoint', (lag) => lag.checkpoint],
+];
+
+export function nodeMetrics({ report, statuses, stageTimes, tree, release }: MetricsOptions): {
+  text(): Promise<string>;
+} {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, labelNames: readonly string[] = []) =>
@@ -48,7 +104,57 @@ export function nodeMetrics({ report, tree, release }: MetricsOptions): { text()
     'pipeline',
   ]);
   const connected = gauge('holt_source_connected', '1 while the binlog connection is up.', ['pipeline']);
-  const lag = gauge('holt_pipeline_lag_seconds', 'Lag as the mainstem knows it.', ['pipeline', 'kind']);
+  const state = gauge('holt_pipeline_state', 'State of the pipeline; 1 for the present one.', [
+    'pipeline',
+    'state',
+  ]);
+  const lag = gauge('holt_pipeline_lag_seconds', 'Lag, by kind; absent where nobody can say.', [
+    'pipeline',
+    'kind',
+  ]);
+  const lagError = gauge('holt_pipeline_lag_error_seconds', 'The lag of that kind is right to ± this.', [
+    'pipeline',
+    'kind',
+  ]);
+  const lagStage = gauge('holt_pipeline_lag_stage', '1 for the stage that holds the oldest change.', [
+    'pipeline',
+    'stage',
+  ]);
+  const stalled = gauge(
+    'holt_pipeline_stalled_seconds',
+    'How long nothing has moved though something is there to move.',
+    ['pipeline'],
+  );
+  const catchUp = gauge(
+    'holt_pipeline_catch_up_seconds',
+    'Predicted time until nothing is behind; absent where no end is in sight.',
+    ['pipeline'],
+  );
+  const lagBytes = gauge(
+    'holt_source_binlog_lag_bytes',
+    "From where Select reads to the end of the source's log.",
+    ['pipeline'],
+  );
+  const heartbeat = gauge('holt_heartbeat_timestamp_seconds', 'When the source last took a heartbeat.', [
+    'pipeline',
+  ]);
+  const sourceClock = gauge(
+    'holt_source_clock_offset_seconds',
+    "How far the source's clock is ahead of that of the node that reads it.",
+    ['pipeline'],
+  );
+  const clockOffset = gauge('holt_clock_offset_seconds', "How far a party's clock is ahead of this node's.", [
+    'party',
+  ]);
+  const clockError = gauge('holt_clock_error_seconds', 'The clock offset is right to ± this.', ['party']);
+  const standing = gauge('holt_stage_batches_in_flight', 'Batches that stand at the stage.', [
+    'pipeline',
+    'stage',
+  ]);
+  const oldest = gauge('holt_stage_oldest_batch_age_seconds', 'Age of the oldest change at the stage.', [
+    'pipeline',
+    'stage',
+  ]);
   const skipped = gauge('holt_select_skipped_total', 'Transactions not carried.', ['pipeline', 'why']);
   const chunks = gauge(
     'holt_select_chunks_total',
@@ -62,11 +168,50 @@ export function nodeMetrics({ report, tree, release }: MetricsOptions): { text()
     'pipeline',
   ]);
 
-  const collect = () => {
+  const tellStatus = (status: PipelineStatus) => {
+    const { pipeline } = status;
+    for (const one of PIPELINE_STATES) state.set({ pipeline, state: one }, one === status.state ? 1 : 0);
+    for (const [kind, figure] of LAG_KINDS) {
+      const found = figure(status.lag);
+      if (found === null) continue;
+      lag.set({ pipeline, kind }, found.ms / 1000);
+      if (found.errorMs !== null) lagError.set({ pipeline, kind }, found.errorMs / 1000);
+    }
+    for (const stage of STAGES) lagStage.set({ pipeline, stage }, stage === status.lagStage ? 1 : 0);
+    for (const { stage, batches: standsThere, lagMs } of status.stages) {
+      standing.set({ pipeline, stage }, standsThere);
+      if (lagMs !== null) oldest.set({ pipeline, stage }, lagMs / 1000);
+    }
+    const { stalledMs, catchUpMs, readBytes, heartbeatAgoMs } = status.lag;
+    stalled.set({ pipeline }, stalledMs / 1000);
+    if (catchUpMs !== null) catchUp.set({ pipeline }, catchUpMs / 1000);
+    if (readBytes !== null) lagBytes.set({ pipeline }, readBytes);
+    if (heartbeatAgoMs !== null) heartbeat.set({ pipeline }, (status.asOfMs - heartbeatAgoMs) / 1000);
+    const clock = status.lag.sourceClock;
+    if (clock !== null) sourceClock.set({ pipeline }, clock.aheadMs / 1000);
+  };
+
+  /** What is not known is told as such: a figure that stands still would look like a truth. */
+  const tellUnknown = (pipeline: string) => {
+    for (const one of PIPELINE_STATES) state.set({ pipeline, state: one }, one === 'unknown' ? 1 : 0);
+  };
+
+  const collect = async () => {
+    const names = report().pipelines.map((one) => one.pipeline);
+    const known = await statuses(names).catch(() => []);
     const now = report();
     registry.resetMetrics();
+    for (const name of names) {
+      const status = known.find((one) => one.pipeline === name);
+      if (status === undefined) tellUnknown(name);
+      else tellStatus(status);
+    }
+    for (const { party, aheadMs, errorMs } of now.clocks) {
+      clockOffset.set({ party }, aheadMs / 1000);
+      clockError.set({ party }, errorMs / 1000);
+    }
     build.set({ release }, 1);
-    for (const state of SESSION_STATES) session.set({ state }, state === now.session.state ? 1 : 0);
+    for (const one of SESSION_STATES) session.set({ state: one }, one === now.session.state ? 1 : 0);
     lost.set(tree.counters.sessionsLost);
     for (const [op, counters] of Object.entries(tree.counters.ops)) requests.set({ op }, counters.sent);
     memory.set(now.memoryBytes);
@@ -92,18 +237,13 @@ export function nodeMetrics({ report, tree, release }: MetricsOptions): { text()
       chunks.set({ pipeline }, select.chunks);
       for (const [why, count] of Object.entries(select.skipped)) skipped.set({ pipeline, why }, count);
       if (select.problem !== null) problem.set({ pipeline, stage: 'select', code: select.problem.code }, 1);
-      const read = readLagMs(select, now.nowMs);
-      if (read !== null) lag.set({ pipeline, kind: 'read' }, read / 1000);
-      const whole =
-        select.oldestUnappliedMs === null ? read : Math.max(0, now.nowMs - select.oldestUnappliedMs);
-      if (whole !== null) lag.set({ pipeline, kind: 'end_to_end' }, whole / 1000);
     }
   };
 
   return {
     async text() {
-      collect();
-      return registry.metrics();
+      await collect();
+      return `${await registry.metrics()}\n${await stageTimes.text()}`;
     },
   };
 }

@@ -3,15 +3,29 @@
  * Shapes are schemas since they cross processes.
  */
 import { z } from 'zod';
+import { type ClockReading, lagView } from '../model/lag.ts';
 import { STAGES } from '../model/stage.ts';
 import { DESIRED_STATES, PIPELINE_STATES } from '../model/status.ts';
 
 export const stageStatusView = z.object({
   stage: z.enum(STAGES),
   holder: z.string().nullable(),
+  /** Age of the oldest change there, ms; 0 where there is none, null when nobody can say. */
   lagMs: z.number().nullable(),
+  lagErrorMs: z.number().nullable(),
+  /** Batches that stand there. */
   batches: z.number(),
+  /** Nodes that are at work on one. */
+  working: z.number(),
+  /** How long the oldest batch has stood there, and for how long of that somebody has worked on it; null when not known. */
+  standsMs: z.number().nullable(),
+  workMs: z.number().nullable(),
+  /** Of batches of the last seconds, on average: how long they stood before their work began, and how long that took. */
+  meanQueueMs: z.number().nullable(),
+  meanWorkMs: z.number().nullable(),
   rowsPerSecond: z.number(),
+  /** How long ago the holder last answered, where it does not now. */
+  silentMs: z.number().nullable(),
   waiting: z.string().nullable(),
   problem: z.object({ code: z.string(), message: z.string() }).nullable(),
 });
@@ -36,14 +50,22 @@ export const parkedTableView = z.object({
 });
 export type ParkedTableView = z.infer<typeof parkedTableView>;
 
+export type StageStatusView = z.infer<typeof stageStatusView>;
+
 export const pipelineStatusView = z.object({
   pipeline: z.string(),
   state: z.enum(PIPELINE_STATES),
   reason: z.string().nullable(),
   code: z.string().nullable(),
+  /** Since when it is paused, stopped or failed, ms since 1970; null in other states. */
+  sinceMs: z.number().nullable(),
+  /** When this was so, ms since 1970 by the clock of the node that was asked. */
+  asOfMs: z.number(),
   epoch: z.number().nullable(),
+  /** `lag.endToEnd` and `lag.stage`, for those who want no more. */
   lagMs: z.number().nullable(),
   lagStage: z.enum(STAGES).nullable(),
+  lag: lagView,
   rowsPerSecond: z.number(),
   rowsTotal: z.number(),
   stages: z.array(stageStatusView).readonly(),
@@ -175,6 +197,8 @@ export type ResumeRequest = z.infer<typeof resumeRequest>;
 /** Every member throws HoltError; HOLT_PIPELINE_UNKNOWN for a name that is not configured. */
 export interface Operations {
   nodes(): Promise<readonly NodeView[]>;
+  /** The clocks of all parties, each as every node measures it that can. */
+  clocks(): Promise<readonly ClockReading[]>;
   pipelines(): Promise<readonly PipelineStatusView[]>;
   pipeline(name: string): Promise<PipelineStatusView>;
   setDesired(name: string, change: DesiredChange): Promise<void>;

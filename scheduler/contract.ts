@@ -254,6 +254,8 @@ export interface TaskBoard {
   readonly stage: TaskStage;
   /** Tasks standing, in order, by the last listing. */
   readonly tasks: readonly TaskView[];
+  /** When this node first saw a task, on its monotonic clock; null for one that it does not see. */
+  seenMs(key: { readonly epoch: number; readonly seq: bigint; readonly part: number }): number | null;
   /** Claims held by this node, in order. */
   readonly claims: readonly Claim[];
   /**

@@ -33,6 +33,8 @@ interface Task {
   header: BatchHeader | 'foreign' | null;
   lock: 'unknown' | 'free' | 'taken';
   claim: TreeClaim | null;
+  /** When this node first saw it, monotonic. */
+  readonly seenMs: number;
   freeSinceMs: number;
   isFlowClear: boolean | null;
   isExpected: boolean;
@@ -83,6 +85,10 @@ export class TreeTaskBoard implements TaskBoard {
 
   get tasks(): readonly TaskView[] {
     return this.#order.map(({ key, lock, claim }) => ({ ...key, lock: claim === null ? lock : 'ours' }));
+  }
+
+  seenMs(key: TaskKey): number | null {
+    return this.#tasks.get(taskName(key.epoch, key.seq, key.part))?.seenMs ?? null;
   }
 
   get claims(): readonly TreeClaim[] {
@@ -234,6 +240,7 @@ export class TreeTaskBoard implements TaskBoard {
       header: null,
       lock: 'unknown',
       claim: null,
+      seenMs: this.#ground.clock.monotonicMs(),
       freeSinceMs: this.#ground.clock.monotonicMs(),
       isFlowClear: null,
       isExpected: this.#expected.has(name),

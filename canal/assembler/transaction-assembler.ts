@@ -88,6 +88,8 @@ interface OpenTransaction {
   readonly startOffset: number;
   /** From the GTID event; null where the server does not log it. */
   readonly commitUs: number | null;
+  /** Likewise, of the server where it was first made; null where that is this one. */
+  originalCommitUs: number | null;
   /** `single`: one statement is all, and ends it. `group`: ends with XID, COMMIT, ROLLBACK or XA_PREPARE. */
   form: 'single' | 'group';
   readonly alter: EventOf<'mariadb-gtid'>['alter'];
@@ -151,6 +153,8 @@ export class TransactionAssembler {
         return;
       case 'gtid':
         this.#begin(event.gtid, place, event.immediateCommitUs, 'single', 'none');
+        if (this.#open !== null && event.originalCommitUs !== event.immediateCommitUs)
+          this.#open.originalCommitUs = event.originalCommitUs;
         return;
       case 'mariadb-gtid':
         this.#begin(event.gtid, place, null, event.standalone ? 'single' : 'group', event.alter);
@@ -225,6 +229,7 @@ export class TransactionAssembler {
       startFile: place.file,
       startOffset: place.start,
       commitUs,
+      originalCommitUs: null,
       form,
       alter,
       xid: null,
@@ -409,6 +414,7 @@ export class TransactionAssembler {
       lastEvent: lastEventOf(outer),
       commitUs: open.commitUs ?? outer.timestamp * 1_000_000,
       commitIsExact: open.commitUs !== null,
+      ...(open.originalCommitUs === null ? {} : { originalCommitUs: open.originalCommitUs }),
       bytes: open.bytes,
       part: open.parts,
       lastPart,
@@ -443,6 +449,7 @@ export class TransactionAssembler {
       lastEvent: lastEventOf(outer),
       commitUs: open.commitUs ?? outer.timestamp * 1_000_000,
       commitIsExact: open.commitUs !== null,
+      ...(open.originalCommitUs === null ? {} : { originalCommitUs: open.originalCommitUs }),
       bytes: ITEM_BYTES + bytes,
     };
   }

@@ -1,6 +1,7 @@
 /** `Operations` over a node's HTTP API: what the CLI speaks. */
 import { z } from 'zod';
 import { HoltError, messageOf } from '../../lib/errors.ts';
+import { clockReading } from '../../model/lag.ts';
 import {
   type DesiredChange,
   ddlDetailView,
@@ -36,6 +37,10 @@ export class ApiClient implements Operations {
       );
     this.#base = `${options.server.replace(/\/+$/, '')}/api/v1`;
     this.#timeoutMs = options.timeoutMs;
+  }
+
+  clocks() {
+    return this.#call('GET', '/clocks', z.array(clockReading));
   }
 
   nodes() {

@@ -113,6 +113,7 @@ const positionChange = z.strictObject({
 function routes(server: FastifyInstance, operations: Operations): void {
   const base = '/api/v1';
   server.get(`${base}/nodes`, () => operations.nodes());
+  server.get(`${base}/clocks`, () => operations.clocks());
   server.get(`${base}/pipelines`, () => operations.pipelines());
   server.get(`${base}/pipelines/:name/status`, (request) =>
     operations.pipeline(named.parse(request.params).name),

@@ -1,6 +1,7 @@
 /** Tables for people, JSON for programs; errors as one line, a hint and a code. */
 import { HoltError, messageOf } from '../../lib/errors.ts';
 import { ERROR_CODES, type ErrorCodeName, remedyOf } from '../../model/error-codes.ts';
+import type { Measured } from '../../model/lag.ts';
 
 export type OutputFormat = 'table' | 'json';
 
@@ -84,6 +85,15 @@ export function formatMs(ms: number | null): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
   return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`;
+}
+
+/** A figure with what it may be wrong by: `1.2 s ±4 ms`; `≈1.2 s` where nobody can say by what. 0 is 0. */
+export function formatMeasured(lag: Measured | null, unknown = '?'): string {
+  if (lag === null) return unknown;
+  if (lag.ms === 0) return '0';
+  return lag.errorMs === null
+    ? `≈${formatMs(lag.ms)}`
+    : `${formatMs(lag.ms)} ±${formatMs(Math.ceil(lag.errorMs))}`;
 }
 
 export function formatRate(rowsPerSecond: number): string {

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { abortable } from '../../lib/abort.ts';
 import { systemClock } from '../../lib/clock.ts';
+import type { ClockReading, Measured } from '../../model/lag.ts';
 import { ApiClient } from '../api/client.ts';
 import type {
   LedgerDetailView,
@@ -19,6 +20,7 @@ import {
   exitCodeOf,
   formatBytes,
   formatError,
+  formatMeasured,
   formatMs,
   formatRate,
   formatTable,
@@ -78,13 +80,60 @@ function watchable(command: Command): Command {
 const PIPELINE_COLUMNS: readonly Column<PipelineStatusView>[] = [
   { title: 'pipeline', value: (row) => row.pipeline },
   { title: 'state', value: (row) => row.state },
-  { title: 'lag', value: (row) => formatMs(row.lagMs), align: 'right' },
+  { title: 'lag', value: (row) => formatMeasured(row.lag.endToEnd), align: 'right' },
   { title: 'at', value: (row) => row.lagStage ?? '-' },
   { title: 'rows/s', value: (row) => formatRate(row.rowsPerSecond), align: 'right' },
   { title: 'rows', value: (row) => row.rowsTotal.toLocaleString('en-US'), align: 'right' },
   { title: 'epoch', value: (row) => String(row.epoch ?? '-'), align: 'right' },
-  { title: 'reason', value: (row) => [row.code, row.reason].filter((one) => one !== null).join(' ') },
+  { title: 'reason', value: reasonText },
 ];
+
+/** What `holt lag` shows of a pipeline beside its stages. */
+const LAG_COLUMNS: readonly Column<PipelineStatusView>[] = [
+  { title: 'pipeline', value: (row) => row.pipeline },
+  { title: 'state', value: (row) => row.state },
+  { title: 'lag', value: (row) => formatMeasured(row.lag.endToEnd), align: 'right' },
+  { title: 'at', value: (row) => row.lagStage ?? '-' },
+  { title: 'caught up in', value: caughtUpText, align: 'right' },
+  { title: 'upstream', value: (row) => formatMeasured(row.lag.upstream, '-'), align: 'right' },
+  { title: 'read', value: (row) => formatMeasured(row.lag.read), align: 'right' },
+  { title: 'unread', value: (row) => formatBytes(row.lag.readBytes), align: 'right' },
+  { title: 'last apply', value: (row) => formatMeasured(row.lag.apply, '-'), align: 'right' },
+  { title: 'checkpoint', value: (row) => formatMeasured(row.lag.checkpoint), align: 'right' },
+  { title: 'reason', value: reasonText },
+];
+
+function reasonText({ code, reason, sinceMs, asOfMs }: PipelineStatusView): string {
+  const since = sinceMs === null ? null : `(for ${formatMs(Math.max(0, asOfMs - sinceMs))})`;
+  return [code, reason, since].filter((one) => one !== null).join(' ');
+}
+
+function caughtUpText({ lag }: PipelineStatusView): string {
+  if (lag.catchUpMs === 0) return '-';
+  return lag.catchUpMs === null ? '?' : `~${formatMs(lag.catchUpMs)}`;
+}
+
+const CLOCK_COLUMNS: readonly Column<ClockReading>[] = [
+  { title: 'clock', value: (row) => row.party },
+  { title: 'ahead', value: (row) => formatMsSigned(row.aheadMs), align: 'right' },
+  { title: '±', value: (row) => formatMs(Math.ceil(row.errorMs)), align: 'right' },
+  { title: 'of node', value: (row) => row.by },
+  { title: 'measured', value: (row) => `${formatMs(row.agoMs)} ago` },
+];
+
+function formatMsSigned(ms: number): string {
+  const rounded = Math.round(ms);
+  return `${rounded < 0 ? '-' : ''}${formatMs(Math.abs(rounded))}`;
+}
+
+export function clockTable(clocks: readonly ClockReading[], width?: number): string {
+  const sorted = [...clocks].sort((a, b) => (`${a.party} ${a.by}` < `${b.party} ${b.by}` ? -1 : 1));
+  return formatTable(sorted, CLOCK_COLUMNS, width);
+}
+
+export function lagTable(pipelines: readonly PipelineStatusView[], width?: number): string {
+  return formatTable(pipelines, LAG_COLUMNS, width);
+}
 
 interface StageRow {
   readonly pipeline: string;
@@ -95,11 +144,27 @@ const STAGE_COLUMNS: readonly Column<StageRow>[] = [
   { title: 'pipeline', value: (row) => row.pipeline },
   { title: 'stage', value: (row) => row.stage.stage },
   { title: 'node', value: (row) => row.stage.holder ?? '-' },
-  { title: 'lag', value: (row) => formatMs(row.stage.lagMs), align: 'right' },
+  { title: 'lag', value: ({ stage }) => formatMeasured(stageLag(stage)), align: 'right' },
   { title: 'batches', value: (row) => String(row.stage.batches), align: 'right' },
+  { title: 'at work', value: (row) => formatMsOr(row.stage.workMs), align: 'right' },
+  { title: 'mean queue', value: (row) => formatMsOr(row.stage.meanQueueMs), align: 'right' },
+  { title: 'mean work', value: (row) => formatMsOr(row.stage.meanWorkMs), align: 'right' },
   { title: 'rows/s', value: (row) => formatRate(row.stage.rowsPerSecond), align: 'right' },
-  { title: 'note', value: (row) => row.stage.problem?.message ?? row.stage.waiting ?? '' },
+  { title: 'note', value: (row) => stageNote(row.stage) },
 ];
+
+function stageLag({ lagMs, lagErrorMs }: StageRow['stage']): Measured | null {
+  return lagMs === null ? null : { ms: lagMs, errorMs: lagErrorMs };
+}
+
+function formatMsOr(ms: number | null): string {
+  return ms === null ? '-' : formatMs(ms);
+}
+
+function stageNote({ problem, waiting, silentMs }: StageRow['stage']): string {
+  if (problem !== null) return problem.message;
+  return silentMs === null ? (waiting ?? '') : `no answer for ${formatMs(silentMs)}`;
+}
 
 const NODE_COLUMNS: readonly Column<NodeView>[] = [
   { title: 'node', value: (row) => row.node },
@@ -156,6 +221,75 @@ export function stageTable(pipelines: readonly PipelineStatusView[], width?: num
 
 export function pipelineTable(pipelines: readonly PipelineStatusView[], width?: number): string {
   return formatTable(pipelines, PIPELINE_COLUMNS, width);
+}
+
+interface Fact {
+  readonly name: string;
+  readonly value: string;
+  readonly meaning: string;
+}
+
+/** One pipeline for people: the state first, then each figure with what it says, then its stages. */
+export function pipelineText(status: PipelineStatusView, width?: number): string {
+  const { lag } = status;
+  const reason = reasonText(status);
+  const head = `${status.pipeline}: ${status.state}${reason === '' ? '' : `, ${oneLine(reason)}`}`;
+  const clock =
+    lag.sourceClock === null
+      ? '?'
+      : `${formatMsSigned(lag.sourceClock.aheadMs)} ±${formatMs(Math.ceil(lag.sourceClock.errorMs))}`;
+  const held = status.lagStage === null ? '' : `, held by ${status.lagStage}`;
+  const facts: readonly Fact[] = [
+    {
+      name: 'lag',
+      value: formatMeasured(lag.endToEnd),
+      meaning: `age of the oldest change that is not at the target${held}`,
+    },
+    { name: 'caught up in', value: caughtUpText(status), meaning: 'if it goes on as in the last seconds' },
+    {
+      name: 'upstream',
+      value: formatMeasured(lag.upstream, '-'),
+      meaning: 'delay that the source itself had, where it is a replica',
+    },
+    {
+      name: 'read',
+      value: formatMeasured(lag.read),
+      meaning: `age of the oldest change not read yet; ${formatBytes(lag.readBytes)} of the log`,
+    },
+    {
+      name: 'last apply',
+      value: formatMeasured(lag.apply, '-'),
+      meaning: `commit to commit${lag.apply === null ? '' : `, ${formatMs(lag.apply.agoMs)} ago`}`,
+    },
+    {
+      name: 'checkpoint',
+      value: formatMeasured(lag.checkpoint),
+      meaning: 'age of what stands in the log behind the durable position',
+    },
+    {
+      name: 'heartbeat',
+      value: lag.heartbeatAgoMs === null ? '?' : `${formatMs(lag.heartbeatAgoMs)} ago`,
+      meaning: 'the source took a row',
+    },
+    {
+      name: "source's clock",
+      value: clock,
+      meaning: `ahead of ${lag.sourceClock?.by ?? 'the node that reads it'}`,
+    },
+  ];
+  const table = formatTable(
+    facts,
+    [
+      { title: 'figure', value: (row) => row.name },
+      { title: 'value', value: (row) => row.value, align: 'right' },
+      { title: 'what it says', value: (row) => row.meaning },
+    ],
+    width,
+  );
+  const position = status.position === null ? '' : `position ${oneLine(status.position)}`;
+  return [head, table, position, stageTable([status], width), parkedTable([status], width)]
+    .filter((text) => text !== '')
+    .join('\n\n');
 }
 
 function ledgerDetail(entry: LedgerDetailView): string {
@@ -270,10 +404,24 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
           : Math.max(0, ...pipelines.map((one) => one.lagMs ?? 0));
         return pipelines;
       },
-      (value) => `${pipelineTable(value, terminal.width())}\n\n${stageTable(value, terminal.width())}`,
+      (value) => `${lagTable(value, terminal.width())}\n\n${stageTable(value, terminal.width())}`,
     );
     if (options.max !== undefined && (worst === null || worst > options.max * 1000))
       terminal.exit(EXIT.threshold);
+  });
+
+  watchable(
+    remote(
+      program
+        .command('clocks')
+        .description('how far the clocks of nodes and databases are apart, as measured'),
+    ),
+  ).action(async (options: RemoteOptions) => {
+    await show(
+      options,
+      () => client(options).clocks(),
+      (value) => clockTable(value, terminal.width()),
+    );
   });
 
   const pipeline = program.command('pipeline').description('start, stop, pause, resume and delete pipelines');
@@ -286,6 +434,20 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
       );
     },
   );
+  watchable(
+    remote(
+      pipeline
+        .command('status')
+        .argument('<pipeline>')
+        .description('one pipeline with every figure of its lag'),
+    ),
+  ).action(async (name: string, options: RemoteOptions) => {
+    await show(
+      options,
+      () => client(options).pipeline(name),
+      (value) => pipelineText(value, terminal.width()),
+    );
+  });
   for (const [verb, desired, description] of [
     ['start', 'running', 'let a stopped pipeline run'],
     ['resume', 'running', 'let a paused pipeline go on where it stopped'],

@@ -58,6 +58,8 @@ export interface LoadWorkerOptions {
   readonly maxBytes: number;
   readonly kit: (config: PipelineConfig) => Promise<LoadKit>;
   readonly onLoaded?: (facts: LoadDone) => void;
+  /** A batch, or a part, is being applied, which stood at the stage for so long; what it returns is called when that is over. */
+  readonly onWork?: (header: BatchHeader, queueMs: number) => () => void;
   /** A part of a large transaction is executed in the open target transaction. */
   readonly onPart?: (header: BatchHeader) => void;
   /** Told of an error that is being tried again, and with null when it is not any more. */
@@ -341,9 +343,16 @@ export class LoadWorker implements Service {
       if (outcome !== null) return this.#answer(entry, outcome, 0);
     }
     const startedMs = clock.monotonicMs();
-    await failpoint('load:before');
-    const isWhole = header.part === 0 && header.lastPart;
-    const outcome = isWhole ? await run.load(prepared, signal) : await run.loadPart(prepared, signal);
+    const seenMs = this.#board.seenMs({ epoch: header.epoch, seq: item.seq, part: item.part });
+    const over = this.#options.onWork?.(header, startedMs - (seenMs ?? startedMs));
+    let outcome: LoadOutcome | null;
+    try {
+      await failpoint('load:before');
+      const isWhole = header.part === 0 && header.lastPart;
+      outcome = isWhole ? await run.load(prepared, signal) : await run.loadPart(prepared, signal);
+    } finally {
+      over?.();
+    }
     if (outcome === null) {
       log.debug(
         { event: 'load:part:done', batch: header.seq, part: header.part },

@@ -16,7 +16,7 @@ import { Extractor } from '../../stages/extract/extract.ts';
 import type { Pipe } from '../../stages/pipe/pipe.ts';
 import { Transformer } from '../../stages/transform/transform.ts';
 import { parkedViews } from '../parked-view.ts';
-import type { PipelineMeter } from '../status/local-status.ts';
+import type { PipelineMeter, StandingTask } from '../status/local-status.ts';
 import { loadKit } from './load-kit.ts';
 import { LoadWaiting } from './load-waiting.ts';
 import { LoadWorker } from './load-worker.ts';
@@ -175,6 +175,7 @@ export class PipelineRuntime {
             }),
           ),
         onPart: (header) => share.rows.add(header.rows),
+        onWork: (header, queueMs) => share.work(header, queueMs),
         onLoaded: ({ header, stats, durationMs }) => {
           share.done(header.rows, durationMs);
           meter.ledgered += stats.ledgered;
@@ -183,6 +184,7 @@ export class PipelineRuntime {
       });
       share.foreignFrom(foreign);
       share.activeFrom(() => worker.held);
+      share.standingFrom(() => this.#standing(stage));
       return worker;
     }
     const worker = new StageWorker({
@@ -196,11 +198,21 @@ export class PipelineRuntime {
       },
       passOn: (claim) => this.passOn(claim),
       onDone: ({ header, durationMs }) => share.done(header.rows, durationMs),
+      onWork: (header, queueMs) => share.work(header, queueMs),
       onTrouble: (error) => share.trouble(error),
     });
     share.foreignFrom(foreign);
     share.activeFrom(() => worker.active);
+    share.standingFrom(() => this.#standing(stage));
     return worker;
+  }
+
+  /** The lowest task of a stage, and since when this node sees it. */
+  #standing(stage: TaskStage): StandingTask | null {
+    const board = this.tasks.board(stage);
+    const [lowest] = board.tasks;
+    if (lowest === undefined) return null;
+    return { seq: lowest.seq, part: lowest.part, sinceMs: board.seenMs(lowest) ?? 0 };
   }
 
   /** Whether a task before `seq` stands at a stage that this node sees. */

@@ -2,11 +2,11 @@
  * What the owner of a source does: one canal engine and one heartbeat for it, and the mainstems of all pipelines that read it.
  */
 import type { BinlogEngine } from '../../canal/engine.ts';
-import type { HeartbeatWriter } from '../../canal/heartbeat.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { isAbort } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { Service } from '../../lib/service.ts';
 import { TaskGroup } from '../../lib/task-group.ts';
 import type { DataSourceId } from '../../model/ids.ts';
 import type { OwnedSource } from '../../scheduler/contract.ts';
@@ -18,7 +18,8 @@ export interface SourceLeadOptions {
   readonly openEngine: (signal: AbortSignal) => Promise<BinlogEngine>;
   /** Makes sure of the source's `holt` schema before anything is written there. */
   readonly prepareSource: (signal: AbortSignal) => Promise<void>;
-  readonly heartbeat: (engine: BinlogEngine) => HeartbeatWriter;
+  /** What writes heartbeats, and looks how far the log is. */
+  readonly instruments: (engine: BinlogEngine) => readonly Service[];
   readonly pipelines: (owned: OwnedSource, engine: BinlogEngine) => readonly PipelineLead[];
   /** What keeps the source from being followed; null when nothing does. */
   readonly onTrouble: (error: unknown) => void;
@@ -43,14 +44,14 @@ export async function leadSource(
     if (!isAbort(error))
       log.error({ event: 'source:lead:failed', source, err: error }, 'following the source failed');
   });
-  const heartbeat = options.heartbeat(engine);
+  const instruments = options.instruments(engine);
   try {
     background.spawn(() => engine.run());
-    background.spawn(() => heartbeat.run());
+    for (const one of instruments) background.spawn(() => one.run());
     await Promise.all(options.pipelines(owned, engine).map((one) => one.run(signal)));
   } finally {
     const startedMs = clock.monotonicMs();
-    await Promise.allSettled([heartbeat.stop(), engine.stop()]);
+    await Promise.allSettled([...instruments.map((one) => one.stop()), engine.stop()]);
     await background.idle();
     log.info(
       { event: 'source:lead:end', source, duration_ms: Math.round(clock.monotonicMs() - startedMs) },

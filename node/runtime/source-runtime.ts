@@ -8,8 +8,10 @@ import type { Clock } from '../../lib/clock.ts';
 import { HoltError, isAbort } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { TaskGroup } from '../../lib/task-group.ts';
+import type { LoadReceipt } from '../../model/batch.ts';
 import type { DataSourceConfig, NodeConfig, PipelineConfig } from '../../model/config.ts';
 import type { NodeId } from '../../model/ids.ts';
+import type { BinlogCoordinates } from '../../model/position.ts';
 import type { PipelineStore, Reign } from '../../scheduler/contract.ts';
 import { TreeSourceOwnership } from '../../scheduler/source-ownership.ts';
 import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
@@ -22,6 +24,8 @@ import type { Pipe } from '../../stages/pipe/pipe.ts';
 import { Selector } from '../../stages/select/selector.ts';
 import { tableChangesOf } from '../../stages/select/table-changes.ts';
 import { TableFilter } from '../../stages/select/table-filter.ts';
+import type { Clocks } from '../status/lag/clocks.ts';
+import { LagMeter, type ReadFacts } from '../status/lag/lag-meter.ts';
 import { type PipelineMeter, type Problem, problemOf } from '../status/local-status.ts';
 import type { SelectReport } from '../status/node-report.ts';
 import { RateMeter } from '../status/rate.ts';
@@ -30,6 +34,7 @@ import { type LeadState, PipelineLead, type SelectRun, type SelectRunOptions } f
 import type { PipelineRuntime } from './pipeline-runtime.ts';
 import { RowWatch, type SeenRow } from './row-watch.ts';
 import { leadSource } from './source-lead.ts';
+import { SourceSight } from './source-sight.ts';
 import { ensureSchema, targetHalf, withSession } from './target-half.ts';
 
 const HEARTBEAT_MS = 1_000;
@@ -52,6 +57,7 @@ export interface SourceRuntimeOptions {
   readonly tree: CoordinationTree;
   readonly pipe: Pipe;
   readonly pipelines: readonly LedPipeline[];
+  readonly clocks: Clocks;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -61,6 +67,7 @@ export class SourceRuntime {
   readonly #ownership: TreeSourceOwnership;
   readonly #background: TaskGroup;
   readonly #desks: readonly PipelineDesk[];
+  readonly #sight: SourceSight;
 
   constructor(options: SourceRuntimeOptions) {
     this.#options = options;
@@ -69,7 +76,17 @@ export class SourceRuntime {
       if (!isAbort(error))
         log.error({ event: 'source:run:failed', err: error }, 'following the source ended unexpectedly');
     });
-    this.#desks = options.pipelines.map((one) => new PipelineDesk(options, one));
+    this.#sight = new SourceSight({
+      source,
+      clocks: options.clocks,
+      clock: options.clock,
+      log,
+      readingAt: () => this.#desks.map((desk) => desk.readingAt),
+      onLook: () => {
+        for (const desk of this.#desks) desk.sample();
+      },
+    });
+    this.#desks = options.pipelines.map((one) => new PipelineDesk(options, one, this.#sight));
     this.#ownership = new TreeSourceOwnership({
       tree,
       source: source.name,
@@ -82,7 +99,10 @@ export class SourceRuntime {
             source: source.name,
             openEngine: (given) => this.#openEngine(given),
             prepareSource: (given) => ensureSchema(source, node.name, given),
-            heartbeat: (engine) => this.#heartbeat(engine),
+            instruments: (engine) => {
+              const heartbeat = this.#heartbeat(engine);
+              return [heartbeat, this.#sight.gauge(engine, heartbeat)];
+            },
             pipelines: (ours, engine) => this.#desks.map((desk) => desk.lead(ours, engine)),
             onTrouble: (error) => {
               for (const desk of this.#desks) desk.trouble(error);
@@ -94,6 +114,7 @@ export class SourceRuntime {
           signal,
         ).finally(() => {
           for (const desk of this.#desks) desk.leave();
+          this.#sight.close();
         }),
       log,
     });
@@ -164,13 +185,16 @@ class PipelineDesk {
   readonly #rows: RateMeter;
   #state: LeadState = { phase: 'waiting', reign: null, window: null, problem: null };
   #trouble: Problem | null = null;
+  #noHeartbeat: Problem | null = null;
   #selector: Selector | null = null;
   #rewinds = 0;
-  #read: { readonly sourceMs: number; readonly atMs: number } | null = null;
+  readonly #lag = new LagMeter();
+  readonly #sight: SourceSight;
 
-  constructor(source: SourceRuntimeOptions, pipeline: LedPipeline) {
+  constructor(source: SourceRuntimeOptions, pipeline: LedPipeline, sight: SourceSight) {
     this.#source = source;
     this.#pipeline = pipeline;
+    this.#sight = sight;
     this.#rows = new RateMeter(source.clock);
   }
 
@@ -185,7 +209,28 @@ class PipelineDesk {
   leave(): void {
     this.#pipeline.meter.select = null;
     this.#selector = null;
-    this.#read = null;
+  }
+
+  /** Behind the last transaction read, or its last part. */
+  get readingAt(): BinlogCoordinates | null {
+    return this.#reading().at;
+  }
+
+  /** Notes how large the lag is: what the time to catch up is told from. */
+  sample(): void {
+    if (this.#selector === null) return;
+    this.#lag.sample(this.#reading(), this.#sight.view, this.#source.clock.monotonicMs());
+  }
+
+  #reading(): ReadFacts {
+    const reading = this.#selector?.reading ?? null;
+    const last = reading?.lastRead ?? null;
+    return {
+      at: reading?.at ?? null,
+      last: last === null ? null : { ...last, takenMs: this.#source.clock.monotonicMs() },
+      pending: reading?.waiting ?? null,
+      upstreamMs: reading?.upstreamMs ?? null,
+    };
   }
 
   trouble(error: unknown): void {
@@ -248,8 +293,15 @@ class PipelineDesk {
       readSelectState(session, config.config.name),
     );
     let hint: NodeId | null = null;
+    this.#lag.begin(reign.position.at, clock.monotonicMs());
     const unwatch = store.receipt.watch((reading) => {
-      if (reading.kind === 'value') hint = reading.value.node;
+      if (reading.kind !== 'value') return;
+      hint = reading.value.node;
+      if (reading.value.tenure === reign.tenure) this.#received(reading.value);
+    });
+    const unwatchParts = store.progress.watch((reading) => {
+      if (reading.kind === 'value' && reading.value.tenure === reign.tenure)
+        this.#lag.progressed(clock.monotonicMs());
     });
     const definitions = await withSession(target, signal, (session) =>
       readDefinitionsAt(session, config.config.name),
@@ -275,14 +327,19 @@ class PipelineDesk {
         bytes,
       }),
       hint: () => hint,
-      emit: async ({ header, payload }) => {
+      onHeartbeat: (beat) => this.#sight.read(beat),
+      sourceAheadMs: () => this.#sight.aheadMs,
+      emit: async ({ header, payload }, first) => {
+        const seq = BigInt(header.seq);
+        const { part, endFile: file, endOffset: offset } = header;
         window.add(header);
+        this.#lag.flight({ seq, part, first, end: { file, offset }, sinceMs: clock.monotonicMs() });
         this.#rows.add(header.rows);
         const key = {
           pipeline: header.pipeline,
           tenure: header.tenure,
-          seq: BigInt(header.seq),
-          part: header.part,
+          seq,
+          part,
           sha256: header.payload.sha256,
         };
         const place = await pipe.put(key, payload, signal);
@@ -291,6 +348,7 @@ class PipelineDesk {
           'a batch is in the pipe',
         );
         await publish({ ...header, payload: place });
+        this.#lag.published(seq, part, clock.monotonicMs());
       },
       emptyAdvance: async ({ lastCommitUs, ...step }) => {
         const { seq } = step;
@@ -298,6 +356,7 @@ class PipelineDesk {
         switch (outcome.kind) {
           case 'advanced':
             window.advance(seq);
+            this.#lag.advanced(step.end.at, clock.monotonicMs());
             return;
           case 'rewind':
             throw new HoltError('HOLT_LOAD_REWIND', outcome.why, { disposition: 'rewind' });
@@ -327,6 +386,7 @@ class PipelineDesk {
       poke: () => selector.poke(),
       stop: async () => {
         unwatch();
+        unwatchParts();
         await rowWatch.stop();
         await selector.stop();
         await advances.close();
@@ -338,13 +398,6 @@ class PipelineDesk {
     const { clock } = this.#source;
     const { reign, window, phase, problem } = this.#state;
     const status = this.#selector?.status ?? null;
-    const nowMs = clock.nowMs();
-    const readMs = Math.max(status?.heartbeatUs ?? 0, status?.lastCommitUs ?? 0) / 1000;
-    // When reading got there is noticed at the first report after it: reports are asked for often enough, and a late
-    // notice shows a larger lag, never a smaller one.
-    if (readMs > 0 && (this.#read === null || this.#read.sourceMs !== readMs))
-      this.#read = { sourceMs: readMs, atMs: nowMs };
-    const oldest = window?.oldest ?? null;
     return {
       state: phase,
       epoch: reign?.epoch ?? null,
@@ -352,10 +405,11 @@ class PipelineDesk {
       file: status?.position.at?.file ?? null,
       offset: status?.position.at?.offset ?? null,
       sourceConnected: this.#trouble === null,
-      lastReadSourceMs: this.#read?.sourceMs ?? null,
-      lastReadMs: this.#read?.atMs ?? null,
-      heartbeatPeriodMs: HEARTBEAT_MS,
-      oldestUnappliedMs: oldest === null ? null : oldest.firstCommitUs / 1000,
+      lag:
+        this.#selector === null
+          ? null
+          : this.#lag.report(this.#reading(), this.#sight.view, clock.monotonicMs()),
+      sourceClock: this.#source.clocks.reading(`database ${this.#source.source.name}`),
       inFlight: window?.inFlight ?? 0,
       inFlightBytes: window?.inFlightBytes ?? 0,
       rows: this.#rows.report(),
@@ -366,8 +420,34 @@ class PipelineDesk {
       },
       chunks: status?.counts.chunks ?? 0,
       rewinds: this.#rewinds,
-      problem: this.#trouble ?? problem,
+      problem: this.#trouble ?? problem ?? this.#heartbeatProblem(),
     };
+  }
+
+  /** Without heartbeats nobody knows how far reading is. */
+  #heartbeatProblem(): Problem | null {
+    const why = this.#selector === null ? null : this.#sight.heartbeatTrouble;
+    this.#noHeartbeat =
+      why === null
+        ? null
+        : problemOf(
+            new HoltError('HOLT_HEARTBEAT_FAILED', `the heartbeat at the source cannot be written: ${why}`, {
+              disposition: 'retry',
+            }),
+            this.#source.clock.nowMs(),
+            this.#noHeartbeat,
+          );
+    return this.#noHeartbeat;
+  }
+
+  /** When Load's COMMIT was answered, as the clocks of two nodes tell; at the latest now. */
+  #received({ seq, node, appliedMs }: LoadReceipt): void {
+    const { clock, clocks } = this.#source;
+    const nowMs = clock.monotonicMs();
+    const told = clocks.moment(`node ${node}`, appliedMs);
+    const applied =
+      told === null ? { atMs: nowMs, errorMs: null } : { ...told, atMs: Math.min(told.atMs, nowMs) };
+    this.#lag.received(BigInt(seq), applied, nowMs, this.#sight.view);
   }
 }
 

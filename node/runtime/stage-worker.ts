@@ -38,6 +38,8 @@ export interface StageWorkerOptions {
   /** Takes a claim on the next stage that came with the hand-over. */
   readonly passOn: (claim: Claim) => void;
   readonly onDone?: (facts: StageDone) => void;
+  /** Work on a batch begins, which stood at the stage for so long; what it returns is called when that is over, however it ends. */
+  readonly onWork?: (header: BatchHeader, queueMs: number) => () => void;
   /** Told of an error that is being tried again, and with null when it is not any more. */
   readonly onTrouble?: (error: unknown) => void;
 }
@@ -112,9 +114,14 @@ export class StageWorker implements Service {
 
   #spawn(claim: Claim): void {
     this.#group.spawn(async () => {
+      const { header, seq } = claim;
+      const nowMs = this.#options.clock.monotonicMs();
+      const seenMs = this.#board.seenMs({ epoch: header.epoch, seq, part: header.part });
+      const over = this.#options.onWork?.(header, nowMs - (seenMs ?? nowMs));
       try {
         await this.#work(claim);
       } finally {
+        over?.();
         this.#options.onTrouble?.(null);
         this.#slotFree?.();
         this.#slotFree = null;

@@ -1,4 +1,5 @@
 /** Gathers what the tree says and what nodes report, for `pipelineStatus`. Reads only; one call a question. */
+import { z } from 'zod';
 import { withDeadline } from '../../lib/abort.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { HoltError } from '../../lib/errors.ts';
@@ -6,6 +7,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { batchHeader, parseTaskName } from '../../model/batch.ts';
 import { whatAndHow } from '../../model/error-codes.ts';
 import type { PipelineId } from '../../model/ids.ts';
+import type { ClockReading } from '../../model/lag.ts';
 import { TASK_STAGES, type TaskStage } from '../../model/stage.ts';
 import type { NodeRegistry, PipelineStore } from '../../scheduler/contract.ts';
 import { lockOf, mainLockPath, stagePath } from '../../scheduler/paths.ts';
@@ -23,8 +25,13 @@ import {
 } from './pipeline-status.ts';
 
 export const STATUS_ROUTE = '/status/v1/node';
+/** Answers with `timeAnswer`: for measuring clocks. */
+export const TIME_ROUTE = '/status/v1/time';
+export const timeAnswer = z.strictObject({ nowMs: z.number() });
 /** A node that is slower than this is shown as not answering. */
-const ANSWER_MS = 1_500;
+const ANSWER_MS = 1_000;
+/** One that did not answer the last time is not waited for as long: it must not slow down what is said of all others. */
+const SILENT_ANSWER_MS = 500;
 /** How long the tree may be away before that is the answer; well below the CLI's own patience. */
 const TREE_MS = 3_000;
 
@@ -40,7 +47,7 @@ export interface StatusCollectorOptions {
 
 interface Heard {
   readonly report: NodeReport | null;
-  /** When it last answered, ms since 1970 by our clock. */
+  /** When it last answered, on our monotonic clock. */
   readonly answeredMs: number | null;
   /** Why it will not talk to us, where it says so itself: another key, a clock that is apart. */
   readonly refusal: Refusal | null;
@@ -49,6 +56,8 @@ interface Heard {
 export class StatusCollector {
   readonly #options: StatusCollectorOptions;
   readonly #lastAnswered = new Map<string, number>();
+  readonly #silent = new Set<string>();
+  #hearing: Promise<ReadonlyMap<string, Heard>> | null = null;
 
   constructor(options: StatusCollectorOptions) {
     this.#options = options;
@@ -75,7 +84,7 @@ export class StatusCollector {
             ? 0
             : answeredMs === null
               ? null
-              : Math.round((this.#options.clock.nowMs() - answeredMs) / 1000),
+              : Math.round((this.#options.clock.monotonicMs() - answeredMs) / 1000),
         session: report?.session.state ?? null,
         memoryBytes: report?.memoryBytes ?? null,
         eventLoopP99Ms: report?.eventLoopP99Ms ?? null,
@@ -84,7 +93,19 @@ export class StatusCollector {
     });
   }
 
-  async #hearAll(): Promise<ReadonlyMap<string, Heard>> {
+  async clocks(): Promise<readonly ClockReading[]> {
+    return [...(await this.#hearAll()).values()].flatMap(({ report }) => report?.clocks ?? []);
+  }
+
+  /** Those who ask at the same time hear the same. */
+  #hearAll(): Promise<ReadonlyMap<string, Heard>> {
+    this.#hearing ??= this.#hearEach().finally(() => {
+      this.#hearing = null;
+    });
+    return this.#hearing;
+  }
+
+  async #hearEach(): Promise<ReadonlyMap<string, Heard>> {
     const { registry } = this.#options;
     const heard = await Promise.all(
       registry.nodes.map(
@@ -96,19 +117,22 @@ export class StatusCollector {
 
   async #hear(node: string, address: string): Promise<Heard> {
     const { registry, own, client, clock, log } = this.#options;
-    if (node === registry.self.node) return { report: own(), answeredMs: clock.nowMs(), refusal: null };
+    if (node === registry.self.node) return { report: own(), answeredMs: clock.monotonicMs(), refusal: null };
     const controller = new AbortController();
     try {
       const value = await withDeadline(
         client.json(address, STATUS_ROUTE, controller.signal),
-        ANSWER_MS,
+        this.#silent.has(node) ? SILENT_ANSWER_MS : ANSWER_MS,
         `node ${node}`,
       );
       const report = nodeReport.parse(value);
-      this.#lastAnswered.set(node, clock.nowMs());
-      return { report, answeredMs: clock.nowMs(), refusal: null };
+      const answeredMs = clock.monotonicMs();
+      this.#lastAnswered.set(node, answeredMs);
+      this.#silent.delete(node);
+      return { report, answeredMs, refusal: null };
     } catch (error) {
       controller.abort();
+      this.#silent.add(node);
       log.debug({ event: 'status:node:silent', other: node, err: error }, 'a node did not say how it is');
       return {
         report: null,
@@ -139,20 +163,26 @@ export class StatusCollector {
     );
     const reports = (stage: TaskStage) =>
       shares.flatMap(({ node, share }) => (share[stage] === null ? [] : [{ node, report: share[stage] }]));
-    const none: StageTasks = { tasks: 0, oldestCommitMs: null, holder: null };
+    const none: StageTasks = { tasks: 0, lowest: null, holder: null };
+    const owner = mainstem === null ? undefined : heard.get(mainstem);
+    const monotonicMs = clock.monotonicMs();
     const foreign = [config, desired, epoch, receipt, termination].find((one) => one.kind === 'foreign');
     const received = receipt.kind === 'value' ? receipt.value : null;
     return {
       pipeline,
       nowMs: clock.nowMs(),
       desired:
-        desired.kind === 'value' ? desired.value : { desired: 'running', by: 'holt', why: '', code: null },
+        desired.kind === 'value'
+          ? desired.value
+          : { desired: 'running', by: 'holt', why: '', code: null, sinceMs: null },
       foreign:
         foreign?.kind === 'foreign' ? { code: foreign.error.code, message: whatAndHow(foreign.error) } : null,
       epoch: epoch.kind === 'value' ? epoch.value.epoch : null,
       mainstem,
       stages: { extract: extract ?? none, transform: transform ?? none, load: load ?? none },
       select: shares.find(({ node }) => node === mainstem)?.share.select ?? null,
+      selectAgeMs: owner?.answeredMs == null ? 0 : Math.max(0, monotonicMs - owner.answeredMs),
+      session: owner?.report?.session ?? null,
       hindrance:
         mainstem === null
           ? (shares.find(({ share }) => share.select?.problem)?.share.select?.problem ?? null)
@@ -160,7 +190,11 @@ export class StatusCollector {
       refusals: new Map(
         [...heard].flatMap(([node, { refusal }]) => (refusal === null ? [] : [[node, refusal]])),
       ),
-      selectAnsweredMs: mainstem === null ? null : (heard.get(mainstem)?.answeredMs ?? null),
+      silent: new Map(
+        [...heard].flatMap(([node, { report, answeredMs }]) =>
+          report === null ? [[node, answeredMs === null ? null : monotonicMs - answeredMs]] : [],
+        ),
+      ),
       reports: { extract: reports('extract'), transform: reports('transform'), load: reports('load') },
       parked: shares.map(({ share }) => share.parked).find((one) => one !== null) ?? [],
       appliedSeq: received?.seq ?? null,
@@ -181,7 +215,8 @@ export class StatusCollector {
     const path = stagePath(pipeline, stage);
     const names = ((await tree.children(path))?.names ?? []).filter((name) => parseTaskName(name) !== null);
     const lowest = names[0];
-    if (lowest === undefined) return { tasks: 0, oldestCommitMs: null, holder: null };
+    const key = lowest === undefined ? null : parseTaskName(lowest);
+    if (lowest === undefined || key === null) return { tasks: 0, lowest: null, holder: null };
     const [task, holder] = await Promise.all([
       tree.get(`${path}/${lowest}`),
       this.#holder(lockOf(`${path}/${lowest}`)),
@@ -189,7 +224,11 @@ export class StatusCollector {
     const header = batchHeader.safeParse(task === null ? null : json(task.data));
     return {
       tasks: names.length,
-      oldestCommitMs: header.success ? header.data.firstCommitUs / 1000 : null,
+      lowest: {
+        seq: String(key.seq),
+        part: key.part,
+        commitMs: header.success ? header.data.firstCommitUs / 1000 : null,
+      },
       holder,
     };
   }

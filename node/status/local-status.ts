@@ -2,13 +2,15 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '../../lib/clock.ts';
 import { HoltError, messageOf } from '../../lib/errors.ts';
+import type { BatchHeader } from '../../model/batch.ts';
 import { whatAndHow } from '../../model/error-codes.ts';
 import type { TaskStage } from '../../model/stage.ts';
 import type { NodePresence } from '../../scheduler/records.ts';
 import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
 import type { ParkedTableView } from '../operations.ts';
+import type { Clocks } from './lag/clocks.ts';
 import type { NodeReport, PipelineReport, SelectReport, StageReport } from './node-report.ts';
-import { RateMeter } from './rate.ts';
+import { MeanMeter, RateMeter } from './rate.ts';
 
 export interface Problem {
   readonly code: string;
@@ -16,8 +18,21 @@ export interface Problem {
   readonly sinceMs: number;
 }
 
+/** A task at a stage, since when this node sees it (monotonic). */
+export interface StandingTask {
+  readonly seq: bigint;
+  readonly part: number;
+  readonly sinceMs: number;
+}
+
 /** Longer than anything is let go between two attempts. */
 const TROUBLE_STANDS_MS = 5_000;
+
+/** Told of every batch's times at a stage, ms. */
+export interface BatchTimes {
+  queued(ms: number): void;
+  worked(ms: number): void;
+}
 
 /** One task stage of one pipeline on this node. */
 export class StageMeter {
@@ -31,11 +46,40 @@ export class StageMeter {
   #blocked: Problem | null = null;
   #active: () => number = () => 0;
   #foreign: () => HoltError | null = () => null;
+  #standing: () => StandingTask | null = () => null;
+  /** What is being worked on, oldest first. */
+  readonly #work = new Set<StandingTask>();
+  readonly #times: BatchTimes | null;
+  readonly #queue: MeanMeter;
+  readonly #busy: MeanMeter;
   #waiting: string | null = null;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, times: BatchTimes | null = null) {
     this.#clock = clock;
+    this.#times = times;
     this.rows = new RateMeter(clock);
+    this.#queue = new MeanMeter(clock);
+    this.#busy = new MeanMeter(clock);
+  }
+
+  /** The lowest task at the stage, asked at report time. */
+  standingFrom(standing: () => StandingTask | null): void {
+    this.#standing = standing;
+  }
+
+  /** Work on a batch begins; the answer ends it. */
+  work({ seq, part }: BatchHeader, queueMs: number): () => void {
+    const sinceMs = this.#clock.monotonicMs();
+    const one: StandingTask = { seq: BigInt(seq), part, sinceMs };
+    this.#work.add(one);
+    this.#queue.add(Math.max(0, queueMs));
+    this.#times?.queued(Math.max(0, queueMs));
+    return () => {
+      if (!this.#work.delete(one)) return;
+      const workedMs = this.#clock.monotonicMs() - sinceMs;
+      this.#busy.add(workedMs);
+      this.#times?.worked(workedMs);
+    };
   }
 
   /** How many batches are being worked on, asked at report time. */
@@ -76,6 +120,12 @@ export class StageMeter {
     return isOver ? null : this.#problem;
   }
 
+  #told(task: StandingTask | null): { seq: string; part: number; forMs: number } | null {
+    if (task === null) return null;
+    const { seq, part, sinceMs } = task;
+    return { seq: String(seq), part, forMs: Math.max(0, this.#clock.monotonicMs() - sinceMs) };
+  }
+
   report(): StageReport {
     const foreign = this.#foreign();
     const active = this.#active();
@@ -84,6 +134,10 @@ export class StageMeter {
       rows: this.rows.report(),
       batches: this.#batches,
       lastDurationMs: this.#lastDurationMs,
+      standing: this.#told(this.#standing()),
+      work: this.#told(lowestOf(this.#work)),
+      queueMs: this.#queue.mean(),
+      busyMs: this.#busy.mean(),
       waiting: this.#waiting,
       problem:
         this.#blocked ??
@@ -91,6 +145,14 @@ export class StageMeter {
         (foreign === null ? null : problemOf(foreign, this.#clock.nowMs(), null)),
     };
   }
+}
+
+function lowestOf(tasks: Iterable<StandingTask>): StandingTask | null {
+  let lowest: StandingTask | null = null;
+  for (const one of tasks)
+    if (lowest === null || one.seq < lowest.seq || (one.seq === lowest.seq && one.part < lowest.part))
+      lowest = one;
+  return lowest;
 }
 
 export function problemOf(error: unknown, nowMs: number, before: Problem | null): Problem {
@@ -112,11 +174,11 @@ export class PipelineMeter {
   /** Null until somebody has looked. */
   parked: readonly ParkedTableView[] | null = null;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, times: (stage: TaskStage) => BatchTimes | null = () => null) {
     this.stages = {
-      extract: new StageMeter(clock),
-      transform: new StageMeter(clock),
-      load: new StageMeter(clock),
+      extract: new StageMeter(clock, times('extract')),
+      transform: new StageMeter(clock, times('transform')),
+      load: new StageMeter(clock, times('load')),
     };
   }
 
@@ -138,6 +200,8 @@ export class LocalStatus {
   readonly #clock: Clock;
   readonly #self: NodePresence;
   readonly #tree: CoordinationTree;
+  readonly #clocks: Clocks;
+  readonly #times: ((pipeline: string, stage: TaskStage) => BatchTimes) | null;
   readonly #pipelines = new Map<
     string,
     { readonly meter: PipelineMeter; readonly serves: ReadonlySet<string> }
@@ -149,15 +213,20 @@ export class LocalStatus {
     readonly clock: Clock;
     readonly self: NodePresence;
     readonly tree: CoordinationTree;
+    readonly clocks: Clocks;
+    /** Where times of batches are counted. */
+    readonly times?: (pipeline: string, stage: TaskStage) => BatchTimes;
   }) {
     this.#clock = options.clock;
     this.#self = options.self;
     this.#tree = options.tree;
+    this.#clocks = options.clocks;
+    this.#times = options.times ?? null;
     this.#loop.enable();
   }
 
   pipeline(name: string, serves: ReadonlySet<string>): PipelineMeter {
-    const meter = new PipelineMeter(this.#clock);
+    const meter = new PipelineMeter(this.#clock, (stage) => this.#times?.(name, stage) ?? null);
     this.#pipelines.set(name, { meter, serves });
     return meter;
   }
@@ -178,6 +247,7 @@ export class LocalStatus {
       },
       memoryBytes: process.memoryUsage.rss(),
       eventLoopP99Ms: Math.max(0, this.#loop.percentile(99) / 1e6 - 10),
+      clocks: [...this.#clocks.readings()],
       pipelines: [...this.#pipelines].map(([name, { meter, serves }]) => meter.report(name, serves)),
     };
   }

@@ -3,6 +3,7 @@
  * A schema, since it crosses processes. Times are ms since 1970 by the reporting node's clock unless said otherwise.
  */
 import { z } from 'zod';
+import { applyLag, clockReading, measured } from '../../model/lag.ts';
 import { parkedTableView } from '../operations.ts';
 
 const rate = z.strictObject({
@@ -14,6 +15,27 @@ const rate = z.strictObject({
 
 const problem = z.strictObject({ code: z.string(), message: z.string(), sinceMs: z.number() });
 
+/** What the mainstem's node knows of the lag. Durations at the moment of the report. */
+export const lagReport = z.strictObject({
+  /** Of the oldest change read and not applied; null when there is none. Not published: it is still at Select. */
+  oldest: measured.extend({ published: z.boolean() }).nullable(),
+  /** Ages of the oldest batches in flight, in order. */
+  flights: z.array(measured.extend({ seq: z.string(), part: z.number() })),
+  read: measured.nullable(),
+  readBytes: z.number().nullable(),
+  upstreamMs: z.number().nullable(),
+  apply: applyLag.nullable(),
+  checkpoint: measured.nullable(),
+  catchUpMs: z.number().nullable(),
+  /** How long nothing has moved though something is there to move; 0 otherwise. */
+  stalledMs: z.number(),
+  /** Since somebody last saw where the source's log ends, and since the source took a heartbeat; null for never. */
+  lookedAgoMs: z.number().nullable(),
+  heartbeatAgoMs: z.number().nullable(),
+  exactCommitTimes: z.boolean(),
+});
+export type LagReport = z.infer<typeof lagReport>;
+
 /** Select's share: only on the node that holds the mainstem. */
 export const selectReport = z.strictObject({
   state: z.enum(['raising', 'reigning', 'rewinding', 'pausing', 'waiting']),
@@ -23,12 +45,9 @@ export const selectReport = z.strictObject({
   file: z.string().nullable(),
   offset: z.number().nullable(),
   sourceConnected: z.boolean(),
-  /** Source time (ms) of the newest heartbeat or change read, and when it was read here. */
-  lastReadSourceMs: z.number().nullable(),
-  lastReadMs: z.number().nullable(),
-  heartbeatPeriodMs: z.number(),
-  /** Source commit time (ms) of the oldest change read and not yet applied; null when nothing is in flight. */
-  oldestUnappliedMs: z.number().nullable(),
+  /** Null before the first reign of this node. */
+  lag: lagReport.nullable(),
+  sourceClock: clockReading.nullable(),
   inFlight: z.number(),
   inFlightBytes: z.number(),
   rows: rate,
@@ -48,6 +67,13 @@ export const stageReport = z.strictObject({
   batches: z.number(),
   /** Milliseconds the last batch took at this stage. */
   lastDurationMs: z.number().nullable(),
+  /** The lowest task that stands at the stage, and for how long this node has seen it there; null when none does. */
+  standing: z.strictObject({ seq: z.string(), part: z.number(), forMs: z.number() }).nullable(),
+  /** The oldest batch that is being worked on here, and for how long; null when none is. */
+  work: z.strictObject({ seq: z.string(), part: z.number(), forMs: z.number() }).nullable(),
+  /** How long batches of the last seconds waited here before their work began, and how long that took, on average; null without any. */
+  queueMs: z.number().nullable(),
+  busyMs: z.number().nullable(),
   /** What the stage waits for when that is not its own work, such as a server's rollback. */
   waiting: z.string().nullable(),
   problem: problem.nullable(),
@@ -77,6 +103,8 @@ export const nodeReport = z.strictObject({
   session: z.strictObject({ state: z.string(), epoch: z.number(), leaseMs: z.number() }),
   memoryBytes: z.number(),
   eventLoopP99Ms: z.number(),
+  /** Other parties' clocks against this node's. */
+  clocks: z.array(clockReading),
   pipelines: z.array(pipelineReport),
 });
 export type NodeReport = z.infer<typeof nodeReport>;

@@ -1,19 +1,22 @@
 /**
  * What is shown of a pipeline: a pure function of what the tree says, and what nodes report (G9).
  *
- * Nothing is shown as running on hearsay: the mainstem's node must hold its lock and have answered.
+ * Nothing is shown as running on hearsay: the mainstem's node must hold its lock, have a session that is alive, and have answered;
+ * and something must have moved of late where something is there to move.
  */
 
-import type { StageName, TaskStage } from '../../model/stage.ts';
+import type { LagView, Measured } from '../../model/lag.ts';
+import { UNKNOWN_LAG } from '../../model/lag.ts';
+import { STAGES, type StageName, TASK_STAGES, type TaskStage } from '../../model/stage.ts';
 import type { DesiredState, PipelineState } from '../../model/status.ts';
-import type { ParkedTableView } from '../operations.ts';
-import type { SelectReport, StageReport } from './node-report.ts';
+import type { ParkedTableView, StageStatusView } from '../operations.ts';
+import type { LagReport, SelectReport, StageReport } from './node-report.ts';
 
 /** What the tree says about one task stage. */
 export interface StageTasks {
   readonly tasks: number;
-  /** Source commit time (ms) of the oldest batch there; null without tasks. */
-  readonly oldestCommitMs: number | null;
+  /** The oldest batch there, with its source commit time (ms since 1970, as the log says it); null without tasks. */
+  readonly lowest: { readonly seq: string; readonly part: number; readonly commitMs: number | null } | null;
   /** Node that holds the claim on the lowest task; null when nobody does. */
   readonly holder: string | null;
 }
@@ -26,12 +29,15 @@ export interface Refusal {
 
 export interface PipelineFacts {
   readonly pipeline: string;
+  /** Ms since 1970 by the clock of the node that is asked. */
   readonly nowMs: number;
   readonly desired: {
     readonly desired: DesiredState;
     readonly by: string;
     readonly why: string;
     readonly code: string | null;
+    /** Null where nobody has said anything. */
+    readonly sinceMs: number | null;
   };
   /** A record of the pipeline in the tree that does not hold what Holt writes there; null when all do. */
   readonly foreign: { readonly code: string; readonly message: string } | null;
@@ -39,12 +45,16 @@ export interface PipelineFacts {
   /** Node in the mainstem's lock; null when free. */
   readonly mainstem: string | null;
   readonly stages: Readonly<Record<TaskStage, StageTasks>>;
-  /** The mainstem's own report; null when its node did not answer. */
+  /** The mainstem's own report; null when its node did not answer, or leads nothing. */
   readonly select: SelectReport | null;
+  /** Ms since that report was made. */
+  readonly selectAgeMs: number;
+  /** Coordination session of the mainstem's node, as it says; null when it did not answer. */
+  readonly session: { readonly state: string; readonly leaseMs: number } | null;
   /** What keeps a node from taking the free mainstem, as it says itself; null when nobody says anything. */
   readonly hindrance: { readonly code: string; readonly message: string } | null;
-  /** When that node last answered; null for never. */
-  readonly selectAnsweredMs: number | null;
+  /** Nodes that do not answer, and how long ago they last did (ms); null for never. */
+  readonly silent: ReadonlyMap<string, number | null>;
   /** Nodes that refuse our calls. */
   readonly refusals: ReadonlyMap<string, Refusal>;
   /** Reports of every node that answered, per stage. */
@@ -58,27 +68,22 @@ export interface PipelineFacts {
   readonly lastCommitMs: number | null;
 }
 
-export interface StageStatus {
-  readonly stage: StageName;
-  readonly holder: string | null;
-  /** Age of the oldest change at this stage, ms; 0 when there is none; null when not known. */
-  readonly lagMs: number | null;
-  readonly batches: number;
-  readonly rowsPerSecond: number;
-  readonly waiting: string | null;
-  readonly problem: { readonly code: string; readonly message: string } | null;
-}
+export type StageStatus = StageStatusView;
 
 export interface PipelineStatus {
   readonly pipeline: string;
   readonly state: PipelineState;
   readonly reason: string | null;
   readonly code: string | null;
+  /** Since when it is paused, stopped or failed, ms since 1970; null in other states. */
+  readonly sinceMs: number | null;
+  /** When this was so, ms since 1970 by the clock of the node that was asked. */
+  readonly asOfMs: number;
   readonly epoch: number | null;
-  /** Age of the oldest change not yet applied, or how far reading is behind; null when nobody can say. */
+  /** `lag.endToEnd` and `lag.stage`, for those who want no more. */
   readonly lagMs: number | null;
-  /** The stage that holds the lag; null when there is none to speak of. */
   readonly lagStage: StageName | null;
+  readonly lag: LagView;
   readonly rowsPerSecond: number;
   readonly rowsTotal: number;
   readonly stages: readonly StageStatus[];
@@ -90,17 +95,23 @@ export interface PipelineStatus {
 
 /** Above this a pipeline is catching up rather than running. */
 const CATCHING_UP_MS = 10_000;
+/** What has not moved for so long, though it could, is stuck as far as anyone can see. */
+export const STALLED_MS = 1_500;
+/** A source that was not seen for so long does not answer. */
+const BLIND_MS = 2_500;
 
 export function pipelineStatus(facts: PipelineFacts): PipelineStatus {
   const stages = stageStatuses(facts);
   const lag = lagOf(facts, stages);
   const rows = facts.reports.load.reduce((sum, one) => sum + one.report.rows.perSecond, 0);
-  const state = stateOf(facts, stages, lag.lagMs, rows);
   return {
     pipeline: facts.pipeline,
-    ...state,
+    ...stateOf(facts, stages, lag, rows),
+    asOfMs: facts.nowMs,
     epoch: facts.epoch,
-    ...lag,
+    lagMs: lag.endToEnd?.ms ?? null,
+    lagStage: lag.stage,
+    lag,
     rowsPerSecond: rows,
     rowsTotal: facts.reports.load.reduce((sum, one) => sum + one.report.rows.total, 0),
     stages,
@@ -111,141 +122,232 @@ export function pipelineStatus(facts: PipelineFacts): PipelineStatus {
   };
 }
 
-/** How far reading is behind, ms: the delay of the newest heartbeat, and growing when none comes. */
-export function readLagMs(select: SelectReport, nowMs: number): number | null {
-  if (select.lastReadSourceMs === null || select.lastReadMs === null) return null;
-  const silence = nowMs - select.lastReadMs;
-  const delay = Math.max(0, select.lastReadMs - select.lastReadSourceMs);
-  // Up to two heartbeats may be on their way; later than that, what we do not read is what we are behind.
-  if (silence <= 2 * select.heartbeatPeriodMs) return delay < select.heartbeatPeriodMs ? 0 : delay;
-  return Math.max(0, nowMs - select.lastReadSourceMs);
+// ── the figures ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function lagOf(facts: PipelineFacts, stages: readonly StageStatus[]): LagView {
+  const { select, selectAgeMs } = facts;
+  const stage = lagStageOf(facts, stages);
+  const report = isOwnerAlive(facts) ? (select?.lag ?? null) : null;
+  if (report === null) return { ...UNKNOWN_LAG, stage, sourceClock: select?.sourceClock ?? null };
+  return {
+    endToEnd: report.oldest === null ? aged(report.read, selectAgeMs) : aged(report.oldest, selectAgeMs),
+    stage,
+    upstream: report.upstreamMs === null ? null : { ms: report.upstreamMs, errorMs: 0 },
+    read: aged(report.read, selectAgeMs),
+    readBytes: report.readBytes,
+    apply: report.apply === null ? null : { ...report.apply, agoMs: report.apply.agoMs + selectAgeMs },
+    checkpoint: aged(report.checkpoint, selectAgeMs),
+    catchUpMs: report.catchUpMs,
+    stalledMs: report.stalledMs === 0 ? 0 : report.stalledMs + selectAgeMs,
+    heartbeatAgoMs: report.heartbeatAgoMs === null ? null : report.heartbeatAgoMs + selectAgeMs,
+    exactCommitTimes: report.exactCommitTimes,
+    sourceClock: select?.sourceClock ?? null,
+  };
+}
+
+/** What nothing is behind in has no age, however old the report. */
+function aged(lag: Measured | null, ageMs: number): Measured | null {
+  if (lag === null || lag.ms === 0) return lag;
+  return { ms: lag.ms + ageMs, errorMs: lag.errorMs };
+}
+
+/** Where the oldest change is that is not applied. Batches stay in order: it is at the stage furthest down the flow that has any. */
+function lagStageOf(facts: PipelineFacts, stages: readonly StageStatus[]): StageName | null {
+  if (facts.mainstem === null || facts.desired.desired !== 'running') return null;
+  const furthest = stages.findLast((one) => one.stage !== 'select' && one.batches > 0)?.stage ?? null;
+  const report = facts.select?.lag ?? null;
+  // Nobody says what was read: what was published is seen all the same.
+  if (!isOwnerAlive(facts) || report === null) return furthest ?? 'select';
+  if (report.oldest === null) return report.read === null || report.read.ms > 0 ? 'select' : null;
+  if (!report.oldest.published) return 'select';
+  // Published, and no task any more: the receipt is under way.
+  return furthest ?? 'load';
+}
+
+function isOwnerAlive({ select, session }: PipelineFacts): boolean {
+  return select !== null && (session === null || (session.state === 'connected' && session.leaseMs > 0));
 }
 
 function stageStatuses(facts: PipelineFacts): StageStatus[] {
-  const select: StageStatus = {
+  return STAGES.map((stage) => (stage === 'select' ? selectStatus(facts) : taskStageStatus(facts, stage)));
+}
+
+/** Select holds what is read and not published, and answers for what is not read. */
+function selectStatus(facts: PipelineFacts): StageStatus {
+  const { select, selectAgeMs } = facts;
+  const report = isOwnerAlive(facts) ? (select?.lag ?? null) : null;
+  const own = report?.oldest?.published === false ? report.oldest : null;
+  const lag = report === null ? null : aged(own ?? report.read, selectAgeMs);
+  const inTasks = TASK_STAGES.reduce((sum, stage) => sum + facts.stages[stage].tasks, 0);
+  return {
     stage: 'select',
     holder: facts.mainstem,
-    lagMs: facts.select === null ? null : readLagMs(facts.select, facts.nowMs),
-    batches: facts.select?.inFlight ?? 0,
-    rowsPerSecond: facts.select?.rows.perSecond ?? 0,
-    waiting: null,
-    problem: facts.select?.problem ?? null,
+    lagMs: lag?.ms ?? null,
+    lagErrorMs: lag?.errorMs ?? null,
+    batches: own === null ? 0 : Math.max(1, (select?.inFlight ?? 0) - inTasks),
+    working: own === null ? 0 : 1,
+    standsMs: own === null ? null : (report?.stalledMs ?? null),
+    workMs: null,
+    meanQueueMs: null,
+    meanWorkMs: null,
+    rowsPerSecond: select?.rows.perSecond ?? 0,
+    waiting: report === null || select === null ? null : waitingSelect(select, report),
+    silentMs: silenceOf(facts, facts.mainstem),
+    problem: select?.problem ?? null,
   };
-  const rest = (['extract', 'transform', 'load'] as const).map((stage): StageStatus => {
-    const tasks = facts.stages[stage];
-    const reports = facts.reports[stage];
-    const own =
-      reports.find((one) => one.node === tasks.holder) ?? reports.find((one) => one.report.active > 0);
-    return {
-      stage,
-      holder: tasks.holder ?? own?.node ?? null,
-      lagMs: tasks.oldestCommitMs === null ? 0 : Math.max(0, facts.nowMs - tasks.oldestCommitMs),
-      batches: tasks.tasks,
-      rowsPerSecond: reports.reduce((sum, one) => sum + one.report.rows.perSecond, 0),
-      waiting: own?.report.waiting ?? null,
-      problem: reports.find((one) => one.report.problem !== null)?.report.problem ?? null,
-    };
-  });
-  return [select, ...rest];
 }
 
-function lagOf(
-  facts: PipelineFacts,
-  stages: readonly StageStatus[],
-): Pick<PipelineStatus, 'lagMs' | 'lagStage'> {
-  // The oldest change is at the stage furthest down the flow that has any: batches stay in order.
-  for (const stage of [...stages].reverse()) {
-    if (stage.stage === 'select') break;
-    if (stage.batches > 0) return { lagMs: stage.lagMs, lagStage: stage.stage };
-  }
-  const read = stages[0]?.lagMs ?? null;
-  if (facts.select?.oldestUnappliedMs !== null && facts.select?.oldestUnappliedMs !== undefined)
-    return { lagMs: Math.max(0, facts.nowMs - facts.select.oldestUnappliedMs), lagStage: 'select' };
-  return { lagMs: read, lagStage: read === null || read === 0 ? null : 'select' };
+function waitingSelect(select: SelectReport, report: LagReport): string | null {
+  if (!select.sourceConnected) return 'no connection to the source';
+  if (report.lookedAgoMs !== null && report.lookedAgoMs > BLIND_MS) return 'the source does not answer';
+  return null;
 }
 
-/** Why nothing arrives, as far as it is known: the oldest change is at the stage furthest down that has any. */
-function standstill(
-  facts: PipelineFacts,
-  stages: readonly StageStatus[],
-): Pick<PipelineStatus, 'state' | 'reason' | 'code'> {
-  const what = 'nothing has been applied for seconds';
-  const at = stages.findLast((stage) => stage.batches > 0);
-  if (at === undefined) return { state: 'degraded', reason: what, code: null };
-  const who = at.holder === null ? at.stage : `${at.stage} on ${at.holder}`;
-  const refusal = at.holder === null ? undefined : facts.refusals.get(at.holder);
-  if (refusal !== undefined)
-    return { state: 'degraded', reason: `${what}: ${who}: ${refusal.message}`, code: refusal.code };
-  return { state: 'degraded', reason: `${what}: ${who} is ${at.waiting ?? 'at it'}`, code: null };
+function taskStageStatus(facts: PipelineFacts, stage: TaskStage): StageStatus {
+  const { tasks, lowest, holder } = facts.stages[stage];
+  const reports = facts.reports[stage];
+  const own = reports.find((one) => one.node === holder) ?? reports.find((one) => one.report.active > 0);
+  const lag = lowest === null ? { ms: 0, errorMs: 0 } : ageOfTask(facts, lowest);
+  const stands = reports.flatMap(({ report: { standing } }) =>
+    standing !== null && standing.seq === lowest?.seq ? [standing.forMs] : [],
+  );
+  const work = own?.report.work ?? null;
+  return {
+    stage,
+    holder: holder ?? own?.node ?? null,
+    lagMs: lag?.ms ?? null,
+    lagErrorMs: lag?.errorMs ?? null,
+    batches: tasks,
+    working: reports.filter((one) => one.report.work !== null).length,
+    standsMs: stands.length === 0 ? null : Math.max(...stands),
+    workMs: work !== null && work.seq === lowest?.seq ? work.forMs : null,
+    meanQueueMs: meanOf(reports.map((one) => one.report.queueMs)),
+    meanWorkMs: meanOf(reports.map((one) => one.report.busyMs)),
+    rowsPerSecond: reports.reduce((sum, one) => sum + one.report.rows.perSecond, 0),
+    waiting: own?.report.waiting ?? null,
+    silentMs: silenceOf(facts, holder),
+    problem: reports.find((one) => one.report.problem !== null)?.report.problem ?? null,
+  };
+}
+
+/** By the mainstem's own reckoning; without it by the wall clocks, which nobody answers for. */
+function ageOfTask(facts: PipelineFacts, lowest: NonNullable<StageTasks['lowest']>): Measured | null {
+  const { select, selectAgeMs, nowMs } = facts;
+  const flights = isOwnerAlive(facts) ? (select?.lag?.flights ?? []) : [];
+  const flight = flights.find((one) => one.seq === lowest.seq);
+  if (flight !== undefined) return { ms: flight.ms + selectAgeMs, errorMs: flight.errorMs };
+  if (lowest.commitMs === null) return null;
+  const aheadMs = select?.sourceClock?.aheadMs ?? 0;
+  return { ms: Math.max(0, nowMs + aheadMs - lowest.commitMs), errorMs: null };
+}
+
+function meanOf(values: readonly (number | null)[]): number | null {
+  const known = values.filter((one) => one !== null);
+  return known.length === 0 ? null : known.reduce((sum, one) => sum + one, 0) / known.length;
+}
+
+function silenceOf({ silent }: PipelineFacts, node: string | null): number | null {
+  return node === null ? null : (silent.get(node) ?? null);
+}
+
+// ── the state ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+type StateView = Pick<PipelineStatus, 'state' | 'reason' | 'code' | 'sinceMs'>;
+
+function shown(state: PipelineState, reason: string | null = null, code: string | null = null): StateView {
+  return { state, reason, code, sinceMs: null };
 }
 
 function stateOf(
   facts: PipelineFacts,
   stages: readonly StageStatus[],
-  lagMs: number | null,
+  lag: LagView,
   rows: number,
-): Pick<PipelineStatus, 'state' | 'reason' | 'code'> {
-  const { desired } = facts;
+): StateView {
+  const { desired, select, mainstem } = facts;
+  const { sinceMs } = desired;
   const byWhom = desired.why === '' ? `by ${desired.by}` : `by ${desired.by}: ${desired.why}`;
-  if (desired.desired === 'stopped') return { state: 'stopped', reason: byWhom, code: null };
+  if (desired.desired === 'stopped') return { ...shown('stopped', byWhom), sinceMs };
   if (desired.desired === 'paused')
     return desired.code === null
-      ? { state: 'paused', reason: byWhom, code: null }
-      : { state: 'failed', reason: desired.why, code: desired.code };
-  if (facts.foreign !== null)
-    return { state: 'degraded', reason: facts.foreign.message, code: facts.foreign.code };
-  if (facts.mainstem === null)
-    return {
-      state: 'degraded',
-      reason: facts.hindrance === null ? 'no node holds the mainstem' : `select: ${facts.hindrance.message}`,
-      code: facts.hindrance?.code ?? null,
-    };
-  if (facts.select === null) {
-    const refusal = facts.refusals.get(facts.mainstem);
-    if (refusal !== undefined)
-      return {
-        state: 'unknown',
-        reason: `node ${facts.mainstem} holds the mainstem: ${refusal.message}`,
-        code: refusal.code,
-      };
-    const age =
-      facts.selectAnsweredMs === null
-        ? 'never'
-        : `${Math.round((facts.nowMs - facts.selectAnsweredMs) / 1000)} s ago`;
-    return {
-      state: 'unknown',
-      reason: `node ${facts.mainstem} holds the mainstem and does not answer; last heard ${age}`,
-      code: null,
-    };
-  }
+      ? { ...shown('paused', byWhom), sinceMs }
+      : { ...shown('failed', desired.why, desired.code), sinceMs };
+  if (facts.foreign !== null) return shown('degraded', facts.foreign.message, facts.foreign.code);
+  if (mainstem === null)
+    return facts.hindrance === null
+      ? shown('degraded', 'no node holds the mainstem')
+      : shown('degraded', `select: ${facts.hindrance.message}`, facts.hindrance.code);
+  if (select === null || !isOwnerAlive(facts)) return ownerUnknown(facts, mainstem);
   const troubled = stages.find((stage) => stage.problem !== null);
   if (troubled?.problem)
-    return {
-      state: 'degraded',
-      reason: `${troubled.stage}: ${troubled.problem.message}`,
-      code: troubled.problem.code,
-    };
-  if (facts.select.state !== 'reigning')
-    return { state: 'degraded', reason: `the mainstem is ${facts.select.state}`, code: null };
-  if (!facts.select.sourceConnected)
-    return { state: 'degraded', reason: 'no connection to the source', code: null };
-  const stuck = stages.find(
-    (stage) => stage.stage !== 'select' && stage.batches > 0 && stage.holder === null,
-  );
-  if (stuck !== undefined && (stuck.lagMs ?? 0) > CATCHING_UP_MS)
-    return { state: 'degraded', reason: `no node takes ${stuck.stage}`, code: null };
+    return shown('degraded', `${troubled.stage}: ${troubled.problem.message}`, troubled.problem.code);
+  if (select.state !== 'reigning') return shown('degraded', `the mainstem is ${select.state}`);
+  if (!select.sourceConnected) return shown('degraded', 'no connection to the source');
+  if (lag.stalledMs > STALLED_MS) return standstill(facts, stages, lag);
+  const blindMs = select.lag?.lookedAgoMs ?? 0;
+  if (blindMs > BLIND_MS)
+    return shown('degraded', `select: the source has not answered for ${secondsOf(blindMs)}`);
   const [first] = facts.parked;
   if (first !== undefined)
-    return {
-      state: 'degraded',
-      reason: `changes of ${facts.parked.map(({ table }) => table).join(', ')} are held: ${first.why}`,
-      code: first.code,
-    };
-  // Not even a heartbeat since the reign began: how far behind that is nobody knows yet, and idle it is not.
-  if (lagMs === null)
-    return { state: 'catching-up', reason: 'nothing has been read since the reign began', code: null };
-  if (lagMs > CATCHING_UP_MS)
-    return rows > 0 ? { state: 'catching-up', reason: null, code: null } : standstill(facts, stages);
-  const busy = rows > 0 || facts.select.inFlight > 0 || stages.some((stage) => stage.batches > 0);
-  return { state: busy ? 'running' : 'idle', reason: null, code: null };
+    return shown(
+      'degraded',
+      `changes of ${facts.parked.map(({ table }) => table).join(', ')} are held: ${first.why}`,
+      first.code,
+    );
+  // Nothing was read since the reign began: how far behind that is nobody knows yet, and idle it is not.
+  if (lag.endToEnd === null) return shown('catching-up', 'nothing has been read since the reign began');
+  if (lag.endToEnd.ms > CATCHING_UP_MS) return shown('catching-up');
+  const busy =
+    lag.endToEnd.ms > 0 || rows > 0 || select.inFlight > 0 || stages.some((stage) => stage.batches > 0);
+  return shown(busy ? 'running' : 'idle');
+}
+
+function ownerUnknown({ refusals, select, session, silent }: PipelineFacts, mainstem: string): StateView {
+  const refusal = refusals.get(mainstem);
+  const holds = `node ${mainstem} holds the mainstem`;
+  if (refusal !== undefined) return shown('unknown', `${holds}: ${refusal.message}`, refusal.code);
+  if (select !== null)
+    return shown(
+      'unknown',
+      `${holds}, but its session with the coordination service is ${session?.state ?? 'unknown'} and its lease is over`,
+    );
+  // It answers, and knows nothing of the lock: it was started anew, and the lock is of the one before.
+  if (session !== null) return shown('unknown', `${holds} from before it was started, and does not lead yet`);
+  const agoMs = silent.get(mainstem) ?? null;
+  const heard = agoMs === null ? 'never' : `${secondsOf(agoMs)} ago`;
+  return shown('unknown', `${holds} and does not answer; last heard ${heard}`);
+}
+
+/** Why nothing moves, as far as it is known. */
+function standstill(facts: PipelineFacts, stages: readonly StageStatus[], lag: LagView): StateView {
+  const at = stages.find((one) => one.stage === lag.stage);
+  const what = `nothing has moved for ${secondsOf(lag.stalledMs)}`;
+  if (at === undefined) return shown('degraded', what);
+  if (at.holder === null) return shown('degraded', `${what}: no node takes ${at.stage}${silentText(facts)}`);
+  const who = `${at.stage} on ${at.holder}`;
+  const refusal = facts.refusals.get(at.holder);
+  if (refusal !== undefined) return shown('degraded', `${what}: ${who}: ${refusal.message}`, refusal.code);
+  if (facts.silent.has(at.holder)) {
+    const heard = at.silentMs === null ? 'was never heard' : `has not answered for ${secondsOf(at.silentMs)}`;
+    return shown('degraded', `${what}: ${who}, which ${heard}`);
+  }
+  return shown('degraded', `${what}: ${who} is ${at.waiting ?? doing(at)}`);
+}
+
+/** Whoever would take it may be among those who do not answer. */
+function silentText({ silent }: PipelineFacts): string {
+  if (silent.size === 0) return '';
+  return `; no answer from ${[...silent.keys()].join(', ')}`;
+}
+
+function doing({ stage, workMs, standsMs }: StageStatus): string {
+  if (workMs !== null) return `at work on one batch for ${secondsOf(workMs)}`;
+  if (stage === 'select') return 'not getting on';
+  return standsMs === null
+    ? 'not at work'
+    : `not at work on a batch that has stood there for ${secondsOf(standsMs)}`;
+}
+
+function secondsOf(ms: number): string {
+  return ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
 }

@@ -52,3 +52,29 @@ export class RateMeter {
     this.#second = now;
   }
 }
+
+const MEAN_OVER_MS = 10_000;
+const MEAN_OF = 64;
+
+/** The mean of the values of the last seconds, and of the last 64 at most. */
+export class MeanMeter {
+  readonly #clock: Clock;
+  #values: { readonly atMs: number; readonly value: number }[] = [];
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
+  add(value: number): void {
+    if (this.#values.length >= MEAN_OF) this.#values.shift();
+    this.#values.push({ atMs: this.#clock.monotonicMs(), value });
+  }
+
+  /** Null when there were none of late. */
+  mean(): number | null {
+    const fromMs = this.#clock.monotonicMs() - MEAN_OVER_MS;
+    this.#values = this.#values.filter((one) => one.atMs >= fromMs);
+    if (this.#values.length === 0) return null;
+    return this.#values.reduce((sum, one) => sum + one.value, 0) / this.#values.length;
+  }
+}

@@ -79,6 +79,8 @@ export interface FormerOptions {
   readonly openDdl?: readonly DdlMark[];
   /** Name of the installation: heartbeats of another one say nothing here. */
   readonly cluster: string;
+  /** Told of every heartbeat that was read. */
+  readonly onHeartbeat?: (beat: ReadHeartbeat) => void;
   /** Reads Holt's own rows; real ones by default. */
   readonly holtRows?: {
     readonly heartbeats: (rows: SourceRows) => readonly Heartbeat[];
@@ -101,6 +103,9 @@ export interface FormedBatch {
   /** µs since 1970. */
   readonly firstCommitUs: number;
   readonly lastCommitUs: number;
+  /** Behind its first transaction, and whether the log says that one's commit time to the µs. */
+  readonly firstEnd: BinlogCoordinates;
+  readonly firstIsExact: boolean;
   readonly payload: Buffer;
   /** Kind of the schema change that the batch is; null for rows. */
   readonly ddl: DdlPolicyKind | null;
@@ -148,6 +153,23 @@ interface Pending {
   readonly ddl: DdlPolicyKind | null;
   firstCommitUs: number;
   lastCommitUs: number;
+  readonly firstEnd: BinlogCoordinates;
+  readonly firstIsExact: boolean;
+}
+
+/** The last transaction read, whatever became of it. */
+export interface LastRead {
+  readonly end: BinlogCoordinates;
+  readonly commitUs: number;
+  readonly commitIsExact: boolean;
+}
+
+/** A heartbeat row of the source's own site. */
+export interface ReadHeartbeat {
+  /** µs since 1970 by the source's clock. */
+  readonly atUs: number;
+  /** Behind its transaction. */
+  readonly end: BinlogCoordinates;
 }
 
 /** A transaction in parts, between its first part and its last. */
@@ -219,6 +241,10 @@ export class BatchFormer {
   #passedBytes = 0;
   #passedOwnOnly = true;
   #lastCommitUs = 0;
+  #lastEnd: BinlogCoordinates | null = null;
+  #lastReadUs = 0;
+  #lastIsExact = false;
+  #upstreamMs: number | null = null;
   #onlineJudged: { readonly item: StatementItem; readonly verdict: OnlineVerdict } | null = null;
   /** State of online schema changes behind the last item taken, and as the last batch or advance told it. */
   #onlineHere: string | null;
@@ -290,6 +316,23 @@ export class BatchFormer {
     return this.#heartbeatUs;
   }
 
+  /** What the pending batch begins with; null without one. */
+  get pendingFirst(): LastRead | null {
+    const pending = this.#pending;
+    if (pending === null) return null;
+    return { end: pending.firstEnd, commitUs: pending.firstCommitUs, commitIsExact: pending.firstIsExact };
+  }
+
+  get lastRead(): LastRead | null {
+    if (this.#lastEnd === null) return null;
+    return { end: this.#lastEnd, commitUs: this.#lastReadUs, commitIsExact: this.#lastIsExact };
+  }
+
+  /** Delay that the source itself had, as a replica, with the last transaction that says so; ms. */
+  get upstreamMs(): number | null {
+    return this.#upstreamMs;
+  }
+
   /** Commit time (µs) of the last transaction read. */
   get lastCommitUs(): number {
     return this.#lastCommitUs;
@@ -343,8 +386,14 @@ export class BatchFormer {
 
   take(item: SourceItem): 'taken' | 'cut-first' {
     const taken = this.#take(item);
-    if (taken === 'taken' && item.kind !== 'interrupted' && item.definitions !== undefined)
-      this.#note(item.definitions);
+    if (taken === 'taken' && item.kind !== 'interrupted') {
+      if (item.definitions !== undefined) this.#note(item.definitions);
+      this.#lastEnd = item.end;
+      this.#lastReadUs = item.commitUs;
+      this.#lastIsExact = item.commitIsExact;
+      if (item.commitIsExact)
+        this.#upstreamMs = Math.max(0, item.commitUs - (item.originalCommitUs ?? item.commitUs)) / 1000;
+    }
     return taken;
   }
 
@@ -395,7 +444,7 @@ export class BatchFormer {
   advance(): Advance | null {
     if (this.passed === null) return null;
     if (this.#prepared.size > 0) {
-      this.#pend({ commitUs: this.#lastCommitUs, lastPart: true }, this.#options.site);
+      this.#pendAtEnd();
       return null;
     }
     const start = this.#start.text;
@@ -457,7 +506,7 @@ export class BatchFormer {
     this.#endChunk(item);
     this.#running.advance(item.gtid, item.end, item.lastEvent);
     this.#lastCommitUs = item.commitUs;
-    this.#noteHoltRows(item.rows);
+    this.#noteHoltRows(item);
     if (wanted) this.counts.taken += 1;
     else this.#pass(item, this.#kindOfPassed(item, carried, dataRows));
     return 'taken';
@@ -521,7 +570,7 @@ export class BatchFormer {
 
   #writeChunk(item: RowsItem, origin: SiteId): void {
     // A batch as any other: whatever it holds commits by itself.
-    this.#pend({ commitUs: item.commitUs, lastPart: true }, origin);
+    this.#pend({ ...timesOf(item), lastPart: true }, origin);
     this.#alone = true;
     this.counts.chunks += 1;
     this.#writer.transaction(item.commitUs, gtidText(item));
@@ -572,7 +621,7 @@ export class BatchFormer {
   }
 
   #pend(
-    item: { readonly commitUs: number; readonly lastPart: boolean },
+    item: Pick<RowsItem, 'commitUs' | 'commitIsExact' | 'end' | 'lastPart'>,
     origin: SiteId,
     ddl: DdlPolicyKind | null = null,
   ): void {
@@ -583,8 +632,17 @@ export class BatchFormer {
       ddl,
       firstCommitUs: item.commitUs,
       lastCommitUs: item.commitUs,
+      firstEnd: item.end,
+      firstIsExact: item.commitIsExact,
     };
     this.#pending.lastCommitUs = item.commitUs;
+  }
+
+  /** A batch of what was put aside: as old as what was read last. */
+  #pendAtEnd(): void {
+    const end = this.#lastEnd ?? { file: '', offset: 0 };
+    const times = { commitUs: this.#lastCommitUs, commitIsExact: this.#lastIsExact, end };
+    this.#pend({ ...times, lastPart: true }, this.#options.site);
   }
 
   #putAside(item: RowsItem, xid: string): void {
@@ -647,7 +705,7 @@ export class BatchFormer {
     this.#heldXa.delete(xid);
     if (nothing) this.#pass(item, carried ? 'filtered' : 'foreign');
     else {
-      this.#pend({ commitUs, lastPart: true }, site);
+      this.#pend({ ...timesOf(item), lastPart: true }, site);
       if (prepared === undefined) {
         this.#writer.xaOutcome(xid, outcome, commitUs, gtidText(item));
         this.#alone ||= !isKnown;
@@ -717,15 +775,14 @@ export class BatchFormer {
 
   /** False when a batch has to be cut before a schema change; what is put aside goes out with it. */
   #isClear(): boolean {
-    if (this.#pending === null && this.#prepared.size > 0)
-      this.#pend({ commitUs: this.#lastCommitUs, lastPart: true }, this.#options.site);
+    if (this.#pending === null && this.#prepared.size > 0) this.#pendAtEnd();
     return this.#pending === null;
   }
 
   /** A schema change, alone in its batch. */
   #takeDdl(item: StatementItem, kind: DdlPolicyKind, origin: SiteId): 'taken' | 'cut-first' {
     if (!this.#isClear()) return 'cut-first';
-    this.#pend({ commitUs: item.commitUs, lastPart: true }, origin, kind);
+    this.#pend({ ...timesOf(item), lastPart: true }, origin, kind);
     const sourceRef = gtidText(item);
     this.#writer.transaction(item.commitUs, sourceRef);
     this.#writer.statement(this.#ddlStatement(item, kind, sourceRef));
@@ -813,7 +870,7 @@ export class BatchFormer {
     if (kind !== 'own') this.#passedOwnOnly = false;
   }
 
-  #noteHoltRows(all: readonly SourceRows[]): void {
+  #noteHoltRows({ rows: all, end }: RowsItem): void {
     for (const rows of all) {
       if (rows.shape.schema !== HOLT_SCHEMA) continue;
       const { heartbeats, laneStarts, ddlRows = readDdlRows } = this.#options.holtRows ?? HOLT_ROWS;
@@ -821,8 +878,10 @@ export class BatchFormer {
       if (rows.shape.table === CHECKPOINT_TABLE) for (const lane of laneStarts(rows)) this.#marks.begin(lane);
       if (rows.shape.table !== HEARTBEAT_TABLE) continue;
       for (const beat of heartbeats(rows))
-        if (beat.site === this.#options.site && beat.cluster === this.#options.cluster)
+        if (beat.site === this.#options.site && beat.cluster === this.#options.cluster) {
           this.#heartbeatUs = Math.max(this.#heartbeatUs ?? 0, beat.atUs);
+          this.#options.onHeartbeat?.({ atUs: beat.atUs, end });
+        }
     }
   }
 
@@ -899,6 +958,14 @@ function refusalOf(
     default:
       return 'HOLT_DDL_ON_REPLICATED_TABLE';
   }
+}
+
+function timesOf({
+  commitUs,
+  commitIsExact,
+  end,
+}: Pick<RowsItem, 'commitUs' | 'commitIsExact' | 'end'>): LastRead {
+  return { commitUs, commitIsExact, end };
 }
 
 function rawRowsOf(item: RowsItem): number {

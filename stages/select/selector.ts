@@ -16,14 +16,21 @@ import { type Logger, silentLogger } from '../../lib/logger.ts';
 import type { Service } from '../../lib/service.ts';
 import { RunningState } from '../../lib/service.ts';
 import { Waiters } from '../../lib/waiters.ts';
-import type { BatchHeader, PayloadPlace } from '../../model/batch.ts';
+import type { BatchBeginning, BatchHeader, PayloadPlace } from '../../model/batch.ts';
 import { splitChunk } from '../../model/chunk-position.ts';
 import type { PipelineConfig } from '../../model/config.ts';
 import type { NodeId, Tenure } from '../../model/ids.ts';
-import type { Position } from '../../model/position.ts';
+import type { BinlogCoordinates, Position } from '../../model/position.ts';
 import type { SourceItem, TableDefinition } from '../../model/source-item.ts';
 import type { SelectedBatch } from '../stage.ts';
-import { type Advance, BatchFormer, type FormedBatch, type SelectCounts } from './batch-former.ts';
+import {
+  type Advance,
+  BatchFormer,
+  type FormedBatch,
+  type LastRead,
+  type ReadHeartbeat,
+  type SelectCounts,
+} from './batch-former.ts';
 import { type CutFacts, cutIsDue, emptyAdvanceIsDue, untilAdvanceMs, untilCutMs } from './cut-policy.ts';
 import type { DdlMark } from './ddl-marks.ts';
 import { OnlineSchemaChanges } from './online-schema-change.ts';
@@ -76,14 +83,30 @@ export interface SelectorOptions {
   /** What is written at the target of the source's tables, as they are at the reign's position. */
   readonly definitions?: readonly TableDefinition[];
   /** Puts the batch in flight: counts in the window before the first await. One at a time; a rejection ends the run. */
-  readonly emit: (batch: SelectedBatch) => Promise<void>;
+  readonly emit: (batch: SelectedBatch, first: BatchBeginning) => Promise<void>;
+  /** Told of every heartbeat of the source's own site that was read. */
+  readonly onHeartbeat?: (beat: ReadHeartbeat) => void;
+  /** How far the source's clock is ahead of this machine's, as far as that is known; default 0. */
+  readonly sourceAheadMs?: () => number;
   /** Moves the checkpoint without a batch (protocol section 4). No batch is formed before it answers; a rejection ends the run. */
   readonly emptyAdvance: (advance: EmptyAdvance) => Promise<void>;
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
 
-/** What Select is doing, for status, lag and metrics. */
+/** How far Select has read, for lag. */
+export interface SelectReading {
+  /** Behind the last transaction read, or its last part; before the first, where the reign began: null where only its GTIDs are known. */
+  readonly at: BinlogCoordinates | null;
+  /** The last transaction read, whatever became of it; null before the first. */
+  readonly lastRead: LastRead | null;
+  /** The oldest transaction read that was not given to `emit` yet; null when all are. */
+  readonly waiting: BatchBeginning | null;
+  /** Delay that the source itself had, as a replica, with the last transaction that says so; ms. */
+  readonly upstreamMs: number | null;
+}
+
+/** What Select is doing, for status and metrics. */
 export interface SelectStatus {
   /** Behind the last transaction read. */
   readonly position: Position;
@@ -125,6 +148,8 @@ export class Selector implements Service {
   /** Ends the run as soon as what is before it is out, and for a pause, has arrived. */
   #ending: unknown = null;
   #pendingSinceMs = 0;
+  /** What the batch begins with that is cut and not in the window yet. */
+  #leaving: BatchBeginning | null = null;
   /** When an item last went into the pending batch. */
   #takenMs = 0;
   #lastMoveMs: number;
@@ -152,6 +177,7 @@ export class Selector implements Service {
       server,
       caseSensitive: engine.namesAreCaseSensitive,
       openDdl: options.openDdl ?? [],
+      ...(options.onHeartbeat === undefined ? {} : { onHeartbeat: options.onHeartbeat }),
       explicitDefaults: options.explicitDefaults ?? null,
       onlineChanges: new OnlineSchemaChanges({
         tables: this.#filter,
@@ -167,6 +193,17 @@ export class Selector implements Service {
     this.#former.knewNothingOf(recorded.filter((one) => !isWanted(one)));
     this.#nextSeq = reign.seq + 1n;
     this.#lastMoveMs = this.#clock.monotonicMs();
+  }
+
+  get reading(): SelectReading {
+    const { lastRead, pendingFirst, upstreamMs } = this.#former;
+    return {
+      at: lastRead?.end ?? this.#options.reign.position.at,
+      lastRead,
+      waiting:
+        this.#leaving ?? (pendingFirst === null ? null : { ...pendingFirst, takenMs: this.#pendingSinceMs }),
+      upstreamMs,
+    };
   }
 
   get status(): SelectStatus {
@@ -288,11 +325,15 @@ export class Selector implements Service {
       isFull: this.#mustCut || this.#ending !== null || this.#former.isFull,
       ageMs: nowMs - this.#pendingSinceMs,
       quietMs: nowMs - this.#takenMs,
-      behindMs: this.#clock.nowMs() - this.#former.firstCommitUs / 1000,
+      behindMs: this.#clock.nowMs() + this.#aheadMs() - this.#former.firstCommitUs / 1000,
       hasRoom: window.hasRoom(bytes),
       inFlight: window.inFlight,
       moreAtHand: this.#offered !== null || reader.hasNext,
     };
+  }
+
+  #aheadMs(): number {
+    return this.#options.sourceAheadMs?.() ?? 0;
   }
 
   /** How long until something may be due though nothing happens; null when only an event makes it so. */
@@ -394,6 +435,13 @@ export class Selector implements Service {
 
   #emit(formed: FormedBatch): void {
     this.#isEmitting = true;
+    const first: BatchBeginning = {
+      end: formed.firstEnd,
+      commitUs: formed.firstCommitUs,
+      commitIsExact: formed.firstIsExact,
+      takenMs: this.#pendingSinceMs,
+    };
+    this.#leaving = first;
     this.#lastMoveMs = this.#clock.monotonicMs();
     if (formed.part === 0) this.#takeSeq();
     // All parts of a transaction share the number that the first one took.
@@ -403,21 +451,33 @@ export class Selector implements Service {
       this.#barrier = true;
       this.#lastDdl = seq;
     }
-    this.#emission = this.#publish(formed, seq, afterDdl)
+    this.#emission = this.#publish({ formed, first, seq, afterDdl })
       .catch((error: unknown) => this.#end(error))
       .finally(() => {
+        this.#leaving = null;
         this.#isEmitting = false;
         this.#changed.wake();
       });
   }
 
-  async #publish(formed: FormedBatch, seq: bigint, afterDdl: bigint | null): Promise<void> {
+  async #publish({
+    formed,
+    first,
+    seq,
+    afterDdl,
+  }: {
+    readonly formed: FormedBatch;
+    readonly first: BatchBeginning;
+    readonly seq: bigint;
+    readonly afterDdl: bigint | null;
+  }): Promise<void> {
     const sha256 = await digestOf(formed.payload);
     if (!this.#state.shouldRun()) return;
-    await this.#options.emit({
-      header: this.#headerOf(formed, seq, sha256, afterDdl),
-      payload: formed.payload,
-    });
+    const header = this.#headerOf(formed, seq, sha256, afterDdl);
+    const emission = this.#options.emit({ header, payload: formed.payload }, first);
+    // From here on the window has it.
+    this.#leaving = null;
+    await emission;
   }
 
   #headerOf(formed: FormedBatch, seq: bigint, sha256: string, afterDdl: bigint | null): BatchHeader {

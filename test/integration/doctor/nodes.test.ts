@@ -38,6 +38,7 @@ function report(node: string, nowMs: number): NodeReport {
     session: { state: 'connected', epoch: 1, leaseMs: 1 },
     memoryBytes: 1,
     eventLoopP99Ms: 0,
+    clocks: [],
     pipelines: [],
   };
 }

@@ -10,6 +10,7 @@ const asked: unknown[][] = [];
 const operations = new Proxy(
   {
     nodes: () => Promise.resolve([]),
+    clocks: () => Promise.resolve([]),
     pipelines: () =>
       Promise.reject(new HoltError('HOLT_TREE_DEADLINE', 'the tree is away', { disposition: 'retry' })),
     pipeline: (name: string) =>

@@ -1,8 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import type { SelectReport, StageReport } from '../../../../node/status/node-report.ts';
-import { type PipelineFacts, pipelineStatus, readLagMs } from '../../../../node/status/pipeline-status.ts';
+import type { LagReport, SelectReport, StageReport } from '../../../../node/status/node-report.ts';
+import { type PipelineFacts, pipelineStatus, STALLED_MS } from '../../../../node/status/pipeline-status.ts';
 
 const NOW = 1_700_000_000_000;
+
+const lag: LagReport = {
+  oldest: null,
+  flights: [],
+  read: { ms: 0, errorMs: 0 },
+  readBytes: 0,
+  upstreamMs: null,
+  apply: null,
+  checkpoint: { ms: 500, errorMs: 20 },
+  catchUpMs: 0,
+  stalledMs: 0,
+  lookedAgoMs: 40,
+  heartbeatAgoMs: 300,
+  exactCommitTimes: false,
+};
 
 const select: SelectReport = {
   state: 'reigning',
@@ -11,10 +26,8 @@ const select: SelectReport = {
   file: 'bin.000001',
   offset: 4,
   sourceConnected: true,
-  lastReadSourceMs: NOW - 300,
-  lastReadMs: NOW - 290,
-  heartbeatPeriodMs: 1000,
-  oldestUnappliedMs: null,
+  lag,
+  sourceClock: null,
   inFlight: 0,
   inFlightBytes: 0,
   rows: { total: 0, perSecond: 0 },
@@ -29,17 +42,45 @@ const stage: StageReport = {
   rows: { total: 10, perSecond: 0 },
   batches: 1,
   lastDurationMs: 5,
+  standing: null,
+  work: null,
+  queueMs: null,
+  busyMs: null,
   waiting: null,
   problem: null,
 };
 
-const none = { tasks: 0, oldestCommitMs: null, holder: null };
+const none = { tasks: 0, lowest: null, holder: null };
+const nobody = { by: 'someone', why: '', code: null, sinceMs: null } as const;
+
+/** Tasks at a stage, the oldest of which has this number. */
+const tasks = (seq: string, holder: string | null, count = 1) => ({
+  tasks: count,
+  lowest: { seq, part: 0, commitMs: NOW - 60_000 },
+  holder,
+});
+
+/** What the mainstem reports of batches in flight, by number and age. */
+const inFlight = (ages: Readonly<Record<string, number>>, more: Partial<LagReport> = {}): SelectReport => {
+  const flights = Object.entries(ages).map(([seq, ms]) => ({ seq, part: 0, ms, errorMs: 5 }));
+  const [oldest] = flights;
+  return {
+    ...select,
+    inFlight: flights.length,
+    lag: {
+      ...lag,
+      flights,
+      oldest: oldest === undefined ? null : { ms: oldest.ms, errorMs: oldest.errorMs, published: true },
+      ...more,
+    },
+  };
+};
 
 function facts(overrides: Partial<PipelineFacts> = {}): PipelineFacts {
   return {
     pipeline: 'p',
     nowMs: NOW,
-    desired: { desired: 'running', by: 'someone', why: '', code: null },
+    desired: { desired: 'running', ...nobody },
     foreign: null,
     epoch: 3,
     mainstem: 'east-1',
@@ -47,7 +88,9 @@ function facts(overrides: Partial<PipelineFacts> = {}): PipelineFacts {
     select,
     hindrance: null,
     refusals: new Map(),
-    selectAnsweredMs: NOW,
+    selectAgeMs: 0,
+    session: { state: 'connected', leaseMs: 3_000 },
+    silent: new Map(),
     reports: { extract: [], transform: [], load: [{ node: 'west-1', report: stage }] },
     appliedSeq: '9',
     parked: [],
@@ -59,32 +102,142 @@ function facts(overrides: Partial<PipelineFacts> = {}): PipelineFacts {
 
 describe('pipelineStatus()', () => {
   test('idle is 0, however long ago the last change was', () => {
-    expect(pipelineStatus(facts())).toMatchObject({ state: 'idle', lagMs: 0, lagStage: null });
+    expect(pipelineStatus(facts())).toMatchObject({
+      state: 'idle',
+      lagMs: 0,
+      lagStage: null,
+      lag: { endToEnd: { ms: 0, errorMs: 0 }, stalledMs: 0 },
+    });
+    // Also in a report that is a while old: nothing grows of which there is none.
+    expect(pipelineStatus(facts({ selectAgeMs: 400 }))).toMatchObject({ state: 'idle', lagMs: 0 });
   });
 
-  test('names the stage that holds the oldest change, with its holder', () => {
+  test('names the stage that holds the oldest change, with its holder; ages are those of the mainstem', () => {
     const status = pipelineStatus(
       facts({
-        stages: {
-          extract: { tasks: 2, oldestCommitMs: NOW - 100, holder: 'east-1' },
-          transform: none,
-          load: { tasks: 1, oldestCommitMs: NOW - 700, holder: 'west-2' },
-        },
+        select: inFlight({ 7: 700, 8: 90, 9: 50 }),
+        selectAgeMs: 10,
+        stages: { extract: tasks('8', 'east-1', 2), transform: none, load: tasks('7', 'west-2') },
       }),
     );
-    expect(status).toMatchObject({ state: 'running', lagMs: 700, lagStage: 'load' });
-    expect(status.stages.map((one) => [one.stage, one.holder, one.lagMs])).toEqual([
-      ['select', 'east-1', 0],
-      ['extract', 'east-1', 100],
-      ['transform', null, 0],
-      ['load', 'west-2', 700],
+    expect(status).toMatchObject({ state: 'running', lagMs: 710, lagStage: 'load' });
+    expect(status.lag.endToEnd).toEqual({ ms: 710, errorMs: 5 });
+    expect(status.stages.map((one) => [one.stage, one.holder, one.lagMs, one.lagErrorMs])).toEqual([
+      ['select', 'east-1', 0, 0],
+      ['extract', 'east-1', 100, 5],
+      ['transform', null, 0, 0],
+      ['load', 'west-2', 710, 5],
     ]);
   });
 
-  test('is never running while the owner does not answer', () => {
-    const status = pipelineStatus(facts({ select: null, selectAnsweredMs: NOW - 30_000 }));
-    expect(status).toMatchObject({ state: 'unknown', lagMs: null });
+  test('what is read and not published is at Select, though others are at work on older ones elsewhere', () => {
+    const oldest = { ms: 300, errorMs: 2, published: false };
+    const unpublished = { ...inFlight({ 4: 300 }, { oldest }), inFlight: 3 };
+    expect(pipelineStatus(facts({ select: unpublished }))).toMatchObject({ lagStage: 'select', lagMs: 300 });
+    // Published and at no stage any more: the receipt is under way.
+    expect(pipelineStatus(facts({ select: inFlight({ 4: 300 }) })).lagStage).toBe('load');
+  });
+
+  test('what is not read is at Select', () => {
+    const unread = { ...select, lag: { ...lag, read: { ms: 2_400, errorMs: 50 }, readBytes: 9_000 } };
+    expect(pipelineStatus(facts({ select: unread }))).toMatchObject({
+      state: 'running',
+      lagStage: 'select',
+      lag: { endToEnd: { ms: 2_400, errorMs: 50 }, readBytes: 9_000 },
+    });
+  });
+
+  test.each(['select', 'extract', 'transform', 'load'] as const)(
+    'what is stuck at %s is not running, and the stage and its holder are named',
+    (stage) => {
+      const oldest = { ms: 2_000, errorMs: 5, published: stage !== 'select' };
+      const stuck = inFlight({ 5: 2_000 }, { oldest, stalledMs: STALLED_MS + 100 });
+      const holder = stage === 'select' ? 'east-1' : 'west-9';
+      const stages = { extract: none, transform: none, load: none };
+      const status = pipelineStatus(
+        facts({
+          select: stuck,
+          stages: stage === 'select' ? stages : { ...stages, [stage]: tasks('5', holder) },
+        }),
+      );
+      expect(status).toMatchObject({ state: 'degraded', lagStage: stage, code: null });
+      expect(status.reason).toContain(`nothing has moved for 1.6 s: ${stage} on ${holder} is `);
+    },
+  );
+
+  test('a holder that does not answer is said to be the cause', () => {
+    const stuck = inFlight({ 5: 2_000 }, { stalledMs: 1_800 });
+    const stages = { extract: none, transform: none, load: tasks('5', 'west-1') };
+    const silent = new Map([['west-1', 1_900]]);
+    expect(pipelineStatus(facts({ select: stuck, stages, silent }))).toMatchObject({
+      state: 'degraded',
+      reason: 'nothing has moved for 1.8 s: load on west-1, which has not answered for 1.9 s',
+    });
+  });
+
+  test('how long the holder has been at work is said, and what it waits for', () => {
+    const stuck = inFlight({ 5: 4_000 }, { stalledMs: 3_900 });
+    const stages = { extract: none, transform: none, load: tasks('5', 'west-1') };
+    const report = { ...stage, active: 1, work: { seq: '5', part: 0, forMs: 3_800 } };
+    const loads = (one: StageReport) => ({
+      extract: [],
+      transform: [],
+      load: [{ node: 'west-1', report: one }],
+    });
+    const status = pipelineStatus(facts({ select: stuck, stages, reports: loads(report) }));
+    expect(status.reason).toBe(
+      'nothing has moved for 3.9 s: load on west-1 is at work on one batch for 3.8 s',
+    );
+    expect(status.stages[3]).toMatchObject({ working: 1, workMs: 3_800 });
+    const waiting = loads({ ...report, waiting: 'waiting for a lock at the target' });
+    expect(pipelineStatus(facts({ select: stuck, stages, reports: waiting })).reason).toBe(
+      'nothing has moved for 3.9 s: load on west-1 is waiting for a lock at the target',
+    );
+  });
+
+  test('reading that stands still while something is to be read is not running either', () => {
+    const unread = { ...select, lag: { ...lag, read: { ms: 2_400, errorMs: 50 }, stalledMs: 2_400 } };
+    expect(pipelineStatus(facts({ select: unread }))).toMatchObject({
+      state: 'degraded',
+      lagStage: 'select',
+      reason: 'nothing has moved for 2.4 s: select on east-1 is not getting on',
+    });
+  });
+
+  test('a source that does not answer is not idle', () => {
+    const blind = { ...select, lag: { ...lag, lookedAgoMs: 4_000, read: { ms: 4_000, errorMs: 4_000 } } };
+    expect(pipelineStatus(facts({ select: blind }))).toMatchObject({
+      state: 'degraded',
+      reason: 'select: the source has not answered for 4.0 s',
+    });
+  });
+
+  test('is never running while the owner does not answer; what stands at stages is named, else Select', () => {
+    const silent = new Map([['east-1', 30_000]]);
+    const gone = { select: null, session: null, silent };
+    const status = pipelineStatus(facts(gone));
+    expect(status).toMatchObject({ state: 'unknown', lagMs: null, lagStage: 'select' });
     expect(status.reason).toContain('last heard 30 s ago');
+    const stages = { extract: none, transform: none, load: tasks('5', 'west-1') };
+    expect(pipelineStatus(facts({ ...gone, stages }))).toMatchObject({ state: 'unknown', lagStage: 'load' });
+  });
+
+  test('is never running on the word of an owner whose lease is over', () => {
+    for (const session of [
+      { state: 'suspended', leaseMs: 900 },
+      { state: 'connected', leaseMs: -1 },
+    ]) {
+      const status = pipelineStatus(facts({ session, select: inFlight({ 5: 20 }) }));
+      expect(status).toMatchObject({ state: 'unknown', lagMs: null });
+      expect(status.reason).toContain(`session with the coordination service is ${session.state}`);
+    }
+  });
+
+  test('a node that was started anew under the lock of the one before does not lead yet', () => {
+    expect(pipelineStatus(facts({ select: null }))).toMatchObject({
+      state: 'unknown',
+      reason: 'node east-1 holds the mainstem from before it was started, and does not lead yet',
+    });
   });
 
   test("a znode that is not ours is named, whatever else is so; a person's pause is shown before it", () => {
@@ -94,12 +247,12 @@ describe('pipelineStatus()', () => {
       code: 'HOLT_ZNODE_FOREIGN',
       reason: foreign.message,
     });
-    const desired = { desired: 'paused', by: 'ann', why: 'upgrade', code: null } as const;
+    const desired = { ...nobody, desired: 'paused', by: 'ann', why: 'upgrade' } as const;
     expect(pipelineStatus(facts({ foreign, desired })).state).toBe('paused');
   });
 
   test('is not idle before anything was read: nobody knows how far behind that is', () => {
-    const unread = { ...select, lastReadSourceMs: null, lastReadMs: null };
+    const unread = { ...select, lag: { ...lag, read: null, readBytes: null, checkpoint: null } };
     expect(pipelineStatus(facts({ select: unread }))).toMatchObject({
       state: 'catching-up',
       lagMs: null,
@@ -113,28 +266,26 @@ describe('pipelineStatus()', () => {
       ['east-1', refusal],
       ['west-1', refusal],
     ]);
-    expect(pipelineStatus(facts({ select: null, refusals }))).toMatchObject({
+    expect(pipelineStatus(facts({ select: null, session: null, refusals }))).toMatchObject({
       state: 'unknown',
       code: 'HOLT_PIPE_REFUSED',
       reason: 'node east-1 holds the mainstem: its clock differs by 120 s',
     });
-    const stages = {
-      extract: none,
-      transform: { tasks: 1, oldestCommitMs: NOW - 20_000, holder: 'west-1' },
-      load: none,
-    };
-    expect(pipelineStatus(facts({ stages, refusals }))).toMatchObject({
+    const stages = { extract: none, transform: tasks('5', 'west-1'), load: none };
+    const stuck = inFlight({ 5: 20_000 }, { stalledMs: 19_000 });
+    expect(pipelineStatus(facts({ select: stuck, stages, refusals }))).toMatchObject({
       state: 'degraded',
       code: 'HOLT_PIPE_REFUSED',
-      reason: 'nothing has been applied for seconds: transform on west-1: its clock differs by 120 s',
+      reason: 'nothing has moved for 19 s: transform on west-1: its clock differs by 120 s',
     });
   });
 
   test('why nobody takes the mainstem is said when a node knows it', () => {
-    const free = { mainstem: null, select: null, selectAnsweredMs: null };
+    const free = { mainstem: null, select: null, session: null };
     expect(pipelineStatus(facts(free))).toMatchObject({
       state: 'degraded',
       code: null,
+      lagStage: null,
       reason: 'no node holds the mainstem',
     });
     const hindrance = { code: 'HOLT_SOURCE_ACCESS_DENIED', message: 'login as holt: Access denied' };
@@ -145,66 +296,50 @@ describe('pipelineStatus()', () => {
     });
   });
 
-  test('a pause without a reason names who asked for it, and nothing more', () => {
-    const desired = { desired: 'paused', by: 'ann', why: '', code: null } as const;
-    expect(pipelineStatus(facts({ desired })).reason).toBe('by ann');
+  test('a pause says who asked for it, since when, and why if they said', () => {
+    const desired = { ...nobody, desired: 'paused', by: 'ann', sinceMs: NOW - 5_000 } as const;
+    expect(pipelineStatus(facts({ desired }))).toMatchObject({
+      state: 'paused',
+      reason: 'by ann',
+      sinceMs: NOW - 5_000,
+    });
   });
 
   test('a stop by a person is paused, one by Holt is failed with its code', () => {
-    expect(
-      pipelineStatus(facts({ desired: { desired: 'paused', by: 'ann', why: 'upgrade', code: null } })),
-    ).toMatchObject({
+    const paused = { ...nobody, desired: 'paused', by: 'ann', why: 'upgrade' } as const;
+    expect(pipelineStatus(facts({ desired: paused }))).toMatchObject({
       state: 'paused',
       reason: 'by ann: upgrade',
     });
-    expect(
-      pipelineStatus(facts({ desired: { desired: 'paused', by: 'holt', why: 'no table', code: 'HOLT_X' } })),
-    ).toMatchObject({ state: 'failed', code: 'HOLT_X' });
+    const failed = { ...nobody, desired: 'paused', by: 'holt', why: 'no table', code: 'HOLT_X' } as const;
+    expect(pipelineStatus(facts({ desired: failed }))).toMatchObject({ state: 'failed', code: 'HOLT_X' });
   });
 
-  test('old tasks without rows flowing are degraded, with rows flowing catching up', () => {
-    const stages = {
-      extract: none,
-      transform: none,
-      load: { tasks: 1, oldestCommitMs: NOW - 20_000, holder: 'west-1' },
-    };
-    expect(pipelineStatus(facts({ stages }))).toMatchObject({
-      state: 'degraded',
-      reason: 'nothing has been applied for seconds: load on west-1 is at it',
-    });
-    const waiting = [{ node: 'west-1', report: { ...stage, waiting: 'waiting for a lock at the target' } }];
-    expect(
-      pipelineStatus(facts({ stages, reports: { extract: [], transform: [], load: waiting } })).reason,
-    ).toBe('nothing has been applied for seconds: load on west-1 is waiting for a lock at the target');
-    const reports = {
-      extract: [],
-      transform: [],
-      load: [{ node: 'west-1', report: { ...stage, rows: { total: 99, perSecond: 50 } } }],
-    };
-    expect(pipelineStatus(facts({ stages, reports }))).toMatchObject({
+  test('far behind and moving is catching up, with the time that it will take', () => {
+    const stages = { extract: none, transform: none, load: tasks('5', 'west-1') };
+    const behind = inFlight({ 5: 20_000 }, { stalledMs: 400, catchUpMs: 12_000 });
+    expect(pipelineStatus(facts({ select: behind, stages }))).toMatchObject({
       state: 'catching-up',
-      rowsPerSecond: 50,
+      lag: { catchUpMs: 12_000 },
     });
   });
 
   test('tasks that nobody takes are degraded, naming the stage', () => {
-    const stages = {
-      extract: none,
-      transform: { tasks: 1, oldestCommitMs: NOW - 20_000, holder: null },
-      load: none,
-    };
-    expect(pipelineStatus(facts({ stages }))).toMatchObject({
+    const stages = { extract: none, transform: tasks('5', null), load: none };
+    const stuck = inFlight({ 5: 20_000 }, { stalledMs: 19_000 });
+    expect(pipelineStatus(facts({ select: stuck, stages }))).toMatchObject({
       state: 'degraded',
-      reason: 'no node takes transform',
+      reason: 'nothing has moved for 19 s: no node takes transform',
     });
+    const silent = new Map([['west-1', 20_000]]);
+    expect(pipelineStatus(facts({ select: stuck, stages, silent })).reason).toBe(
+      'nothing has moved for 19 s: no node takes transform; no answer from west-1',
+    );
   });
-});
 
-describe('readLagMs()', () => {
-  test('is the delay of the last heartbeat while they come, and grows when they stop', () => {
-    expect(readLagMs(select, NOW)).toBe(0);
-    expect(readLagMs({ ...select, lastReadSourceMs: NOW - 5300 }, NOW)).toBe(5010);
-    expect(readLagMs(select, NOW + 60_000)).toBe(60_300);
-    expect(readLagMs({ ...select, lastReadSourceMs: null }, NOW)).toBeNull();
+  test('without the mainstem the age of a task is told by the wall clocks, and its error is not known', () => {
+    const stages = { extract: tasks('5', 'east-2'), transform: none, load: none };
+    const status = pipelineStatus(facts({ select: null, session: null, stages }));
+    expect(status.stages[1]).toMatchObject({ stage: 'extract', lagMs: 60_000, lagErrorMs: null });
   });
 });

@@ -1,0 +1,101 @@
+/** What is seen of a source while this node leads it: where its log ended when, its clock, its files, its heartbeat. */
+import type { BinlogEngine } from '../../canal/engine.ts';
+import type { HeartbeatWriter } from '../../canal/heartbeat.ts';
+import { LogGauge } from '../../canal/log-gauge.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { DataSourceConfig } from '../../model/config.ts';
+import type { BinlogCoordinates } from '../../model/position.ts';
+import type { ReadHeartbeat } from '../../stages/select/batch-former.ts';
+import type { Clocks, Party } from '../status/lag/clocks.ts';
+import type { SourceView } from '../status/lag/lag-meter.ts';
+import { SourceTimeline } from '../status/lag/source-timeline.ts';
+import { timeSession } from './clock-keeper.ts';
+
+export interface SourceSightOptions {
+  readonly source: DataSourceConfig;
+  readonly clocks: Clocks;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where the pipelines read. */
+  readonly readingAt: () => readonly (BinlogCoordinates | null)[];
+  /** After every look. */
+  readonly onLook: () => void;
+}
+
+/** A row is written and committed within this, mostly: what is before it in the log may be younger than it says. */
+const HEARTBEAT_COMMIT_MS = 20;
+
+export class SourceSight {
+  readonly #options: SourceSightOptions;
+  readonly #party: Party;
+  #timeline = new SourceTimeline();
+  #files: SourceView['files'] = [];
+  #engine: BinlogEngine | null = null;
+  #heartbeat: HeartbeatWriter | null = null;
+
+  constructor(options: SourceSightOptions) {
+    this.#options = options;
+    this.#party = `database ${options.source.name}`;
+  }
+
+  /** Looks begin anew: this may be another server. */
+  gauge(engine: BinlogEngine, heartbeat: HeartbeatWriter): LogGauge {
+    const { source, clocks, clock, log, readingAt, onLook } = this.#options;
+    const timeline = new SourceTimeline();
+    this.#timeline = timeline;
+    this.#files = [];
+    this.#engine = engine;
+    this.#heartbeat = heartbeat;
+    return new LogGauge({
+      connect: (signal) => timeSession(source, signal, 'end of the log'),
+      statusSql: () => engine.logStatusSql,
+      onLook: (place, fromMs, toMs) => {
+        timeline.look(place, fromMs, toMs);
+        onLook();
+      },
+      onTime: (answer) => clocks.add(this.#party, answer),
+      onFiles: (files) => {
+        this.#files = files;
+      },
+      wantsFiles: (head) => readingAt().some((at) => at !== null && at.file !== head.file),
+      logger: log,
+      clock,
+    });
+  }
+
+  /** Nobody here reads the source any more. */
+  close(): void {
+    this.#engine = null;
+    this.#heartbeat = null;
+  }
+
+  /** A heartbeat row was read: for what was written before anybody here looked. */
+  read({ atUs, end }: ReadHeartbeat): void {
+    const moment = this.#options.clocks.moment(this.#party, atUs / 1000);
+    if (moment === null) return;
+    const { atMs, errorMs } = moment;
+    this.#timeline.heartbeat(end, atMs - errorMs, atMs + errorMs + HEARTBEAT_COMMIT_MS);
+  }
+
+  get view(): SourceView {
+    const { clocks, clock } = this.#options;
+    const beatMs = this.#heartbeat?.lastBeatMs ?? null;
+    return {
+      timeline: this.#timeline,
+      clock: clocks.offset(this.#party),
+      files: this.#files,
+      exactCommitTimes: this.#engine?.logsExactCommitTimes ?? false,
+      heartbeatMs: beatMs === null ? null : beatMs - clock.nowMs() + clock.monotonicMs(),
+    };
+  }
+
+  /** Why heartbeats cannot be written; null while they can. */
+  get heartbeatTrouble(): string | null {
+    return this.#heartbeat?.trouble ?? null;
+  }
+
+  get aheadMs(): number {
+    return this.#options.clocks.aheadMs(this.#party);
+  }
+}
