@@ -190,6 +190,8 @@ export async function holtCatchup(parts: {
   readonly start?: (target: DatabaseServer) => Promise<HoltRun>;
   /** Runs while the backlog is caught up, until the signal aborts. */
   readonly beside?: (run: HoltRun, signal: AbortSignal) => Promise<void>;
+  /** With the backlog caught up and the nodes still running. */
+  readonly after?: (run: HoltRun) => Promise<void>;
 }): Promise<readonly Timing[]> {
   const { backlog, layout, options, recorder } = parts;
   await using target = await backlog.target();
@@ -223,6 +225,7 @@ export async function holtCatchup(parts: {
     if (ledger !== '0') throw new Error(`${ledger} entries in the ledger`);
     recorder.timing(timing);
     timings.push(timing);
+    await parts.after?.(run);
   }
   await run.stop();
   return timings;

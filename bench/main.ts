@@ -3,14 +3,20 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from './bench.ts';
 import { catchup } from './catchup.ts';
+import { idle } from './idle.ts';
 import { latency } from './latency.ts';
+import { memory } from './memory.ts';
 import { report } from './report.ts';
 import { wan } from './wan.ts';
+import { workloads } from './workloads.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   catchup,
   latency,
   wan,
+  ...workloads,
+  memory,
+  idle,
 };
 
 /** The longest that a run of `all` may take. */

@@ -24,8 +24,8 @@ export interface InstallationOptions {
   readonly sessionTimeout?: string;
   /** Nodes by name, each at its site. */
   readonly nodes: Readonly<Record<string, string>>;
-  /** Pipeline → its spec, as in the configuration; `source` and `target` are `<site>-db`. */
-  readonly pipelines: Readonly<Record<string, object>>;
+  /** Pipeline → its spec, as in the configuration; `source` and `target` are `<site>-db`. Null: only those of `channels`. */
+  readonly pipelines: Readonly<Record<string, object>> | null;
   /** Further channels, as in the configuration. */
   readonly channels?: Readonly<Record<string, object>>;
   /** Winner of the channel, for two-way. */
@@ -206,10 +206,14 @@ export class HoltInstallation implements AsyncDisposable {
         sites,
         dataSources,
         channels: {
-          main: {
-            pipelines: options.pipelines,
-            ...(options.winner === undefined ? {} : { winner: options.winner }),
-          },
+          ...(options.pipelines === null
+            ? {}
+            : {
+                main: {
+                  pipelines: options.pipelines,
+                  ...(options.winner === undefined ? {} : { winner: options.winner }),
+                },
+              }),
           ...options.channels,
         },
         nodes,
