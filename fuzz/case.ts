@@ -35,6 +35,8 @@ export interface ApplySpec {
   readonly maxStatementBytes: number;
   /** Rows are compared with their before images, as two-way pipelines do. */
   readonly detect: boolean;
+  /** Rows go as events of the binlog wherever they may; absent in older cases. */
+  readonly rowEvents?: boolean;
 }
 
 export interface TableSpec {

@@ -120,7 +120,9 @@ export class DirectChain implements Chain, AsyncDisposable {
   }
 
   async #sessionOf(): Promise<TargetSession> {
-    this.#session ??= await connectTarget(dataSourceOf(this.#target, 'west', 990_100));
+    this.#session ??= await connectTarget(dataSourceOf(this.#target, 'west', 990_100), {
+      session: { rowEvents: true },
+    });
     return this.#session;
   }
 
@@ -180,6 +182,7 @@ class CaseRun {
     this.#batches = spec.batches;
     this.#applier = new SqlBatchApplier({
       schema: new TargetSchema({
+        definitions: spec.rowEvents === true,
         query: async (sql) => {
           const rows = await looks.rows(sql);
           // As if there were many rows, so that many keys go into one statement.
@@ -196,6 +199,7 @@ class CaseRun {
       conflict: pipeline.conflict,
       sourceSite: pipeline.sourceSite,
       maxStatementBytes: spec.maxStatementBytes,
+      eventsFromRows: spec.rowEvents === true ? 1 : Number.POSITIVE_INFINITY,
     });
   }
 

@@ -54,6 +54,7 @@ export function generateCase({ seed, index, pair }: GenerateOptions): FuzzCase {
       batches: random.pick([[1], [2], [1000], [1, 3, 5], [5, 20], [3, 1000]]),
       maxStatementBytes: random.pick([2_000, 20_000, 1_000_000]),
       detect: random.int(1, 6) === 1,
+      rowEvents: random.int(1, 2) === 1,
     },
   };
 }

@@ -121,6 +121,8 @@ class Shrinker {
     );
     const { apply } = this.best;
     if (apply.detect) await this.#try({ ...this.best, apply: { ...this.best.apply, detect: false } });
+    if (apply.rowEvents === true)
+      await this.#try({ ...this.best, apply: { ...this.best.apply, rowEvents: false } });
     if (apply.maxStatementBytes !== 1_000_000)
       await this.#try({ ...this.best, apply: { ...this.best.apply, maxStatementBytes: 1_000_000 } });
     for (const batches of [[1], [1000]])

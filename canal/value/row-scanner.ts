@@ -297,6 +297,11 @@ function equalBits(a: ColumnBitmap, b: ColumnBitmap): boolean {
   return true;
 }
 
+/** Bytes of the length that stands before each value of the column; 0 where all are of one size. */
+export function valuePrefixBytes(column: ColumnShape): number {
+  return lengthPrefix(column);
+}
+
 function lengthPrefix(column: ColumnShape): Prefix {
   if (column.carrier === 'text') return 4;
   switch (column.type) {

@@ -40,7 +40,7 @@ export function loadKit(options: LoadKitOptions): LoadKit {
   const { config, target, node, clock, log } = options;
   const side = sideQuery(target);
   const relations = new TargetRelations({ query: side.query, clock });
-  const schema = new TargetSchema({ query: side.query, clock });
+  const schema = new TargetSchema({ query: side.query, definitions: true, clock });
   let tablesAsOf: string | null = null;
   const rows = new ParkingApplier({
     pipeline: config.name,

@@ -270,7 +270,7 @@ export class LoadSession {
     const connect = this.#options.connect ?? connectTarget;
     const session = await connect(this.#options.target, {
       signal,
-      session: { lockWaitTimeoutS: REGISTER_LOCK_WAIT_S },
+      session: { lockWaitTimeoutS: REGISTER_LOCK_WAIT_S, rowEvents: true },
     });
     const abort = () => session.destroy();
     signal.addEventListener('abort', abort, { once: true });

@@ -21,6 +21,11 @@ export class DivergenceSignal extends Error {
   override readonly name = 'DivergenceSignal';
 }
 
+/** The target's table is not what the batch was prepared for: the transaction is rolled back whole, and the batch prepared anew. */
+export class StaleSignal extends Error {
+  override readonly name = 'StaleSignal';
+}
+
 export interface ApplyResult extends Omit<LoadStats, 'executeMs' | 'commitMs'> {}
 
 export interface BatchApplier<Prepared extends PreparedBatch = PreparedBatch> {

@@ -9,16 +9,23 @@
 import type { SiteId } from '../../../model/ids.ts';
 import type { TransformedBatch } from '../../stage.ts';
 import type { LedgerWriter } from '../ledger-contract.ts';
-import { type ApplyResult, type BatchApplier, DivergenceSignal, type PreparedBatch } from '../load.ts';
+import {
+  type ApplyResult,
+  type BatchApplier,
+  DivergenceSignal,
+  type PreparedBatch,
+  StaleSignal,
+} from '../load.ts';
+import { classify, targetError } from '../target/error-classes.ts';
 import type { TargetConnection } from '../target/target-connection.ts';
 import { type BatchStatements, batchStatements } from './batch-statements.ts';
 import { CarefulApplier } from './careful.ts';
 import { completeJson } from './complete-json.ts';
-import { errnoOf, isCollision, isRowDivergence, isSchemaChange } from './server-error.ts';
+import { ERRNO, errnoOf, isCollision, isRowDivergence, isSchemaChange } from './server-error.ts';
 import { SessionChecks } from './session-checks.ts';
 import { countProblem, type Statement } from './statement.ts';
 import { TablePlans } from './table-plans.ts';
-import type { TargetSchema } from './target-schema.ts';
+import { definitionText, type TargetSchema } from './target-schema.ts';
 
 export interface ApplierOptions {
   readonly schema: TargetSchema;
@@ -32,17 +39,32 @@ export interface ApplierOptions {
   readonly sourceSite: SiteId;
   /** Statements are cut at this length. Default 1 MiB. */
   readonly maxStatementBytes?: number;
+  /**
+   * Net changes of a table in a batch from which its rows go as events, where server and account take them and the table is the
+   * source's own (`row-events.ts`); Infinity for never. Default 64: asking the server whether the table is still the same takes a while.
+   */
+  readonly eventsFromRows?: number;
 }
 
 export interface AppliedBatch extends PreparedBatch, BatchStatements {}
 
 const MIB = 1024 * 1024;
+const EVENTS_FROM_ROWS = 64;
+/** After so long a table that the server refused as events is tried again. */
+const REFUSED_MS = 600_000;
+const ALL = '';
+/** Codes of errors by which a server says that it does not take events, or not this session's, or not for this table. */
+const NOT_TAKEN: ReadonlySet<string> = new Set(['HOLT_TARGET_STATEMENT', 'HOLT_TARGET_ACCESS_DENIED']);
 const SAVEPOINT = 'holt_net_changes';
 
 export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
   readonly #options: ApplierOptions;
   readonly #plans: TablePlans;
   readonly #checks = new SessionChecks();
+  /** Whether the session last seen takes rows as events: the next batch is prepared for one like it. */
+  #sessionTakesEvents = true;
+  /** schema.table whose events the server did not take, and until when (monotonic ms) they go as statements. */
+  readonly #refused = new Map<string, number>();
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -51,11 +73,17 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
 
   async prepare(batch: TransformedBatch, signal: AbortSignal): Promise<AppliedBatch> {
     const payload = await completeJson(batch.payload, signal);
-    return this.#built({ ...batch, payload }, null, signal);
+    return this.#built({ ...batch, payload }, null, this.#sessionTakesEvents, signal);
   }
 
-  async #built(batch: TransformedBatch, order: string | null, signal: AbortSignal): Promise<AppliedBatch> {
+  async #built(
+    batch: TransformedBatch,
+    order: string | null,
+    withEvents: boolean,
+    signal: AbortSignal,
+  ): Promise<AppliedBatch> {
     const { payload, routes } = batch;
+    const except = this.#stillRefused();
     const built = await batchStatements({
       payload,
       routes,
@@ -64,6 +92,10 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
       maxStatementBytes: this.#options.maxStatementBytes ?? MIB,
       compare: this.#options.conflict.detect,
       order,
+      rowEvents:
+        withEvents && except !== null
+          ? { fromRows: this.#options.eventsFromRows ?? EVENTS_FROM_ROWS, except }
+          : null,
       signal,
     });
     const statementBytes = built.statements.reduce((sum, { sql }) => sum + sql.length, 0);
@@ -71,10 +103,15 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
   }
 
   async execute(
-    prepared: AppliedBatch,
+    given: AppliedBatch,
     connection: TargetConnection,
     signal: AbortSignal,
   ): Promise<ApplyResult> {
+    this.#sessionTakesEvents = connection.takesRowEvents === true;
+    const prepared =
+      given.usesRowEvents && !this.#sessionTakesEvents
+        ? await this.#built(given.batch, null, false, signal)
+        : given;
     if (!prepared.mayCollide) return this.#run(prepared, connection, signal);
     await connection.execute(`SAVEPOINT ${SAVEPOINT}`);
     try {
@@ -83,7 +120,7 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
       const errno = error instanceof DivergenceSignal ? errnoOf(error) : null;
       if (errno === null || !isCollision(errno)) throw error;
     }
-    const inOrder = await this.#built(prepared.batch, 'a unique key refuses the net changes', signal);
+    const inOrder = await this.#built(prepared.batch, 'a unique key refuses the net changes', false, signal);
     await connection.execute(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`);
     return this.#run(inOrder, connection, signal);
   }
@@ -101,9 +138,7 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
         signal.throwIfAborted();
         await this.#checks.set(connection, statement.checksOff, traits);
         await this.#one(statement, connection);
-        if (statement.kind === 'upsert') counts.update += statement.rows;
-        else if (statement.kind !== 'absence' && statement.kind !== 'compare')
-          counts[statement.kind] += statement.rows;
+        add(counts, statement);
       }
       await this.#checks.set(connection, 0, traits);
     } catch (error) {
@@ -154,8 +189,54 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
         throw new DivergenceSignal(`${table}: ${rows - same} of ${rows} rows are not as before`);
       return;
     }
+    if (kind === 'expect') {
+      const [row] = await connection.rows(sql);
+      this.#expect(statement, row === undefined ? '' : definitionText(row));
+      return;
+    }
+    if (kind === 'events') {
+      await this.#events(statement, connection);
+      return;
+    }
     const problem = countProblem(statement, await connection.execute(sql));
     if (problem !== null) throw new DivergenceSignal(`${table}: ${problem}`);
+  }
+
+  async #events({ sql, table }: Statement, connection: TargetConnection): Promise<void> {
+    try {
+      await connection.execute(sql);
+    } catch (error) {
+      if (errnoOf(error) === ERRNO.keyNotFound)
+        throw new DivergenceSignal(`${table}: a row to change is not there`, { cause: error });
+      if (!NOT_TAKEN.has(targetError(error).code) || classify(error) !== 'blocked') throw error;
+      this.#refuse(table);
+      throw new StaleSignal(`the target does not take rows of ${table} as events: they go as statements`, {
+        cause: error,
+      });
+    }
+  }
+
+  #expect({ table, expected }: Statement, answer: string): void {
+    if (expected === undefined || expected.text === answer) return;
+    if (expected.of === 'setting') {
+      this.#refuse(ALL);
+      throw new StaleSignal(
+        `the target is set to pass over rows that are missing (slave_exec_mode is ${answer}): rows go as statements`,
+      );
+    }
+    this.#options.schema.invalidate();
+    throw new StaleSignal(`${table} has changed at the target since the batch was prepared`);
+  }
+
+  #refuse(table: string): void {
+    this.#refused.set(table, performance.now() + REFUSED_MS);
+  }
+
+  /** Tables that go as statements for now; null for all. */
+  #stillRefused(): ReadonlySet<string> | null {
+    const now = performance.now();
+    for (const [table, until] of this.#refused) if (until <= now) this.#refused.delete(table);
+    return this.#refused.has(ALL) ? null : new Set(this.#refused.keys());
   }
 
   /** Errors that say that rows differ become the signal; the others are for Load to judge. */
@@ -170,5 +251,25 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
   #forgetIfChanged(error: unknown): void {
     const errno = errnoOf(error);
     if (errno !== null && isSchemaChange(errno)) this.#options.schema.invalidate();
+  }
+}
+
+function add(counts: { insert: number; update: number; delete: number }, statement: Statement): void {
+  const { kind, rows } = statement;
+  switch (kind) {
+    case 'upsert':
+      counts.update += rows;
+      return;
+    case 'events':
+      counts.insert += statement.counts?.insert ?? 0;
+      counts.update += statement.counts?.update ?? 0;
+      counts.delete += statement.counts?.delete ?? 0;
+      return;
+    case 'absence':
+    case 'compare':
+    case 'expect':
+      return;
+    default:
+      counts[kind] += rows;
   }
 }

@@ -16,10 +16,12 @@ import { writeComparisons } from './before-images.ts';
 import { type ImageLayout, imageLayout, TableFold } from './fold.ts';
 import { OrderedWriter } from './ordered-writer.ts';
 import { replacedRows } from './replaced-rows.ts';
+import { type RowEventPlan, RowEventWriter } from './row-events.ts';
 import { RunWriter } from './run-writer.ts';
 import { CHECKS_OFF, type Statement } from './statement.ts';
 import type { TablePlan } from './table-plan.ts';
-import type { TargetTraits } from './target-table.ts';
+import { definitionQuery } from './target-schema.ts';
+import type { TargetTable, TargetTraits } from './target-table.ts';
 import { movesUniqueValues } from './unique-moves.ts';
 
 export interface BatchStatementsOptions {
@@ -32,11 +34,22 @@ export interface BatchStatementsOptions {
   readonly compare: boolean;
   /** Why no table is to be folded; absent or null where each may. */
   readonly order?: string | null;
+  /** For sessions that take rows as events: the tables for which that is worth it. Absent or null for none. */
+  readonly rowEvents?: RowEventUse | null;
   readonly signal: AbortSignal;
+}
+
+export interface RowEventUse {
+  /** Net changes of a table from which its rows go as events. */
+  readonly fromRows: number;
+  /** schema.table that the server has refused as events. */
+  readonly except: ReadonlySet<string>;
 }
 
 export interface BatchStatements {
   readonly statements: readonly Statement[];
+  /** True where some of them are events, which the session must take. */
+  readonly usesRowEvents: boolean;
   /** Row changes of the source in the payload. */
   readonly rows: number;
   /** Per target table written in order: why it was not folded. */
@@ -117,7 +130,8 @@ export async function batchStatements(options: BatchStatementsOptions): Promise<
     // A value that must not stand in a statement: row by row it is told from the others.
     if (!(error instanceof DivergenceSignal)) throw error;
     const mustBeCareful = error.message;
-    return { statements: [], rows, ordered: new Map(), mayCollide: false, mustBeCareful, plans };
+    const nothing = { statements: [], usesRowEvents: false, ordered: new Map(), mayCollide: false };
+    return { ...nothing, rows, mustBeCareful, plans };
   }
 }
 
@@ -153,10 +167,17 @@ async function writeGroups(
 
   // Folded tables, each by itself.
   const writer = new RunWriter({ ...writerOptions, emit });
+  const { rowEvents = null } = options;
+  const events = rowEvents === null ? null : new RowEventWriter({ ...writerOptions, emit });
+  const asEvents = new Map<string, TargetTable>();
   for (const group of groups.values()) {
     if (group.order !== null) continue;
-    await writeFold(group, writer, breather, pause);
+    const mayUse =
+      rowEvents !== null && group.fold.size >= rowEvents.fromRows && !rowEvents.except.has(group.name);
+    const used = await writeFold(group, writer, mayUse ? events : null, breather, pause);
+    if (used !== null) asEvents.set(group.name, used);
   }
+  for (const statement of expectations([...asEvents.values()], traits)) emit(statement);
 
   // The others: one sequence for tables that foreign keys join.
   const ordered = [...groups.values()].filter((group) => group.order !== null);
@@ -214,6 +235,7 @@ async function writeGroups(
   }
   return {
     statements,
+    usesRowEvents: asEvents.size > 0,
     ordered: new Map(ordered.map((group) => [group.name, group.order ?? ''])),
     mayCollide: [...groups.values()].some(
       (group) =>
@@ -223,16 +245,30 @@ async function writeGroups(
   };
 }
 
-/** DELETE, absence check, UPDATE, INSERT: see `fold.ts` for why in this order. */
+/**
+ * DELETE, absence check, UPDATE, INSERT: see `fold.ts` for why in this order. With `events`, what can goes as such; then it gives the table,
+ * else null.
+ */
 async function writeFold(
   group: Group,
   writer: RunWriter,
+  events: RowEventWriter | null,
   breather: Breather,
   pause: () => Promise<void>,
-): Promise<void> {
+): Promise<TargetTable | null> {
   const { fold } = group;
   const off = group.someChecksOff;
   const plans = fold.plans;
+  let asEvents: TargetTable | null = null;
+  const span = { start: 0, end: 0 };
+  /** How the entry goes as an event, its whole row being `span`; null where it does not. */
+  const wholeAsEvent = (entry: number, plan: TablePlan): RowEventPlan | null =>
+    events !== null &&
+    plan.rowEvents !== null &&
+    fold.wholeImage(entry, span) &&
+    events.fits(span.end - span.start)
+      ? plan.rowEvents
+      : null;
   const inPhase = async (
     kind: ReturnType<TableFold['change']>,
     write: (entry: number, plan: TablePlan) => void,
@@ -244,13 +280,25 @@ async function writeFold(
         if (fold.change(entry) === kind && fold.planOf(entry) === plan) write(entry, plan);
       }
     }
+    // Of what comes next, nothing may overtake what is open here.
     writer.flush();
+    events?.flush();
   };
-  await inPhase('delete', (entry, plan) => writer.delete(plan, fold.keyImage(entry), off));
+  await inPhase('delete', (entry, plan) => {
+    if (events === null || plan.rowEvents === null) writer.delete(plan, fold.keyImage(entry), off);
+    else {
+      asEvents = plan.target;
+      events.delete(plan, plan.rowEvents, fold.keyImage(entry));
+    }
+  });
   await inPhase('nothing', (entry, plan) => writer.absence(plan, fold.keyImage(entry), off));
   const partial = new Map<number | string, number[]>();
   await inPhase('update', (entry, plan) => {
-    if (plan.mayUpsert && fold.isFull(entry)) writer.upsert(plan, fold.finalImage(entry), off);
+    const event = wholeAsEvent(entry, plan);
+    if (event !== null) {
+      asEvents = plan.target;
+      events?.update(plan, event, fold.keyImage(entry), span.start, span.end);
+    } else if (plan.mayUpsert && fold.isFull(entry)) writer.upsert(plan, fold.finalImage(entry), off);
     else {
       const columns = columnsOf(fold, entry);
       const same = partial.get(columns);
@@ -265,7 +313,43 @@ async function writeFold(
       writer.patch(fold.planOf(entry), fold.finalImage(entry), off, () => fold.keyImage(entry));
     }
   writer.flush();
-  await inPhase('insert', (entry, plan) => writer.insert(plan, fold.finalImage(entry), off));
+  await inPhase('insert', (entry, plan) => {
+    const event = wholeAsEvent(entry, plan);
+    if (event === null) writer.insert(plan, fold.finalImage(entry), off);
+    else {
+      asEvents = plan.target;
+      events?.insert(plan, event, span.start, span.end);
+    }
+  });
+  return asEvents;
+}
+
+/**
+ * What must be so for the events to have done what they say, asked when they hold the locks of their tables: definitions that are
+ * the ones planned by, and on MariaDB, where it is a setting of the server, that missing rows are errors.
+ */
+function expectations(tables: readonly TargetTable[], traits: TargetTraits): Statement[] {
+  if (tables.length === 0) return [];
+  const ask = (sql: string, expected: NonNullable<Statement['expected']>, table: string): Statement => ({
+    kind: 'expect',
+    sql: Buffer.from(sql),
+    rows: 0,
+    checksOff: CHECKS_OFF.none,
+    table,
+    expected,
+  });
+  const questions = tables.map((table) =>
+    ask(
+      definitionQuery(table.schema, table.name),
+      { of: 'definition', text: table.definition?.text ?? '' },
+      `${table.schema}.${table.name}`,
+    ),
+  );
+  if (traits.flavour === 'mariadb')
+    questions.push(
+      ask("SELECT 'slave_exec_mode', @@GLOBAL.slave_exec_mode", { of: 'setting', text: 'STRICT' }, ''),
+    );
+  return questions;
 }
 
 /** The same for entries whose images have the same columns. */

@@ -194,6 +194,17 @@ export class TableFold {
     return this.#overlay(head, layout);
   }
 
+  /** Where in the payload the row as it is after the batch stands whole, all columns of the shape in one image; false where it does not. */
+  wholeImage(entry: number, span: { start: number; end: number }): boolean {
+    const head = this.#heads[entry] ?? NO_IMAGE;
+    if (head === NO_IMAGE || (this.#nodeNexts[head] ?? NO_IMAGE) !== NO_IMAGE) return false;
+    const { plan, full, present } = this.#layoutAt(this.#nodeLayouts[head] ?? 0);
+    if (!full || plan.columns.length !== plan.shape.columns.length) return false;
+    span.start = this.#nodeImages[head] ?? 0;
+    span.end = plan.scanner.skip(this.#payload, span.start, this.#payload.length, present);
+    return true;
+  }
+
   /** Number of the layout that the entry's only image since a full one has; −1 where there are several. */
   onlyLayout(entry: number): number {
     const head = this.#heads[entry] ?? NO_IMAGE;

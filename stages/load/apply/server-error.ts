@@ -6,6 +6,7 @@ export const ERRNO = {
   duplicateEntry: 1062,
   cantDropField: 1091,
   wrongValueCount: 1136,
+  keyNotFound: 1032,
   noSuchTable: 1146,
   subqueryManyRows: 1242,
   duplicateEntryNamed: 1586,

@@ -15,10 +15,11 @@ export const CHECKS_OFF = {
  * - INSERT … ON DUPLICATE KEY UPDATE of n rows: per row 1 affected if inserted or unchanged, 2 if changed, which does not tell an
  *   inserted row from an unchanged one; but the text says `Records: n  Duplicates: d`, where d counts the rows that were there,
  *   changed or not. With n = 1 there is no text: a single row is written as UPDATE;
+ * - BINLOG: nothing; a row that is not as expected is an error;
  * - UPDATE: rows matched, changed or not; DELETE: rows deleted.
  */
 export interface Statement {
-  readonly kind: 'insert' | 'upsert' | 'update' | 'delete' | 'absence' | 'compare';
+  readonly kind: 'insert' | 'upsert' | 'update' | 'delete' | 'absence' | 'compare' | 'events' | 'expect';
   readonly sql: Buffer;
   /** Rows it speaks of. */
   readonly rows: number;
@@ -26,6 +27,10 @@ export interface Statement {
   readonly checksOff: number;
   /** schema.table, for errors. */
   readonly table: string;
+  /** Of events: rows of each kind. */
+  readonly counts?: { readonly insert: number; readonly update: number; readonly delete: number };
+  /** What a question must be answered with, for events to have done what they say. */
+  readonly expected?: { readonly of: 'definition' | 'setting'; readonly text: string };
 }
 
 /** What is wrong with the answer; null when the rows were as the images promise. */
@@ -45,8 +50,12 @@ export function countProblem(statement: Statement, result: StatementResult): str
         ? null
         : `update of ${rows} rows found ${duplicates}`;
     }
+    // Which throws where a row is missing, or there already.
+    case 'events':
+      return null;
     case 'compare':
-      return 'a comparison gives rows, no counts';
+    case 'expect':
+      return 'a question gives rows, no counts';
     default:
       return kind satisfies never;
   }

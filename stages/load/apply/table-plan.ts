@@ -12,6 +12,7 @@ import { bitmapHas, type ColumnBitmap } from '../../../model/rows.ts';
 import type { TableRoute } from '../../../model/table-route.ts';
 import type { ColumnShape, TableShape } from '../../../model/table-shape.ts';
 import { misfit, sourceFamily, targetFamily } from './column-fit.ts';
+import { type RowEventPlan, rowEventPlan } from './row-events.ts';
 import type { TargetColumn, TargetTable, UniqueKey } from './target-table.ts';
 import { type TextRoom, textRoomOf } from './text-room.ts';
 
@@ -83,6 +84,8 @@ export interface TablePlan {
   readonly mostKeys: number;
   /** Columns, in backticks, that would change by themselves on UPDATE unless assigned. */
   readonly autoUpdateColumns: readonly string[];
+  /** How its rows go as events; null where they must go as statements. */
+  readonly rowEvents: RowEventPlan | null;
 }
 
 /** Throws a HoltError (retry: it heals when the table is altered), naming the table and what to do. */
@@ -168,7 +171,7 @@ export function planTable(shape: TableShape, route: TableRoute, target: TargetTa
     identityKey === null ? [] : columns.filter((column) => isPartOf(identityKey, column.target));
   const identityConstants =
     identityKey === null ? [] : constants.filter((column) => isPartOf(identityKey, column.target));
-  return {
+  const plan = {
     shape,
     target,
     quotedTable: quoteTable(target.schema, target.name),
@@ -198,6 +201,7 @@ export function planTable(shape: TableShape, route: TableRoute, target: TargetTa
       .filter((column) => column.autoUpdate && !column.generated)
       .map((column) => quoteName(column.name)),
   };
+  return { ...plan, rowEvents: rowEventPlan(plan) };
 }
 
 /**

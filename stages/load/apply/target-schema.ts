@@ -6,7 +6,7 @@
  */
 import { type Clock, systemClock } from '../../../lib/clock.ts';
 import { HoltError } from '../../../lib/errors.ts';
-import { quoteText } from '../../../lib/sql-name.ts';
+import { quoteTable, quoteText } from '../../../lib/sql-name.ts';
 import type { TargetColumn, TargetTable, TargetTraits, UniqueKey } from './target-table.ts';
 import { seesTriggers } from './trigger-sight.ts';
 
@@ -21,6 +21,8 @@ export interface TargetSchemaOptions {
   readonly maxAgeMs?: number;
   /** The same for the graph of foreign keys, which costs a look at every table of the server. Default 600 000. */
   readonly foreignKeysMaxAgeMs?: number;
+  /** Read definitions too: rows may then go as events (`row-events.ts`). */
+  readonly definitions?: boolean;
   readonly clock?: Clock;
 }
 
@@ -50,6 +52,7 @@ export class TargetSchema {
   readonly #query: SchemaQuery;
   readonly #maxAgeMs: number;
   readonly #foreignKeysMaxAgeMs: number;
+  readonly #definitions: boolean;
   readonly #clock: Clock;
   readonly #tables = new Map<string, Cached<TargetTable>>();
   #traits: Cached<TargetTraits> | null = null;
@@ -59,6 +62,7 @@ export class TargetSchema {
     this.#query = options.query;
     this.#maxAgeMs = options.maxAgeMs ?? 60_000;
     this.#foreignKeysMaxAgeMs = options.foreignKeysMaxAgeMs ?? 600_000;
+    this.#definitions = options.definitions ?? false;
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -105,13 +109,14 @@ export class TargetSchema {
   }
 
   async #readTraits(): Promise<TargetTraits> {
-    const [row] = await this.#query('SELECT VERSION(), @@GLOBAL.max_allowed_packet');
+    const [row] = await this.#query('SELECT VERSION(), @@GLOBAL.max_allowed_packet, @@GLOBAL.server_id');
     const version = textOf(row?.[0]);
     const [, major, minor, patch] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)/.exec(version) ?? [];
     return {
       flavour: /mariadb/i.test(version) ? 'mariadb' : 'mysql',
       versionNumber: Number(major ?? 0) * 10_000 + Number(minor ?? 0) * 100 + Number(patch ?? 0),
       maxAllowedPacket: Number(textOf(row?.[1])),
+      serverId: Number(textOf(row?.[2])),
     };
   }
 
@@ -130,9 +135,10 @@ export class TargetSchema {
       });
     const realSchema = textOf(table[0]);
     const realName = textOf(table[1]);
+    const before = await this.#definition(realSchema, realName);
     const mine = (row: TextRow) => textOf(row[0]) === realSchema && textOf(row[1]) === realName;
     const columns = await this.#query(
-      `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, CHARACTER_SET_NAME, COLLATION_NAME, NUMERIC_SCALE, DATETIME_PRECISION FROM information_schema.COLUMNS WHERE ${here} ORDER BY ORDINAL_POSITION`,
+      `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, CHARACTER_SET_NAME, COLLATION_NAME, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_OCTET_LENGTH FROM information_schema.COLUMNS WHERE ${here} ORDER BY ORDINAL_POSITION`,
     );
     const indexes = await this.#query(
       `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE FROM information_schema.STATISTICS WHERE ${here} AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
@@ -144,6 +150,8 @@ export class TargetSchema {
     const traits = await this.traits();
     const graph = await this.#graph();
     const node = `${realSchema}\0${realName}`.toLowerCase();
+    // What was read in between belongs to one definition only if that is the same before and after.
+    const text = before !== null && before === (await this.#definition(realSchema, realName)) ? before : null;
     return {
       schema: realSchema,
       name: realName,
@@ -156,7 +164,14 @@ export class TargetSchema {
       referenced: graph.referenced.has(node),
       referencedColumns: [...(graph.referenced.get(node) ?? [])],
       selfReferencing: graph.selfReferencing.has(node),
+      ...(text === null ? {} : { definition: { text, flavour: traits.flavour } }),
     };
+  }
+
+  async #definition(schema: string, name: string): Promise<string | null> {
+    if (!this.#definitions) return null;
+    const [row] = await this.#query(definitionQuery(schema, name));
+    return row === undefined ? null : definitionText(row);
   }
 
   async #refuseHiddenTriggers(schema: string, name: string): Promise<void> {
@@ -203,6 +218,15 @@ export class TargetSchema {
     });
     return value;
   }
+}
+
+export function definitionQuery(schema: string, name: string): string {
+  return `SHOW CREATE TABLE ${quoteTable(schema, name)}`;
+}
+
+/** The answer's text, without what changes with every row. */
+export function definitionText(row: TextRow): string {
+  return textOf(row[1]).replace(/ AUTO_INCREMENT=\d+/, '');
 }
 
 /**
@@ -270,6 +294,7 @@ function columnOf(row: TextRow, traits: TargetTraits): TargetColumn {
     charset: optionalTextOf(row[8]),
     collation: optionalTextOf(row[9]),
     scale: scale === null ? null : Number(textOf(scale)),
+    octetLength: row[12] === null || row[12] === undefined ? null : BigInt(textOf(row[12])),
     ...(unknown.length > 0 ? { unknownCharsets: unknown } : {}),
     // Measured on 10.11, however the zero is written.
     ...(traits.flavour === 'mariadb'

@@ -19,6 +19,8 @@ export interface TargetColumn {
   readonly collation: string | null;
   /** Digits after the point: of decimals, of floats that round to them, and of seconds in times. Null where it does not apply. */
   readonly scale: number | null;
+  /** Most bytes of a character or binary string; null for others. */
+  readonly octetLength?: bigint | null;
   /** Character sets that other servers have and this one does not, so that it cannot convert from them; none by default. */
   readonly unknownCharsets?: readonly string[];
   /** True where the server stores 0 in place of -0.0; false by default. */
@@ -44,6 +46,15 @@ export interface TargetTraits {
   /** major * 10000 + minor * 100 + patch. */
   readonly versionNumber: number;
   readonly maxAllowedPacket: number;
+  /** The server's own id; 0 where it is not known. */
+  readonly serverId?: number;
+}
+
+/** The table as the server itself would make it anew. */
+export interface TargetDefinition {
+  /** SHOW CREATE TABLE, without the next number of AUTO_INCREMENT. */
+  readonly text: string;
+  readonly flavour: TargetTraits['flavour'];
 }
 
 export interface TargetTable {
@@ -67,4 +78,6 @@ export interface TargetTable {
   readonly referencedColumns: readonly string[];
   /** True when the table refers to itself. */
   readonly selfReferencing: boolean;
+  /** Absent where nobody asked for it, or where it changed while the rest was read. */
+  readonly definition?: TargetDefinition;
 }

@@ -3,7 +3,7 @@
  * every case (1205 rolls back a statement only, so we do the rest).
  */
 import { HoltError } from '../../../lib/errors.ts';
-import { DivergenceSignal } from '../load.ts';
+import { DivergenceSignal, StaleSignal } from '../load.ts';
 import { TargetLinkError, TargetServerError } from './target-connection.ts';
 
 export type ErrorClass =
@@ -177,6 +177,7 @@ const BY_NUMBER: ReadonlyMap<number, ErrorClass> = new Map<number, ErrorClass>([
 
 export function classify(error: unknown): ErrorClass {
   if (error instanceof DivergenceSignal) return 'careful';
+  if (error instanceof StaleSignal) return 'stale';
   if (error instanceof TargetLinkError) return 'lost';
   if (error instanceof TargetServerError) return BY_NUMBER.get(error.errno) ?? 'blocked';
   if (error instanceof HoltError && error.disposition === 'retry') return 'blocked';
@@ -194,6 +195,8 @@ export function publicText(error: TargetServerError): string {
 /** What is shown and logged of an error of the target; a HoltError stays as it is. */
 export function targetError(error: unknown): HoltError {
   if (error instanceof HoltError) return error;
+  if (error instanceof StaleSignal)
+    return new HoltError('HOLT_TARGET_TABLE', error.message, { disposition: 'retry', cause: error });
   if (error instanceof TargetServerError) {
     const code =
       BLOCKED.get(error.errno) ??

@@ -13,6 +13,7 @@ import { abortable, withDeadline } from '../../../lib/abort.ts';
 import { assert } from '../../../lib/assert.ts';
 import { HoltError, messageOf } from '../../../lib/errors.ts';
 import type { DataSourceConfig, TlsConfig } from '../../../model/config.ts';
+import { binlogStatement, formatDescription } from './binlog-statement.ts';
 import {
   DEFAULT_SESSION,
   needsRowFormat,
@@ -77,6 +78,7 @@ class Mysql2Connection implements TargetSession {
   #server: TargetServer | null = null;
   #threadId = 0;
   #usable = true;
+  #takesRowEvents = false;
   #busy = false;
   /** Rejects the statement in flight. */
   #giveUp: ((reason: Error) => void) | null = null;
@@ -136,6 +138,10 @@ class Mysql2Connection implements TargetSession {
     return this.#usable;
   }
 
+  get takesRowEvents(): boolean {
+    return this.#takesRowEvents;
+  }
+
   /** Logs in and makes the session ours. */
   async open(session: SessionSettings): Promise<void> {
     await new Promise<void>((resolve, reject) => {
@@ -147,10 +153,41 @@ class Mysql2Connection implements TargetSession {
     await this.execute(sessionStatement(session, variables));
     if (session.writes && needsRowFormat(variables))
       await this.#switchToRowFormat(variables.get('binlog_format'));
+    if (session.writes && session.rowEvents) await this.#prepareForRowEvents(this.#server);
     const [verified] = await this.rows(verifyQuery(variables));
     verifySession(this.#name, verified ?? []);
     this.#threadId = Number(verified?.[0]?.toString('latin1'));
     assert(Number.isSafeInteger(this.#threadId), 'the server gives a connection id');
+  }
+
+  /**
+   * Rows as events need a right of their own (MariaDB 10.5: BINLOG REPLAY; MySQL 8.0: REPLICATION_APPLIER, or BINLOG_ADMIN with the
+   * right to set gtid_next): without it they go as statements. On MySQL the first event leaves the session with transactions that get no
+   * GTID until it is told otherwise: whether it may be is tried before.
+   */
+  async #prepareForRowEvents({ flavour, version, versionNumber, serverId = 0 }: TargetServer): Promise<void> {
+    if (versionNumber < (flavour === 'mariadb' ? 100_500 : 80_000) || serverId === 0) return;
+    const first = binlogStatement(formatDescription(version, serverId));
+    if (flavour === 'mariadb') {
+      this.#takesRowEvents = await this.#mayExecute(first);
+      // Our statements are no text that somebody would look for in the log.
+      await this.#mayExecute('SET SESSION binlog_annotate_row_events = OFF');
+      return;
+    }
+    const settle = "SET SESSION gtid_next = 'AUTOMATIC', SESSION rbr_exec_mode = 'STRICT'";
+    if (!(await this.#mayExecute(settle)) || !(await this.#mayExecute(first))) return;
+    await this.execute(settle);
+    this.#takesRowEvents = true;
+  }
+
+  async #mayExecute(sql: Buffer | string): Promise<boolean> {
+    try {
+      await this.execute(sql);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TargetServerError) || !this.#usable) throw error;
+      return false;
+    }
   }
 
   async #switchToRowFormat(format: string | undefined): Promise<void> {

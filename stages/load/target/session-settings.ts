@@ -15,6 +15,8 @@ export interface SessionSettings {
   readonly metadataLockWaitS: number;
   /** False for sessions that only look: they may speak to a read-only server, and one without row format. */
   readonly writes: boolean;
+  /** Whether the session is to take rows as events of the binlog, if its account may. */
+  readonly rowEvents: boolean;
 }
 
 export const DEFAULT_SESSION: SessionSettings = {
@@ -22,6 +24,7 @@ export const DEFAULT_SESSION: SessionSettings = {
   lockWaitTimeoutS: 10,
   metadataLockWaitS: 30,
   writes: true,
+  rowEvents: false,
 };
 
 /**
@@ -92,6 +95,7 @@ export function readServer(variables: ReadonlyMap<string, string>): TargetServer
     versionNumber: Number(major ?? 0) * 10_000 + Number(minor ?? 0) * 100 + Number(patch ?? 0),
     identity: identityOf(variables),
     binlog: isOn(variables.get('log_bin')),
+    serverId: Number(variables.get('server_id') ?? 0),
     maxAllowedPacket: Number(variables.get('max_allowed_packet') ?? 1024 * 1024),
   };
 }

@@ -29,6 +29,8 @@ export interface TargetConnection {
   rows(sql: Buffer | string): Promise<(Buffer | null)[][]>;
   /** False after any failure of the transport. */
   readonly usable: boolean;
+  /** True where the session takes rows as events of the binlog; absent means no. */
+  readonly takesRowEvents?: boolean;
   /** Says goodbye, or destroys the socket when that takes longer than a second. */
   close(): Promise<void>;
   /** Destroys the socket at once: whatever was open rolls back. */
@@ -46,6 +48,8 @@ export interface TargetServer {
   readonly identity: string;
   /** True when the server writes a binlog, so that the guard's row is a loop mark there. */
   readonly binlog: boolean;
+  /** `server_id`; 0 where it is not known. */
+  readonly serverId?: number;
   /** Largest statement the server takes, bytes. */
   readonly maxAllowedPacket: number;
 }

@@ -146,6 +146,10 @@ export class RegisteredWriter implements TargetConnection {
     return this.session.threadId;
   }
 
+  get takesRowEvents(): boolean {
+    return this.session.takesRowEvents === true;
+  }
+
   get usable(): boolean {
     return this.session.usable;
   }

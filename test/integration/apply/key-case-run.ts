@@ -128,14 +128,15 @@ export class KeyCaseRun implements AsyncDisposable {
     this.#trouble = parts.trouble;
   }
 
-  /** Starts the servers; a pair of one flavour is one server with two schemas. */
-  static async on(pair: Pair): Promise<KeyCaseRun> {
+  /** Starts the servers; a pair of one flavour is one server with two schemas. `rowEvents`: rows go as events wherever they may. */
+  static async on(pair: Pair, rowEvents = false): Promise<KeyCaseRun> {
     const source = await startDatabase(pair.source);
     const target = pair.source === pair.target ? source : await startDatabase(pair.target);
     const pipeline = await Pipeline.on({ db: target.db, schema: await target.db.freshSchema('run') });
     const config = dataSourceOf(target.db);
     const looks = new Looks(config);
     const schema = new TargetSchema({
+      definitions: rowEvents,
       query: async (sql) => {
         const rows = await looks.rows(sql);
         // Few rows here: as if there were many, so that many go into one statement.
@@ -157,6 +158,7 @@ export class KeyCaseRun implements AsyncDisposable {
       ledger,
       conflict: { detect: false, winner: siteId('east') },
       sourceSite: siteId('east'),
+      eventsFromRows: rowEvents ? 1 : Number.POSITIVE_INFINITY,
     });
     const reign = await pipeline.reign();
     const trouble: { stop: ((error: HoltError) => void) | null } = { stop: null };

@@ -18,7 +18,7 @@ for (const pair of SAME)
   describeWithOwn([pair.source], `random histories over few keys (${pair.source})`, () => {
     let run: KeyCaseRun;
     beforeAll(async () => {
-      run = await KeyCaseRun.on(pair);
+      run = await KeyCaseRun.on(pair, true);
     });
     afterAll(() => run?.[Symbol.asyncDispose]());
 

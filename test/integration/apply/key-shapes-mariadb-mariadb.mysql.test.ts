@@ -1,3 +1,5 @@
 import { describeKeyShapes } from './key-shapes.ts';
 
-describeKeyShapes({ pair: { source: 'mariadb', target: 'mariadb' }, image: 'FULL' });
+const pair = { source: 'mariadb', target: 'mariadb' } as const;
+describeKeyShapes({ pair, image: 'FULL' });
+describeKeyShapes({ pair, image: 'FULL', rowEvents: true });

@@ -1,3 +1,5 @@
 import { describeKeyShapes } from './key-shapes.ts';
 
-describeKeyShapes({ pair: { source: 'mysql', target: 'mysql' }, image: 'FULL' });
+const pair = { source: 'mysql', target: 'mysql' } as const;
+describeKeyShapes({ pair, image: 'FULL' });
+describeKeyShapes({ pair, image: 'FULL', rowEvents: true });

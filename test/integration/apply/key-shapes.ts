@@ -17,17 +17,19 @@ export function describeKeyShapes(options: {
   readonly image: RowImage;
   /** More cuts than one batch, and a batch a transaction. */
   readonly everyCut?: boolean;
+  /** Rows go as events of the binlog wherever they may. */
+  readonly rowEvents?: boolean;
 }): void {
-  const { pair, image, everyCut = false } = options;
+  const { pair, image, everyCut = false, rowEvents = false } = options;
   const cases = KEY_CASES.filter((one) => runsOn(one, pair) && (one.images ?? [image]).includes(image));
   describeWithOwn(
     [...new Set([pair.source, pair.target])],
-    `key shapes, ${pair.source} → ${pair.target}, ${image} images`,
+    `key shapes, ${pair.source} → ${pair.target}, ${image} images${rowEvents ? ', as events' : ''}`,
     () => {
       let run: KeyCaseRun;
       let logged: readonly LoggedCase[] = [];
       beforeAll(async () => {
-        run = await KeyCaseRun.on(pair);
+        run = await KeyCaseRun.on(pair, rowEvents);
         logged = await run.logged(cases, image);
       }, 600_000);
       afterAll(() => run?.[Symbol.asyncDispose]());

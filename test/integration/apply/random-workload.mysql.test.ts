@@ -15,11 +15,15 @@ const CASES: readonly {
   readonly flavour: DatabaseFlavour;
   readonly image: string;
   readonly detect: boolean;
+  readonly rowEvents?: boolean;
 }[] = [
   { flavour: 'mariadb', image: 'FULL', detect: false },
+  { flavour: 'mariadb', image: 'FULL', detect: false, rowEvents: true },
   { flavour: 'mariadb', image: 'MINIMAL', detect: false },
   { flavour: 'mariadb', image: 'FULL', detect: true },
   { flavour: 'mysql', image: 'FULL', detect: false },
+  { flavour: 'mysql', image: 'FULL', detect: false, rowEvents: true },
+  { flavour: 'mysql', image: 'NOBLOB', detect: false, rowEvents: true },
   { flavour: 'mysql', image: 'MINIMAL', detect: false },
   { flavour: 'mysql', image: 'NOBLOB', detect: true },
   { flavour: 'mysql56', image: 'FULL', detect: false },
@@ -34,8 +38,8 @@ for (const flavour of ['mariadb', 'mysql', 'mysql56'] as const)
     });
     afterAll(() => server?.dispose());
 
-    for (const { image, detect } of CASES.filter((one) => one.flavour === flavour))
-      it(`leave the target like the source, with ${image} images${detect ? ', compared under lock' : ''}`, async () => {
+    for (const { image, detect, rowEvents = false } of CASES.filter((one) => one.flavour === flavour))
+      it(`leave the target like the source, with ${image} images${detect ? ', compared under lock' : ''}${rowEvents ? ', rows as events' : ''}`, async () => {
         const dice = new Dice(SEED);
         const from = await server.db.freshSchema('src');
         const to = await server.db.freshSchema('dst');
@@ -48,6 +52,7 @@ for (const flavour of ['mariadb', 'mysql', 'mysql56'] as const)
         await using harness = await TargetHarness.on(server.db, {
           conflict: { detect, winner: 'east' as never },
           maxStatementBytes: 20_000,
+          rowEvents,
         });
         const sizes = [1, 2, 5, 20, 100, 300];
         for (let at = 0; at < transactions.length; ) {
@@ -66,6 +71,7 @@ for (const flavour of ['mariadb', 'mysql', 'mysql56'] as const)
           })),
         ).toEqual([]);
         // Where rows are compared first, tables that cannot be folded go the careful way.
+        expect(harness.eventStatements > 100).toBe(rowEvents);
         if (!detect) expect(harness.divergences).toEqual([]);
       });
   });

@@ -13,6 +13,8 @@ import { dataSourceOf } from '../load/target-fixture.ts';
 export interface HarnessOptions extends Partial<ApplierOptions> {
   /** Row counts as the server estimates them. */
   readonly trueEstimates?: boolean;
+  /** Rows go as events wherever they may, however few. */
+  readonly rowEvents?: boolean;
 }
 
 /** An applier on a real server, and what Load does around it: a transaction, and the careful way after a divergence. */
@@ -25,16 +27,19 @@ export class TargetHarness implements AsyncDisposable {
   readonly divergences: string[] = [];
   /** Tables written in order, and why. */
   readonly ordered = new Map<string, string>();
+  /** Statements made of events, so far. */
+  eventStatements = 0;
   readonly #looks: TargetSession;
 
   private constructor(
     session: TargetSession,
     looks: TargetSession,
-    { trueEstimates = false, ...options }: HarnessOptions,
+    { trueEstimates = false, rowEvents = false, ...options }: HarnessOptions,
   ) {
     this.session = session;
     this.#looks = looks;
     this.schema = new TargetSchema({
+      definitions: rowEvents,
       query: async (sql) => {
         const rows = await this.#looks.rows(sql);
         // Tests have few rows: as if there were many, so that many go into one statement.
@@ -52,17 +57,20 @@ export class TargetHarness implements AsyncDisposable {
       ledger,
       conflict: { detect: false, winner: siteId('east') },
       sourceSite: siteId('east'),
+      eventsFromRows: rowEvents ? 1 : Number.POSITIVE_INFINITY,
       ...options,
     });
   }
 
   static async on(db: Database, options: HarnessOptions = {}): Promise<TargetHarness> {
     const config = dataSourceOf(db);
-    return new TargetHarness(await connectTarget(config), await connectTarget(config), options);
+    const session = { rowEvents: options.rowEvents ?? false };
+    return new TargetHarness(await connectTarget(config, { session }), await connectTarget(config), options);
   }
 
   async apply(batch: TransformedBatch, signal = new AbortController().signal): Promise<ApplyResult> {
     const prepared = await this.applier.prepare(batch, signal);
+    this.eventStatements += prepared.statements.filter(({ kind }) => kind === 'events').length;
     for (const [table, why] of prepared.ordered) this.ordered.set(table, why);
     await this.session.execute('START TRANSACTION');
     try {

@@ -53,7 +53,7 @@ export function describeTypes(pairs: readonly (readonly [CaseServer, CaseServer]
               for (const keyed of [true, false])
                 for (const phase of tableWrites(table, keyed)) await ends.write(image, phase);
             }
-            await ends.apply(detect);
+            await ends.apply(detect, source === target && image === 'FULL');
             for (const table of caseTables(source, target))
               for (const name of [table.name, `${table.name}_nokey`]) await ends.compare(table, name);
           }, 180_000);
@@ -67,7 +67,7 @@ export function describeTypes(pairs: readonly (readonly [CaseServer, CaseServer]
               (one) => !(one.id === 'json_partial' && image === 'MINIMAL' && target !== 'mysql'),
             );
             for (const one of cases) await ends.runTable(one, image);
-            await ends.apply(false);
+            await ends.apply(false, image === 'FULL');
             for (const one of cases) await ends.compareTable(one);
           }
         }, 120_000);
@@ -209,9 +209,10 @@ class Ends {
     return loggedTransactions(this.#source, this.from, this.#firstFile);
   }
 
-  async apply(detect: boolean): Promise<void> {
+  async apply(detect: boolean, rowEvents = false): Promise<void> {
     await using harness = await TargetHarness.on(this.#target.db, {
       conflict: { detect, winner: siteId('east') },
+      rowEvents,
     });
     for (const batch of batches(await this.logged())) await harness.apply(batchOf(batch, this.to));
     expect(harness.ledger.map(({ kind, route }) => ({ kind, table: route.name }))).toEqual([]);

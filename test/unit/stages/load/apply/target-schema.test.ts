@@ -162,6 +162,7 @@ describe('a table of the target', () => {
     expect(await schema.traits()).toEqual({
       flavour: 'mariadb',
       versionNumber: 101_119,
+      serverId: 0,
       maxAllowedPacket: 1_048_576,
     });
   });
