@@ -226,7 +226,7 @@ export class BinlogEngine implements CanalEngine {
           scan: (from, to, maxBytes) =>
             scanStatements(this.#options.source, from, to, maxBytes, this.#state.signal),
           changes,
-          renameIsChange: this.#facts.flavour === 'mariadb' || this.#facts.versionNumber[0] < 8,
+          timeIsWitness: this.#facts.flavour === 'mariadb' || this.#facts.versionNumber[0] < 8,
         }),
         end: () => this.#endOfLog(),
       },

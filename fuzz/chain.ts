@@ -16,12 +16,17 @@ export interface Applied {
 }
 
 export interface Chain {
-  /** Schema changes come over by themselves; else the case makes them at both sides. */
-  readonly replicatesDdl: boolean;
   /** Before the first change of a case: whatever was before is no concern of it. */
   begin(): Promise<void>;
   /** Brings the target up to the marker that was just written at the source. */
   follow(schema: string, one: FuzzCase, applied: Applied): Promise<void>;
+  /** Brings over a schema change that was just made at the source, behind a marker; null where such come over by themselves. */
+  readonly alter: ((schema: string, sql: string) => Promise<void>) | null;
   /** After a failure: nothing of the case may come with the next one. */
   reset(): Promise<void>;
+}
+
+/** The case cannot be run as it is: nothing that Holt did. */
+export class FuzzerError extends Error {
+  override readonly name = 'FuzzerError';
 }

@@ -15,6 +15,7 @@ import type { SourceItem } from '../model/source-item.ts';
 import { Extractor } from '../stages/extract/extract.ts';
 import { type AppliedBatch, SqlBatchApplier } from '../stages/load/apply/batch-applier.ts';
 import { TargetSchema } from '../stages/load/apply/target-schema.ts';
+import { setStatement, statementTime } from '../stages/load/ddl/statement-session.ts';
 import { classify } from '../stages/load/target/error-classes.ts';
 import { connectTarget } from '../stages/load/target/mysql2-connection.ts';
 import type { TargetSession } from '../stages/load/target/target-connection.ts';
@@ -25,8 +26,8 @@ import { headerOf } from '../test/support/batch-header.ts';
 import type { Database } from '../test/support/database.ts';
 import { repositoryRoot } from '../test/support/inventory.ts';
 import type { ApplySpec, FuzzCase } from './case.ts';
-import type { Applied, Chain } from './chain.ts';
-import { MARKER_TABLE, SCHEMA_PREFIX } from './sides.ts';
+import { type Applied, type Chain, FuzzerError } from './chain.ts';
+import { MARKER_TABLE, openSession, SCHEMA_PREFIX } from './sides.ts';
 
 /** Parts are small, so that a few large values make a transaction that comes in several. */
 const PART_BYTES = 128 * 1024;
@@ -48,7 +49,6 @@ function dataSourceOf(db: Database, site: 'east' | 'west', serverId: number): Da
 
 /** Reads on behind the last marker; opened once for many cases. */
 export class DirectChain implements Chain, AsyncDisposable {
-  readonly replicatesDdl = false;
   readonly #engine: BinlogEngine;
   readonly #running: Promise<void>;
   readonly #target: Database;
@@ -107,6 +107,35 @@ export class DirectChain implements Chain, AsyncDisposable {
       // Whatever is left of this case must not come with the next one.
       await this.reset();
       throw error;
+    }
+  }
+
+  /** The statement itself goes to the target, with the time and zone that it has in the log. */
+  async alter(schema: string, sql: string): Promise<void> {
+    const reader = this.#reader;
+    if (reader === null) throw new Error('the chain was not begun');
+    const signal = AbortSignal.timeout(READ_DEADLINE_MS);
+    let item: SourceItem;
+    do {
+      item = await reader.next(signal);
+      reader.ack();
+    } while (item.kind !== 'statement' || item.schema !== schema);
+    const { session = {} } = item;
+    const begun = statementTime(session);
+    if (begun === null) throw new FuzzerError(`the log has no time of ${sql}`);
+    const target = await openSession(this.#target, schema, [
+      'SET SESSION foreign_key_checks = 0',
+      setStatement([
+        ['timestamp', begun],
+        ...(session.timeZone === undefined ? [] : [['time_zone', session.timeZone] as const]),
+      ]),
+    ]);
+    try {
+      await target.query(sql);
+    } catch (error) {
+      throw new FuzzerError(`the target refuses ${sql}`, { cause: error });
+    } finally {
+      await target.end();
     }
   }
 
@@ -204,7 +233,7 @@ class CaseRun {
   }
 
   async take(item: SourceItem, signal: AbortSignal): Promise<void> {
-    // Tables are changed at both sides by the case itself.
+    // Schema changes go their own way: `alter`.
     if (item.kind === 'statement' && item.nature === 'ddl') return;
     while (this.#former.take(item) === 'cut-first') await this.#cut(signal);
     if (item.kind === 'rows' && item.lastPart) this.#pending += 1;

@@ -1,10 +1,11 @@
 /** Cases of one pair, one after the other, until the time is over; what fails is shrunk and kept. */
 import type { FuzzCase, PairName } from './case.ts';
 import type { Chain } from './chain.ts';
+import { FuzzerError } from './chain.ts';
 import { Coverage } from './coverage.ts';
 import { generateCase } from './generate.ts';
 import { keepRegression } from './regressions.ts';
-import { type Failure, FuzzerError, runCase } from './run-case.ts';
+import { type Failure, runCase } from './run-case.ts';
 import { shrinkCase } from './shrink.ts';
 import type { Sides } from './sides.ts';
 

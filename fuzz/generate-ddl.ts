@@ -6,6 +6,7 @@ import type { TablePlan } from './key-shapes.ts';
 
 export const DDL_OPERATIONS = [
   'add column',
+  'add column of now',
   'drop column',
   'change column',
   'move column',
@@ -37,6 +38,19 @@ export function ddlStep(random: Random, plan: TablePlan, pair: PairName, number:
         `ADD COLUMN ${quoted(name)} ${type.ddl}${place}`,
         place.includes('AFTER') ? [after.name] : [],
       );
+    }
+    case 'add column of now': {
+      // Rows that are there get the time of the statement.
+      const digits = random.pick(['', '(1)', '(3)', '(6)']);
+      const now = `CURRENT_TIMESTAMP${digits}`;
+      const ddl = [
+        `${random.pick(['TIMESTAMP', 'DATETIME'])}${digits} ${random.pick(['NULL', 'NOT NULL'])} DEFAULT ${now}`,
+        ...(random.pick([true, false]) ? [`ON UPDATE ${now}`] : []),
+      ].join(' ');
+      const name = `a${number}`;
+      plan.spec = { ...spec, columns: [...spec.columns, { name, ddl, family: 'timestamp' }] };
+      plan.pools.set(name, ["'2020-01-01 00:00:00.000001'", "'2037-12-31 23:59:59.999999'", 'DEFAULT']);
+      return alter(`ADD COLUMN ${quoted(name)} ${ddl}`, []);
     }
     case 'drop column': {
       if (plain.length === 0) return null;

@@ -25,7 +25,7 @@ interface Running {
 }
 
 export class NodeChain implements Chain, AsyncDisposable {
-  readonly replicatesDdl = true;
+  readonly alter = null;
   readonly #sides: Sides;
   #running: Running | null = null;
   #ledgered = 0n;

@@ -2,7 +2,7 @@
 import type { Connection } from 'mysql2/promise';
 import { HoltError } from '../lib/errors.ts';
 import { type FuzzCase, PAIRS, type Statement, statementSql } from './case.ts';
-import type { Applied, Chain } from './chain.ts';
+import { type Applied, type Chain, FuzzerError } from './chain.ts';
 import { differencesOf } from './compare.ts';
 import { createTables, dropTables, MARKER_TABLE, openSession, type Sides } from './sides.ts';
 
@@ -97,11 +97,6 @@ function causeOf(error: HoltError): string {
   return error.cause instanceof Error ? `: ${error.cause.message}` : '';
 }
 
-/** The case cannot be run as it is: nothing that Holt did. */
-export class FuzzerError extends Error {
-  override readonly name = 'FuzzerError';
-}
-
 interface RunOptions {
   readonly sides: Sides;
   readonly chain: Chain;
@@ -136,7 +131,7 @@ class SourceRun {
             await source.query(step.sql);
             break;
           case 'ddl':
-            if (!this.#options.chain.replicatesDdl) await this.#drain(source);
+            if (this.#options.chain.alter !== null) await this.#drain(source);
             await this.#alter(source, step.table, step.op, step.sql);
             break;
           default:
@@ -176,20 +171,9 @@ class SourceRun {
   }
 
   async #alter(source: Connection, table: string, op: string, sql: string): Promise<void> {
-    const { sides, schema, chain, done } = this.#options;
+    const { schema, chain, done } = this.#options;
     if ((await this.#try(source, sql)) === null) return;
-    if (chain.replicatesDdl) {
-      done.push({ table, op });
-      return;
-    }
-    const target = await openSession(sides.target, schema, ['SET SESSION foreign_key_checks = 0']);
-    try {
-      await target.query(sql);
-    } catch (error) {
-      throw new FuzzerError(`the target refuses ${sql}`, { cause: error });
-    } finally {
-      await target.end();
-    }
+    await chain.alter?.(schema, sql);
     done.push({ table, op });
   }
 }

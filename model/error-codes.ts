@@ -185,6 +185,11 @@ export const ERROR_CODES = {
     remedy:
       'Set binlog_row_metadata = FULL at the source; for what is already logged, set the position behind the change and copy or repair the table.',
   },
+  HOLT_SCHEMA_UNCERTAIN: {
+    what: 'The log does not say what the columns of a table were called, and goes on for too long behind these rows to be looked through for a change of it.',
+    remedy:
+      'If nobody has altered or renamed the table since, resume it (`holt table resume`): its rows are then taken for those of the table as it is now; else name a table as it was then (`--like`). Set binlog_row_metadata = FULL at the source for what comes.',
+  },
   HOLT_SCHEMA_UNREADABLE: {
     what: "The columns of a source's table cannot be read, and the log does not say what they are called.",
     remedy:

@@ -509,6 +509,14 @@ function isServer(value: unknown): value is SqlServer {
   return (flavour === 'mysql' || flavour === 'mariadb') && Number.isSafeInteger(version);
 }
 
+const SESSION_NUMBERS: ReadonlySet<string> = new Set([
+  'flags',
+  'databaseCollation',
+  'defaultCollationForUtf8mb4',
+  'timestamp',
+  'microseconds',
+]);
+
 /** What is written into statements of the target's session: numbers, and a time zone's name. */
 function readSession(value: Record<string, unknown>, at: number): StatementSession {
   const number = (one: unknown): one is number => Number.isSafeInteger(one) && Number(one) >= 0;
@@ -521,7 +529,7 @@ function readSession(value: Record<string, unknown>, at: number): StatementSessi
           ? typeof one === 'boolean'
           : name === 'charset'
             ? number(charset?.client) && number(charset?.connection) && number(charset?.server)
-            : ['flags', 'databaseCollation', 'defaultCollationForUtf8mb4'].includes(name) && number(one);
+            : SESSION_NUMBERS.has(name) && number(one) && (name !== 'microseconds' || one < 1_000_000);
     if (!good) throw corrupt(`a statement's session has ${name}`, at);
   }
   return value as StatementSession;

@@ -71,6 +71,10 @@ export interface StatementSession {
   readonly charset?: { readonly client: number; readonly connection: number; readonly server: number };
   readonly databaseCollation?: number;
   readonly timeZone?: string;
+  /** When the statement began: what NOW() and DEFAULT CURRENT_TIMESTAMP gave. Seconds since 1970. */
+  readonly timestamp?: number;
+  /** Of that second, where the statement asked for parts of one. */
+  readonly microseconds?: number;
   readonly explicitDefaultsForTimestamp?: boolean;
   readonly defaultCollationForUtf8mb4?: number;
 }

@@ -468,13 +468,14 @@ function ddlViewOf(row: DdlRow): DdlView {
 }
 
 function ddlDetailOf(row: DdlRow): DdlDetailView {
-  const { origin, sourceRef, defaultSchema, ownGtid, connectionId, log, settledAt, settledBy } = row;
+  const { origin, sourceRef, defaultSchema, sessionTime, ownGtid, connectionId, log } = row;
+  const { settledAt, settledBy } = row;
   return {
     ...ddlViewOf(row),
     statement: row.statement.toString('utf8'),
     sent: row.mapped.toString('utf8'),
     seq: String(row.seq),
     log: log === null ? null : `${log.file}:${log.offset}`,
-    ...{ origin, sourceRef, defaultSchema, ownGtid, connectionId, settledAt, settledBy },
+    ...{ origin, sourceRef, defaultSchema, sessionTime, ownGtid, connectionId, settledAt, settledBy },
   };
 }

@@ -165,6 +165,8 @@ export const ddlDetailView = ddlView.extend({
   /** What is sent to the target. */
   sent: z.string(),
   defaultSchema: z.string(),
+  /** The session's `timestamp` when it began at the source, seconds since 1970; null where the log does not say. */
+  sessionTime: z.string().nullable(),
   ownGtid: z.string().nullable(),
   connectionId: z.number(),
   /** `file:offset` in the target's own log, before the statement. */

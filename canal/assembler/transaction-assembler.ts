@@ -182,7 +182,11 @@ export class TransactionAssembler {
         if (event.sql !== null && event.session !== null) {
           const open = this.#open;
           // A table without a schema is one of the session's.
-          const statement = statementOf({ ...event.session, sql: event.sql }, 'load-data');
+          const statement = statementOf(
+            { ...event.session, sql: event.sql },
+            'load-data',
+            event.header.timestamp,
+          );
           if (open !== null && open.form === 'group') open.statements.push(statement);
           else this.#emitStatement(statement, place, outer);
         } else this.#open ??= this.#begun(null, place, null, 'single', 'none');
@@ -309,7 +313,7 @@ export class TransactionAssembler {
         this.#emitOutcome(verb.xid, 'rollback', place, outer);
         return;
       case 'other':
-        this.#statement(statementOf(event, verb.nature), place, outer);
+        this.#statement(statementOf(event, verb.nature, event.header.timestamp), place, outer);
         return;
       default:
         verb satisfies never;
@@ -481,6 +485,8 @@ function lastEventOf(header: EventHeader): LastEvent {
 export function statementOf(
   event: QueryParts & { readonly sql: Buffer },
   nature: StatementNature,
+  /** Of the event: when the statement began, by its session. */
+  timestamp: number,
 ): SourceStatement {
   const status = sessionOf(event.statusVars);
   return {
@@ -491,19 +497,22 @@ export function statementOf(
     nature,
     sqlMode: status.sqlMode ?? null,
     charset: status.charset?.client ?? null,
-    session: statementSession(status),
+    session: statementSession(status, timestamp),
     ...(event.errorCode === 0 ? {} : { errorCode: event.errorCode }),
   };
 }
 
-function statementSession(status: QueryStatus): StatementSession {
+function statementSession(status: QueryStatus, timestamp: number): StatementSession {
   const { flags, charset, databaseCollation, timeZone, explicitDefaultsForTimestamp } = status;
-  const { defaultCollationForUtf8mb4 } = status;
+  const { defaultCollationForUtf8mb4, microseconds } = status;
   return {
     ...(flags === undefined ? {} : { flags }),
     ...(charset === undefined ? {} : { charset }),
     ...(databaseCollation === undefined ? {} : { databaseCollation }),
     ...(timeZone === undefined ? {} : { timeZone }),
+    // An event that was made up has none.
+    ...(timestamp === 0 ? {} : { timestamp }),
+    ...(microseconds === undefined ? {} : { microseconds }),
     ...(explicitDefaultsForTimestamp === undefined ? {} : { explicitDefaultsForTimestamp }),
     ...(defaultCollationForUtf8mb4 === undefined ? {} : { defaultCollationForUtf8mb4 }),
   };

@@ -11,6 +11,7 @@ import { HOLT_SCHEMA } from '../../model/holt-tables.ts';
 import { bitmapHas } from '../../model/rows.ts';
 import type { ColumnShape, TableShape } from '../../model/table-shape.ts';
 import type { TableMap } from '../event/event.ts';
+import { type Doubt, LOOKED_THROUGH_BYTES } from './certainty.ts';
 import { describeLogged, fitsDeclared } from './declared-type.ts';
 import type { ColumnFacts, TableFacts } from './table-facts.ts';
 
@@ -29,21 +30,25 @@ export interface Completion {
 }
 
 /**
- * `facts` is null when the table is not there, or not to be seen; `isSure` false when the table may have been another one where the event
- * stands.
+ * `facts` is null when the table is not there, or not to be seen; `doubt` says why the table may have been another one where the
+ * event stands.
  */
-export function completeShape(map: TableMap, facts: TableFacts | null, isSure = true): Completion {
+export function completeShape(
+  map: TableMap,
+  facts: TableFacts | null,
+  doubt: Doubt | null = null,
+): Completion {
   if (map.names !== null) return { shape: shapeByLog(map, map.names, facts), fault: null };
   // Rows of Holt's own tables are read by the places of their columns, which never change (model/holt-tables.ts).
   if (map.schema === HOLT_SCHEMA) return { shape: placeholder(map, null), fault: null };
-  if (facts !== null && isSure) {
+  if (facts !== null && doubt === null) {
     const columns = withHidden(map, facts);
     const fits =
       columns.length === map.columnCount &&
       map.types.every((_, index) => columnFits(map, index, columns[index]));
     if (fits) return { shape: shapeByFacts(map, columns, facts), fault: null };
   }
-  const fault = mismatch(map, facts, isSure);
+  const fault = mismatch(map, facts, doubt);
   return { shape: placeholder(map, fault), fault };
 }
 
@@ -185,7 +190,7 @@ function placeholder(map: TableMap, fault: HoltError | null): TableShape {
   };
 }
 
-function mismatch(map: TableMap, facts: TableFacts | null, isSure: boolean): HoltError {
+function mismatch(map: TableMap, facts: TableFacts | null, doubt: Doubt | null): HoltError {
   const table = `${map.schema}.${map.table}`;
   const logged = map.types.map(
     (type, index) =>
@@ -202,9 +207,20 @@ function mismatch(map: TableMap, facts: TableFacts | null, isSure: boolean): Hol
   const now = facts.columns.map(
     (column) => `${column.name} ${column.declared}${column.nullable === false ? ' not null' : ''}`,
   );
+  if (doubt === 'too-far')
+    return new HoltError(
+      'HOLT_SCHEMA_UNCERTAIN',
+      `nobody can say whether ${table} was altered since: the log goes on for more than ${LOOKED_THROUGH_BYTES / 2 ** 30} GiB (or 32 MiB of statements) behind this place, and the server keeps no time of the change that could be relied on; the log has ${logged.length} columns (${logged.join(', ')}), the table now ${now.length} (${now.join(', ')})`,
+      {
+        disposition: 'pause',
+        remedy:
+          'If nobody has altered or renamed it since, resume it: `holt table resume` takes its rows for those of the table as it is now; else give it a table as it was then (`--like`). Set binlog_row_metadata = FULL at the source, and the log says so itself.',
+        facts: { table, logged, now },
+      },
+    );
   return new HoltError(
     'HOLT_SCHEMA_MISMATCH',
-    `${table} was altered since${isSure ? '' : ', or another table took its name'}: the log has ${logged.length} columns (${logged.join(', ')}), the table now ${now.length} (${now.join(', ')})`,
+    `${table} was altered since${doubt === null ? '' : ', or another table took its name'}: the log has ${logged.length} columns (${logged.join(', ')}), the table now ${now.length} (${now.join(', ')})`,
     { disposition: 'pause', remedy, facts: { table, logged, now } },
   );
 }

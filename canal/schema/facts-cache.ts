@@ -10,7 +10,7 @@ import { messageOf } from '../../lib/errors.ts';
 import { type Logger, silentLogger } from '../../lib/logger.ts';
 import type { BinlogCoordinates } from '../../model/position.ts';
 import type { SourceStatement } from '../../model/source-item.ts';
-import { type Certainty, type LogPlace, mentions } from './certainty.ts';
+import { type Certainty, type Doubt, type LogPlace, mentions } from './certainty.ts';
 import { type ChangedName, READ_NOTHING, type ReadTableChanges, type TableChange } from './table-changes.ts';
 import type { TableFacts } from './table-facts.ts';
 
@@ -35,15 +35,15 @@ export interface ChangedTable extends ChangedName {
 
 export interface KnownTable {
   readonly facts: TableFacts | null;
-  /** False where the table may have been another one at the place asked about. */
-  readonly isSure: boolean;
+  /** Why the table may have been another one at the place asked about; null where it was this. */
+  readonly doubt: Doubt | null;
 }
 
 export interface FactsCacheOptions {
   readonly source: FactsSource;
   /** Without these, what is asked now counts for every place. */
   readonly certainty?: {
-    readonly judge: Pick<Certainty, 'holds'>;
+    readonly judge: Pick<Certainty, 'doubt'>;
     /** The end of the log now. */
     readonly end: () => Promise<BinlogCoordinates>;
   };
@@ -108,7 +108,7 @@ export class FactsCache {
     const sure: NamedFacts[] = [];
     for (const entry of [...this.#entries.values()]) {
       const { schema, table, facts } = entry;
-      if (facts !== null && (await this.#isSure(entry, place))) sure.push({ schema, table, facts });
+      if (facts !== null && (await this.#doubt(entry, place)) === null) sure.push({ schema, table, facts });
     }
     return generation === this.#generation ? sure : [];
   }
@@ -118,14 +118,14 @@ export class FactsCache {
     await this.#looking;
     const known = this.#entries.get(keyOf(schema, table));
     if (known === undefined) return await this.ask(schema, table, place);
-    return { facts: known.facts, isSure: await this.#isSure(known, place) };
+    return { facts: known.facts, doubt: await this.#doubt(known, place) };
   }
 
   /** Asks anew, whatever is known. */
   async ask(schema: string, table: string, place: LogPlace | null): Promise<KnownTable> {
     const facts = await this.#options.source.read(schema, table);
     const entry = this.#keep(schema, table, facts, facts === null ? null : await this.#end());
-    return { facts, isSure: await this.#isSure(entry, place) };
+    return { facts, doubt: await this.#doubt(entry, place) };
   }
 
   /** The facts of `know`, for whoever does not ask about a place. */
@@ -219,15 +219,15 @@ export class FactsCache {
     this.lookAhead((schema, table) => again.has(keyOf(schema, table)));
   }
 
-  async #isSure(entry: Entry, place: LogPlace | null): Promise<boolean> {
+  async #doubt(entry: Entry, place: LogPlace | null): Promise<Doubt | null> {
     const { schema, table, facts, end } = entry;
     const { certainty } = this.#options;
-    if (facts === null || end === null || certainty === undefined || place === null) return true;
-    const holds = await certainty.judge.holds({ schema, table }, facts, place, end);
+    if (facts === null || end === null || certainty === undefined || place === null) return null;
+    const doubt = await certainty.judge.doubt({ schema, table }, facts, place, end);
     const key = keyOf(schema, table);
     // Found good once, it is good until a statement changes it: what it becomes then can be followed.
-    if (holds && this.#entries.get(key) === entry) this.#entries.set(key, { ...entry, end: null });
-    return holds;
+    if (doubt === null && this.#entries.get(key) === entry) this.#entries.set(key, { ...entry, end: null });
+    return doubt;
   }
 
   async #end(): Promise<BinlogCoordinates | null> {

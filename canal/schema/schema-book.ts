@@ -36,7 +36,7 @@ export interface SchemaBookOptions {
 }
 
 const NO_DEFINITIONS: readonly TableDefinition[] = [];
-const NOTHING: KnownTable = { facts: null, isSure: true };
+const NOTHING: KnownTable = { facts: null, doubt: null };
 
 interface Known {
   readonly schema: string;
@@ -105,12 +105,12 @@ export class SchemaBook {
     // Where the log names the columns, what is asked now only adds to it.
     const asked = map.names === null ? place : null;
     let known: KnownTable = isOwn ? NOTHING : await facts.know(schema, table, asked);
-    let completion = completeShape(map, known.facts, known.isSure);
+    let completion = completeShape(map, known.facts, known.doubt);
     if (completion.fault !== null) {
       known = await facts.ask(schema, table, asked);
-      completion = completeShape(map, known.facts, known.isSure);
+      completion = completeShape(map, known.facts, known.doubt);
     }
-    if (!isOwn && completion.fault === null && known.facts !== null && known.isSure)
+    if (!isOwn && completion.fault === null && known.facts !== null && known.doubt === null)
       this.#learned.push({ schema, table, definition: definitionText(known.facts) });
     const key = keyOf(map);
     const before = this.#byMap.get(key)?.shape;

@@ -120,9 +120,25 @@ async function fromFile(
 async function fromTime(options: ResolveStartOptions, iso: string, signal?: AbortSignal): Promise<Position> {
   const instantMs = Date.parse(iso);
   if (Number.isNaN(instantMs)) throw invalid(`${JSON.stringify(iso)} is no time`);
-  const instantUs = instantMs * 1_000;
   const files = await listBinlogFiles(options.connection);
-  const file = await lastFileBegunBy(options, files, instantMs, signal);
+  let index = await lastFileBegunBy(options, files, instantMs, signal);
+  for (;;) {
+    const position = await lastEndBefore(options, files[index]?.name ?? '', instantMs, signal);
+    // A file is dated by the session that filled the one before, and one that replays what is old (a replica's, or Holt's with a
+    // schema change) dates it too early: it is the right one if something in it is from before the instant, or it is the oldest.
+    if (index === 0 || (position.at?.offset ?? 0) > FIRST_OFFSET) return position;
+    index -= 1;
+  }
+}
+
+/** Behind the last transaction of a file and those that follow that was committed before the instant. */
+async function lastEndBefore(
+  options: ResolveStartOptions,
+  file: string,
+  instantMs: number,
+  signal?: AbortSignal,
+): Promise<Position> {
+  const instantUs = instantMs * 1_000;
   const history = await readHead(options, file, signal);
   const ends = new TransactionEnds();
   const beginning = { file, offset: FIRST_OFFSET };
@@ -143,13 +159,13 @@ async function fromTime(options: ResolveStartOptions, iso: string, signal?: Abor
   return position;
 }
 
-/** The newest file that was begun at or before the instant: what was committed at it or later is in this file or after it. */
+/** Index of the newest file that was begun at or before the instant: what was committed at it or later is in this file or after it. */
 async function lastFileBegunBy(
   options: ResolveStartOptions,
   files: readonly BinlogFile[],
   instantMs: number,
   signal?: AbortSignal,
-): Promise<string> {
+): Promise<number> {
   const begunMs = async (index: number) =>
     (await readHead(options, files[index]?.name ?? '', signal)).begunAt * 1_000;
   let low = 0;
@@ -161,14 +177,14 @@ async function lastFileBegunBy(
     else high = middle - 1;
   }
   const oldest = files[0]?.name ?? '';
-  if (low > 0 || isFirstEver(oldest)) return files[low]?.name ?? '';
+  if (low > 0 || isFirstEver(oldest)) return low;
   const beganMs = await begunMs(0);
   if (beganMs > instantMs)
     throw invalid(
       `the log of the source goes back to ${new Date(beganMs).toISOString()} (${oldest}), and start.time is ${new Date(instantMs).toISOString()}`,
       'choose a later time, or start: earliest',
     );
-  return oldest;
+  return 0;
 }
 
 function isFirstEver(file: string): boolean {

@@ -11,7 +11,12 @@ import { scanLog } from './scan-log.ts';
 /** Events that statements and what they are decoded by stand in: QUERY, FORMAT_DESCRIPTION, MariaDB's compressed QUERY. */
 const TYPES: ReadonlySet<number> = new Set([2, 15, 165]);
 
-/** The statements of a source's log that are no changes of rows, between two places; rows are passed over unread. */
+/** Of a statement beside its text. */
+const STATEMENT_BYTES = 1024;
+/** Bytes of statements that are kept: schema changes are few, and a log that is full of them is not looked through to its end. */
+const MAX_KEPT_BYTES = 32 * 1024 * 1024;
+
+/** The statements of a source's log that may change tables, between two places; rows are passed over unread. */
 export async function scanStatements(
   endpoint: ServerEndpoint,
   from: BinlogCoordinates,
@@ -23,19 +28,22 @@ export async function scanStatements(
   const decoder = new EventDecoder();
   const breather = new Breather();
   let bytes = 0;
+  let keptBytes = 0;
   let reached = from;
   for await (const event of scanLog({ endpoint, file: from.file, from: from.offset }, signal)) {
     const at = { file: event.file, offset: event.start };
     if (compareCoordinates(at, to) >= 0) return { statements, to, isCut: false };
-    if (bytes > maxBytes) return { statements, to: reached, isCut: true };
+    if (bytes > maxBytes || keptBytes > MAX_KEPT_BYTES) return { statements, to: reached, isCut: true };
     bytes += event.to - event.from;
     reached = { file: event.file, offset: event.end };
     if (TYPES.has(event.header.typeCode)) {
       const decoded = decoder.decode(event.bytes);
       if (decoded.kind === 'query') {
         const verb = queryVerb(decoded.sql);
-        if (verb.kind === 'other') {
-          statements.push({ at, statement: statementOf(decoded, verb.nature) });
+        // What changes rows changes no table.
+        if (verb.kind === 'other' && verb.nature === 'ddl') {
+          keptBytes += decoded.sql.length + STATEMENT_BYTES;
+          statements.push({ at, statement: statementOf(decoded, verb.nature, decoded.header.timestamp) });
         }
       }
     }

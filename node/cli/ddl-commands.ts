@@ -27,6 +27,7 @@ function detailText(row: DdlDetailView): string {
     row.statement,
     '',
     `at the target${row.defaultSchema === '' ? '' : `, in ${row.defaultSchema}`}:`,
+    ...(row.sessionTime === null ? [] : [`SET SESSION timestamp = ${row.sessionTime};`]),
     row.sent,
   ].join('\n');
 }

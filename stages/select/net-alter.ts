@@ -1,6 +1,6 @@
 /** The ALTERs of a ghost table as one ALTER of the table whose ghost it is. */
 import type { SqlServer } from '../../model/ddl-kind.ts';
-import type { SourceStatement } from '../../model/source-item.ts';
+import type { SourceStatement, StatementSession } from '../../model/source-item.ts';
 import type { DdlReading } from '../transform/ddl/ddl.ts';
 import { readDdl } from '../transform/ddl/read-ddl.ts';
 import { editText } from '../transform/ddl/text-edits.ts';
@@ -65,8 +65,13 @@ function isAlike(a: SourceStatement, b: SourceStatement): boolean {
   return (
     a.sqlMode === b.sqlMode &&
     a.charset === b.charset &&
-    JSON.stringify(a.session) === JSON.stringify(b.session)
+    JSON.stringify(timeless(a.session)) === JSON.stringify(timeless(b.session))
   );
+}
+
+/** They were begun one after the other. */
+function timeless(session: StatementSession | undefined): unknown {
+  return session === undefined ? null : { ...session, timestamp: null, microseconds: null };
 }
 
 function columnOfTwo(readings: readonly DdlReading[]): string | null {

@@ -26,6 +26,8 @@ const session = z.strictObject({
   charset: z.strictObject({ client: z.number(), connection: z.number(), server: z.number() }).optional(),
   databaseCollation: z.number().optional(),
   timeZone: z.string().optional(),
+  timestamp: z.number().optional(),
+  microseconds: z.number().optional(),
   explicitDefaultsForTimestamp: z.boolean().optional(),
   defaultCollationForUtf8mb4: z.number().optional(),
 });

@@ -80,6 +80,7 @@ describe('DDL', () => {
 const SCRIPT = [
   `ALTER TABLE ${SCHEMA}.notes ADD COLUMN extra INT NULL, COMMENT 'it''s new'`,
   `INSERT INTO ${SCHEMA}.notes (id, body, site, extra) VALUES (1, 'after', 'east', 7)`,
+  `ALTER TABLE ${SCHEMA}.notes ADD COLUMN at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), ADD COLUMN day DATETIME(1) DEFAULT CURRENT_TIMESTAMP(1)`,
   `CREATE TABLE ${SCHEMA}.made (id INT PRIMARY KEY, body VARCHAR(20)) DEFAULT CHARSET latin1`,
   `INSERT INTO ${SCHEMA}.made VALUES (1, 'x'), (2, 'y')`,
   `CREATE TABLE ${SCHEMA}.swap_a (id INT PRIMARY KEY)`,

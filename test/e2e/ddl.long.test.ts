@@ -27,6 +27,8 @@ function script(name: string): readonly string[] {
     `CREATE TABLE ${SCHEMA}.${name}_b LIKE ${SCHEMA}.${name}`,
     `RENAME TABLE ${SCHEMA}.${name} TO ${SCHEMA}.${name}_x, ${SCHEMA}.${name}_b TO ${SCHEMA}.${name}, ${SCHEMA}.${name}_x TO ${SCHEMA}.${name}_b`,
     `INSERT INTO ${SCHEMA}.${name}_b VALUES (4, 4, 'four')`,
+    // The row that is there gets the time of the statement at the source.
+    `ALTER TABLE ${SCHEMA}.${name}_b ADD COLUMN at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6), ADD COLUMN day DATETIME DEFAULT CURRENT_TIMESTAMP`,
     `DROP TABLE ${SCHEMA}.${name}`,
     `CREATE TABLE ${SCHEMA}.${name} (id INT PRIMARY KEY)`,
     `INSERT INTO ${SCHEMA}.${name} VALUES (5)`,

@@ -37,9 +37,11 @@ import { mayGiveGtids, nextOwnGtid } from './own-gtid.ts';
 import { judgeOpenDdl, readServerStart, shownSql, unsettled, writeSettlements } from './settle.ts';
 import {
   collationsToAsk,
+  mayAskTheTime,
   STATEMENT_VARIABLES,
   setStatement,
   statementSession,
+  statementTime,
   undoAssignments,
 } from './statement-session.ts';
 import { readTableStates } from './table-states.ts';
@@ -217,6 +219,7 @@ export class DdlLoad<Prepared extends PreparedBatch> {
       defaultSchema: mapped.defaultSchema ?? '',
       statement: statement.sql,
       mapped: mapped.sql,
+      sessionTime: statementTime(statement.session ?? {}),
       ownGtid,
       serverIdentity: server.identity,
       serverStarted,
@@ -307,8 +310,11 @@ export class DdlLoad<Prepared extends PreparedBatch> {
         await writer.execute(setStatement([one]));
         undo.unshift(setStatement(undoAssignments([one], now)));
       } catch (error) {
+        if (!(error instanceof TargetServerError)) throw error;
         // Older servers have some for the whole server only.
-        if (!(error instanceof TargetServerError) || error.errno !== ER_VARIABLE_IS_READONLY) throw error;
+        if (error.errno === ER_VARIABLE_IS_READONLY) continue;
+        // MariaDB's secure_timestamp: it matters only to what asks what time it is.
+        if (one[0] !== 'timestamp' || mayAskTheTime(mapped.sql)) throw error;
       }
     }
   }
@@ -515,6 +521,7 @@ export class DdlLoad<Prepared extends PreparedBatch> {
       defaultSchema: statement.schema,
       statement: statement.sql,
       mapped: mapped.kind === 'run' ? mapped.sql : statement.sql,
+      sessionTime: statementTime(statement.session ?? {}),
       ownGtid: null,
       serverIdentity: writer.session.server.identity,
       serverStarted,

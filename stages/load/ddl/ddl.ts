@@ -56,6 +56,8 @@ export interface DdlRow {
   readonly statement: Buffer;
   /** What is sent. */
   readonly mapped: Buffer;
+  /** The session's `timestamp` at the source when the statement began (`statementTime`); null where it is not known. */
+  readonly sessionTime: string | null;
   readonly ownGtid: string | null;
   readonly serverIdentity: string;
   /** When the server was started, seconds since 1970 by its own clock. */

@@ -20,7 +20,8 @@ export interface DdlClosing {
 
 const COLUMNS =
   'id, state, origin, connection_id, registration, seq, epoch, kind, source_ref, default_schema, statement, mapped, ' +
-  'own_gtid, server_identity, server_started, log_file, log_offset, tables_before, why, opened_at, settled_at, settled_by';
+  'own_gtid, server_identity, server_started, log_file, log_offset, tables_before, why, opened_at, settled_at, settled_by, ' +
+  'session_time';
 
 /** Rows kept of a pipeline once they are closed. */
 const KEPT = 1000;
@@ -48,11 +49,12 @@ export async function openDdlRow(connection: TargetConnection, row: NewDdlRow): 
     nullable(row.log?.offset ?? null, integerLiteral),
     bytesLiteral(JSON.stringify(row.tablesBefore)),
     'UTC_TIMESTAMP(6)',
+    nullable(row.sessionTime, bytesLiteral),
   ];
   await connection.execute(
     'INSERT INTO holt.ddl (pipeline, state, origin, connection_id, registration, seq, epoch, tenure, kind, source_ref, ' +
       'default_schema, statement, mapped, own_gtid, server_identity, server_started, log_file, log_offset, ' +
-      `tables_before, opened_at) VALUES (${values.join(', ')})`,
+      `tables_before, opened_at, session_time) VALUES (${values.join(', ')})`,
   );
   const [inserted] = await connection.rows('SELECT LAST_INSERT_ID()');
   return BigInt(inserted?.[0]?.toString('latin1') ?? '0');
@@ -171,6 +173,7 @@ async function readRows(connection: TargetConnection, where: string): Promise<re
       openedAt: text(),
       settledAt: optional(),
       settledBy: optional(),
+      sessionTime: optional(),
     };
   });
 }

@@ -1,9 +1,10 @@
 /**
  * The session in which a schema change means at the target what it meant at the source: how its text reads (sql_mode, character set), and what it
- * does with what it does not say (time zone, defaults of TIMESTAMP, checks). Pure: which variables to set, from what they are now.
+ * does with what it does not say (time zone, defaults of TIMESTAMP, checks, what time it is). Pure: which variables to set, from what they are now.
  */
 import { charsetOf } from '../../../canal/value/charset.ts';
 import type { DdlStatement } from '../../../model/ddl.ts';
+import type { StatementSession } from '../../../model/source-item.ts';
 
 /** Bits of `sql_mode` in the log that every server knows, by their names. Of those that only change rows, and of compound ones, none. */
 const SQL_MODES: readonly (readonly [bit: number, name: string])[] = [
@@ -45,7 +46,9 @@ export const STATEMENT_VARIABLES = [
   'foreign_key_checks',
   'unique_checks',
   'sql_auto_is_null',
+  'timestamp',
 ] as const;
+const TIMESTAMP = 'timestamp';
 type StatementVariable = (typeof STATEMENT_VARIABLES)[number];
 
 export interface StatementSessionInput {
@@ -78,6 +81,9 @@ export function statementSession(input: StatementSessionInput): readonly (readon
     wanted.set('unique_checks', onOff((session.flags & FLAG_RELAXED_UNIQUE_CHECKS) === 0));
     wanted.set('sql_auto_is_null', onOff((session.flags & FLAG_AUTO_IS_NULL) !== 0));
   }
+  // Rows that are there already get it for a new column DEFAULT CURRENT_TIMESTAMP.
+  const begun = statementTime(session);
+  if (begun !== null) wanted.set('timestamp', begun);
   return STATEMENT_VARIABLES.flatMap((name) => {
     const value = wanted.get(name);
     const present = now.get(name);
@@ -91,18 +97,32 @@ export function statementSession(input: StatementSessionInput): readonly (readon
 export function setStatement(assignments: readonly (readonly [string, string])[]): string {
   return `SET ${assignments
     .map(([name, value]) => {
-      if (!/^[\w,+:/ -]*$/.test(value)) throw new RangeError(`${name} cannot be ${JSON.stringify(value)}`);
-      return `SESSION ${name} = '${value}'`;
+      const good = name === TIMESTAMP ? /^(?:\d+\.\d{6}|DEFAULT)$/ : /^[\w,+:/ -]*$/;
+      if (!good.test(value)) throw new RangeError(`${name} cannot be ${JSON.stringify(value)}`);
+      // Of the one that is a number, no server takes a text.
+      return `SESSION ${name} = ${name === TIMESTAMP ? value : `'${value}'`}`;
     })
     .join(', ')}`;
 }
 
-/** What makes them undone. */
+/** The value of `timestamp` when the statement began, by its session's clock: seconds since 1970 with six digits; null where the log does not say. */
+export function statementTime({ timestamp, microseconds = 0 }: StatementSession): string | null {
+  return timestamp === undefined ? null : `${timestamp}.${String(microseconds).padStart(6, '0')}`;
+}
+
+/** Whether what the statement does may depend on what time it is; true of many that do not. */
+export function mayAskTheTime(sql: Buffer): boolean {
+  return /date|time|now/i.test(sql.toString('latin1'));
+}
+
+/** What makes them undone. The clock goes on by itself: what it said before is no value to go back to. */
 export function undoAssignments(
   assignments: readonly (readonly [string, string])[],
   now: ReadonlyMap<string, string>,
 ): readonly (readonly [string, string])[] {
-  return assignments.map(([name]) => [name, now.get(name) ?? ''] as const).reverse();
+  return assignments
+    .map(([name]) => [name, name === TIMESTAMP ? 'DEFAULT' : (now.get(name) ?? '')] as const)
+    .reverse();
 }
 
 export function sqlModeText(bits: bigint, flavour: 'mysql' | 'mariadb'): string {
@@ -140,6 +160,8 @@ export function collationsToAsk(statement: DdlStatement): readonly number[] {
 }
 
 function same(name: StatementVariable, value: string, present: string): boolean {
+  // A clock that runs is never the same.
+  if (name === TIMESTAMP) return false;
   if (name !== 'sql_mode') return value.toLowerCase() === present.toLowerCase();
   return value.split(',').sort().join() === present.split(',').sort().join();
 }

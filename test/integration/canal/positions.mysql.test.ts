@@ -213,6 +213,25 @@ for (const flavour of DATABASE_FLAVOURS) {
       await expect(check(position)).rejects.toEqual(FOREIGN);
     });
 
+    it('a time is found in its file, though the next one bears the time of a session that replayed what is old', async () => {
+      await resetLog();
+      await insert(2);
+      const connection = await server.db.connect();
+      try {
+        await connection.query('SET SESSION timestamp = 1000000000');
+        await connection.query('FLUSH BINARY LOGS');
+      } finally {
+        await connection.end();
+      }
+      await new Promise((done) => setTimeout(done, 1_100));
+      await insert(2);
+      const written = await earliest();
+      const [, second] = written;
+      const iso = new Date(Math.floor((second?.commitUs ?? 0) / 1_000)).toISOString();
+      const found = await transactionsFrom((await resolve({ kind: 'time', iso })).text);
+      expect(found.slice(-3)).toEqual(written.slice(1));
+    });
+
     async function currentPositionOf(): Promise<Position> {
       await using connection = await connectTo(endpoint());
       const position = await currentPosition(connection, facts);

@@ -8,7 +8,7 @@ import { EventDecoder } from '../../../canal/event/decoder.ts';
 import { scanLog } from '../../../canal/source/scan-log.ts';
 import { waitFor } from '../../../lib/abort.ts';
 import type { DdlPolicyKind } from '../../../model/ddl.ts';
-import type { SourceItem } from '../../../model/source-item.ts';
+import type { SourceItem, StatementSession } from '../../../model/source-item.ts';
 import type { LogPlace } from '../../../stages/load/ddl/ddl.ts';
 import { readLogEnd } from '../../../stages/load/ddl/target-log.ts';
 import { connectTarget } from '../../../stages/load/target/mysql2-connection.ts';
@@ -21,6 +21,7 @@ export interface DdlStep {
   readonly sql: string;
   /** `schema`, `table`. */
   readonly tables: readonly (readonly [string, string])[];
+  readonly session?: StatementSession;
 }
 
 /** A batch that is the statement, in its place: the first has seq 1. */
@@ -47,6 +48,7 @@ export function ddlBatch(pipeline: Pipeline, reign: RaisedReign, seq: number, st
           sourceRef: `binlog.000001:${at(seq).at?.offset}`,
           server: { flavour: 'mysql', version: 80_000 },
           caseSensitive: true,
+          ...(step.session === undefined ? {} : { session: step.session }),
         },
         mapped: {
           kind: 'run',

@@ -137,12 +137,13 @@ export async function killedAndFinished(
   one: DdlCase,
   failpoint: string,
   nth = 1,
-): Promise<void> {
+): Promise<string> {
   const trial = await DdlTrial.begin(target, one);
   await using child = new DdlProcess(trial.task, `${failpoint}=kill@${nth}`);
   await child.killed();
   await trial.finish();
   await trial.expectOnce();
+  return trial.pipeline.name;
 }
 
 /** Frozen with it in hand, and woken after another has taken over. */

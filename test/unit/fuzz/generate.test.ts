@@ -44,7 +44,7 @@ it('what needs a column goes with it', () => {
 
 it.each(PAIR_NAMES)('types, key shapes and operations take turns, so that none is left out (%s)', (pair) => {
   const coverage = new Coverage(pair);
-  for (let index = 0; index < 250; index++) {
+  for (let index = 0; index < 400; index++) {
     const one = generateCase({ seed: 1, index, pair });
     const done = one.steps.flatMap((step) =>
       step.kind === 'transaction'

@@ -24,6 +24,7 @@ export interface MigrateOptions {
 const LOCK = 'holt:migrate';
 const ER_NO_SUCH_TABLE = 1146;
 const ER_BAD_DB = 1049;
+const ER_DUP_FIELDNAME = 1060;
 
 /**
  * @returns the version before and after.
@@ -104,6 +105,8 @@ async function run(connection: TargetConnection, statement: string): Promise<voi
     await connection.execute(statement);
   } catch (error) {
     if (!(error instanceof TargetServerError)) throw error;
+    // Somebody got as far as this before the version was written.
+    if (error.errno === ER_DUP_FIELDNAME) return;
     throw new HoltError('HOLT_SCHEMA_FAILED', `the holt schema cannot be made: ${error.serverText}`, {
       disposition: 'retry',
       facts: { errno: error.errno, statement: statement.slice(0, 60) },

@@ -267,6 +267,9 @@ const DDL = `CREATE TABLE IF NOT EXISTS holt.ddl (
   KEY pipeline (pipeline, state)
 ) ${TABLE_END}`;
 
+/** The source session's `timestamp`, in seconds with six digits: what the statement takes for now, and a person who runs it by hand has to set. */
+const DDL_SESSION_TIME = 'ALTER TABLE holt.ddl ADD COLUMN session_time VARBINARY(32) NULL';
+
 /** What Select has to remember at the checkpoint's position beside it (`stages/load/select-state.ts`). */
 const SELECT_STATE = `CREATE TABLE IF NOT EXISTS holt.select_state (
   pipeline VARBINARY(64) NOT NULL,
@@ -301,5 +304,10 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 4,
     what: 'online schema changes under way',
     statements: [SELECT_STATE],
+  },
+  {
+    version: 5,
+    what: 'the time at which a schema change began at the source',
+    statements: [DDL_SESSION_TIME],
   },
 ];

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Doubt } from '../../../../canal/schema/certainty.ts';
 import { FactsCache, type NamedFacts } from '../../../../canal/schema/facts-cache.ts';
 import type { TableChange } from '../../../../canal/schema/table-changes.ts';
 import type { TableFacts } from '../../../../canal/schema/table-facts.ts';
@@ -132,23 +133,23 @@ describe('FactsCache', () => {
   });
 
   it('follows no definition that may not have been true where reading is', async () => {
-    let holds = false;
+    let doubt: Doubt | null = 'too-far';
     const cache = new FactsCache({
       source: source({ 'shop.t': 'now' }),
       certainty: {
-        judge: { holds: async () => holds },
+        judge: { doubt: async () => doubt },
         end: async () => ({ file: 'bin.000001', offset: 100 }),
       },
       changes: () => [{ kind: 'alter', name: { schema: 'shop', table: 't' }, alter: (one) => one }],
     });
     const place = { file: 'bin.000001', offset: 10, timestamp: 1 };
-    expect(await cache.know('shop', 't', place)).toMatchObject({ isSure: false });
+    expect(await cache.know('shop', 't', place)).toMatchObject({ doubt: 'too-far' });
     expect(cache.passed(statementOf('…'))).toMatchObject([{ facts: null }]);
-    holds = true;
-    expect(await cache.know('shop', 't', place)).toMatchObject({ isSure: true });
-    holds = false;
+    doubt = null;
+    expect(await cache.know('shop', 't', place)).toMatchObject({ doubt: null });
+    doubt = 'changed';
     // Once sure, it stays so until a statement changes it, and can be followed.
-    expect(await cache.know('shop', 't', place)).toMatchObject({ isSure: true });
+    expect(await cache.know('shop', 't', place)).toMatchObject({ doubt: null });
     expect(cache.passed(statementOf('…'))).toMatchObject([{ facts: { columns: [{ name: 'now' }] } }]);
   });
 });

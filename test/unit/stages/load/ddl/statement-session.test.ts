@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DdlStatement } from '../../../../../model/ddl.ts';
 import {
+  mayAskTheTime,
   setStatement,
   sqlModeText,
   statementSession,
@@ -16,6 +17,7 @@ const NOW = new Map([
   ['time_zone', '+00:00'],
   ['foreign_key_checks', 'ON'],
   ['unique_checks', 'ON'],
+  ['timestamp', '1795290812.080844'],
 ]);
 const NAMES = new Map([
   [33, 'utf8mb3_general_ci'],
@@ -109,5 +111,24 @@ describe('the session of a schema change', () => {
 
   it('takes nothing from the log that could be more than a value', () => {
     expect(() => setStatement([['time_zone', "x', @@global.read_only = '1"]])).toThrow(RangeError);
+  });
+
+  it('is of the time at which the statement began, to the microsecond, and the clock runs again afterwards', () => {
+    expect(assignments({ session: { timestamp: 1_600_000_000 } }).timestamp).toBe('1600000000.000000');
+    const set = [['timestamp', '1600000000.000123']] as const;
+    expect(assignments({ session: { timestamp: 1_600_000_000, microseconds: 123 } }).timestamp).toBe(
+      set[0][1],
+    );
+    expect(assignments({ session: {} })).not.toHaveProperty('timestamp');
+    expect(setStatement(set)).toBe('SET SESSION timestamp = 1600000000.000123');
+    expect(setStatement(undoAssignments(set, NOW))).toBe('SET SESSION timestamp = DEFAULT');
+    expect(() => setStatement([['timestamp', '1; DROP TABLE t']])).toThrow(RangeError);
+    expect(() => setStatement([['time_zone', 'DEFAULT)']])).toThrow(RangeError);
+  });
+
+  it('knows what may depend on the time of the day', () => {
+    for (const sql of ['ALTER TABLE t ADD c DATETIME DEFAULT NOW()', 'CREATE TABLE t (at timestamp)'])
+      expect(mayAskTheTime(Buffer.from(sql))).toBe(true);
+    expect(mayAskTheTime(Buffer.from('ALTER TABLE t ADD c INT'))).toBe(false);
   });
 });
