@@ -9,6 +9,7 @@ import { execFile } from 'node:child_process';
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { compareSchemas } from '../test/support/compare-schemas.ts';
 import type { DatabaseServer, Settings } from '../test/support/database-server.ts';
 import { temporaryFolder } from '../test/support/kept-process.ts';
 import { startDatabase } from '../test/support/servers.ts';
@@ -18,6 +19,8 @@ import type { Say } from './recorder.ts';
 export const SCHEMA = 'sbtest';
 export const END_TABLE = 'backlog_end';
 export const PARTS = 20;
+/** Of larger tables it is only said that they differ. */
+const EXPLAINED_ROWS = 200_000;
 
 const run = promisify(execFile);
 
@@ -145,9 +148,22 @@ export class Backlog implements AsyncDisposable {
     this.#checksums ??= await checksums(this.source, this.#tables);
     const found = await checksums(target, this.#tables);
     const differences = this.#tables.filter((table) => found.get(table) !== this.#checksums?.get(table));
-    if (differences.length > 0) throw new Error(`not equal: ${differences.slice(0, 10).join(', ')}`);
+    if (differences.length > 0)
+      throw new Error(`not equal: ${await this.#explained(target, differences[0] ?? '')}`);
     const ends = await target.db.value(`SELECT COUNT(*) FROM ${SCHEMA}.${END_TABLE}`);
     if (ends !== String(PARTS)) throw new Error(`${ends} parts have ended, and there are ${PARTS}`);
+  }
+
+  async #explained(target: DatabaseServer, table: string): Promise<string> {
+    const rows = Number(await this.source.db.value(`SELECT COUNT(*) FROM ${SCHEMA}.${table}`));
+    if (rows > EXPLAINED_ROWS) return table;
+    const { differences } = await compareSchemas(this.source.db, target.db, SCHEMA, [table]);
+    const definitions = await Promise.all(
+      [this.source, target].map(
+        async ({ db }) => (await db.query(`SHOW CREATE TABLE ${SCHEMA}.${table}`))[0],
+      ),
+    );
+    return `${table}: ${differences.join('; ')}; ${definitions.map((one) => one?.['Create Table']).join('\n')}`;
   }
 
   get #tables(): readonly string[] {

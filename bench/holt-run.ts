@@ -163,14 +163,15 @@ export class HoltRun implements AsyncDisposable {
   /** Stops in order, so that profiles are written. */
   async stop(): Promise<void> {
     await Promise.all([...this.installation.nodes.values()].map((one) => one.stop()));
-    const { keepLogs } = this.#options;
-    if (keepLogs === null) return;
-    mkdirSync(keepLogs, { recursive: true });
-    for (const one of this.installation.nodes.values())
-      writeFileSync(join(keepLogs, `${this.pipeline}-${one.name}.log`), one.logText());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const { keepLogs } = this.#options;
+    if (keepLogs !== null) {
+      mkdirSync(keepLogs, { recursive: true });
+      for (const one of this.installation.nodes.values())
+        writeFileSync(join(keepLogs, `${this.pipeline}-${one.name}.log`), one.logText());
+    }
     await this.installation[Symbol.asyncDispose]();
     await this.#dispose();
   }
