@@ -3,11 +3,12 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { HoltError, messageOf } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type {
+  ApiConfig,
   CoordinationConfig,
   DataSourceConfig,
   HoltConfig,
@@ -50,6 +51,8 @@ export interface LoadedConfig {
   readonly nodes: readonly NodeConfig[];
   /** Files that were read. */
   readonly files: readonly string[];
+  /** Where the configuration stands, absolute: relative paths start here. */
+  readonly folder: string;
 }
 
 interface Placed<T> {
@@ -74,7 +77,8 @@ export function loadConfig(path: string): LoadedConfig {
   if (problems.length > 0) throw new ConfigError(problems);
   const loaded = normalize(parts, problems);
   if (problems.length > 0) throw new ConfigError(problems);
-  return deepFreeze({ ...loaded, files });
+  const folder = resolve(statSync(path).isDirectory() ? path : dirname(path));
+  return deepFreeze({ ...loaded, files, folder });
 }
 
 function configFiles(path: string): string[] {
@@ -116,7 +120,7 @@ function gather(documents: readonly YamlDocument[], problems: ConfigProblem[]): 
       problems.push(
         placed.doc.problem(
           ['kind'],
-          `cluster, coordination and sites are already defined in ${parts.installation.doc.file}`,
+          `cluster, coordination, api and sites are already defined in ${parts.installation.doc.file}`,
         ),
       );
   };
@@ -142,7 +146,7 @@ function gather(documents: readonly YamlDocument[], problems: ConfigProblem[]): 
         break;
       case 'Holt': {
         const { dataSources, channels, nodes, ...installation } = spec;
-        if (['cluster', 'coordination', 'sites'].some((key) => hasKey(doc.value, ['spec', key])))
+        if (['cluster', 'coordination', 'api', 'sites'].some((key) => hasKey(doc.value, ['spec', key])))
           setInstallation({ spec: installation, doc, path: ['spec'] });
         for (const [name, value] of Object.entries(dataSources))
           put(parts.dataSources, 'data source', name, {
@@ -274,7 +278,7 @@ function unwrap(schema: unknown): unknown {
   return at;
 }
 
-function normalize(parts: Parts, problems: ConfigProblem[]): Omit<LoadedConfig, 'files'> {
+function normalize(parts: Parts, problems: ConfigProblem[]): Omit<LoadedConfig, 'files' | 'folder'> {
   const installation = parts.installation?.spec ?? installationSpec.parse({});
   const folder = parts.installation?.doc.folder ?? '.';
   const cluster = installation.cluster;
@@ -393,6 +397,7 @@ function normalize(parts: Parts, problems: ConfigProblem[]): Omit<LoadedConfig, 
     config: {
       cluster,
       coordination: coordinationConfig(installation, folder),
+      api: apiConfig(installation, folder),
       sites: [...sites.values()],
       dataSources,
       pipelines,
@@ -557,6 +562,9 @@ function nodeConfig(name: string, spec: NodeSpec, folder: string): NodeConfig {
     site: siteId(spec.site),
     serves: (spec.serves ?? [spec.site]).map(siteId),
     listen: hostPort(spec.listen),
+    tls: spec.tls === undefined ? null : { cert: path(spec.tls.cert), key: path(spec.tls.key) },
+    trustedProxies: spec.trustedProxies,
+    dataDir: path(spec.dataDir ?? defaultDataDir(name)),
     pipe: {
       ...hostPort(spec.pipe.listen),
       advertise: spec.pipe.advertise ?? null,
@@ -571,6 +579,23 @@ function nodeConfig(name: string, spec: NodeSpec, folder: string): NodeConfig {
     memoryBytes: spec.memory,
     log: spec.log,
     drainTimeoutMs: spec.drainTimeout,
+  };
+}
+
+/** Beside the configuration; `holt run` without nodes has one, too. */
+export function defaultDataDir(node: string): string {
+  return join('holt-data', node);
+}
+
+function apiConfig({ api }: InstallationSpec, folder: string): ApiConfig {
+  return {
+    auth: api.auth === 'on',
+    token: api.token === undefined ? null : secretRef(api.token, folder),
+    openMetrics: api.metrics === 'open',
+    sessionMs: api.session,
+    auditDays: api.auditDays,
+    historyDays: api.historyDays,
+    historyBytes: api.historySize,
   };
 }
 

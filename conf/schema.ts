@@ -230,7 +230,7 @@ export const nodeSpec = z.strictObject({
     .regex(/^(\[[0-9a-fA-F:]+\]|[^:]+):[0-9]+$/, 'host:port')
     .default('127.0.0.1:8640')
     .describe(
-      'Address of API, health and metrics; loopback only until there is a login. Port 0 takes a free one.',
+      'Address of API, health and metrics; loopback only where api.auth is off. Port 0 takes a free one.',
     ),
   pipe: z
     .strictObject({
@@ -259,6 +259,26 @@ export const nodeSpec = z.strictObject({
   clusterKey: secret
     .optional()
     .describe('Key that signs calls between nodes, at least 16 bytes; required with more than one node.'),
+  tls: z
+    .strictObject({
+      cert: z.string().describe('Path of the certificate shown to browsers and programs, with its chain.'),
+      key: z.string().describe('Path of its key.'),
+    })
+    .optional()
+    .describe('PEM files; the API speaks HTTPS when given.'),
+  trustedProxies: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Addresses or networks (10.0.0.0/8) of proxies in front of the API, whose X-Forwarded-For, -Proto and -Host headers are believed. Nobody else's are.",
+    ),
+  dataDir: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Folder for what this node keeps itself: the history of lag and throughput, and with embedded coordination accounts and audit. holt-data/<node> beside the configuration if absent.',
+    ),
   stages: z
     .array(z.enum(['select', 'extract', 'transform', 'load']))
     .min(1)
@@ -300,6 +320,44 @@ export const installationSpec = z.strictObject({
     })
     .prefault({ kind: 'zookeeper' })
     .describe('Who decides who works: a ZooKeeper ensemble, or one process by itself.'),
+  api: z
+    .strictObject({
+      auth: z
+        .enum(['on', 'off'])
+        .default('on')
+        .describe(
+          'on: nobody sees or does anything without an account or a token. off: whoever reaches the API is administrator; it is then served on loopback only.',
+        ),
+      token: secret
+        .optional()
+        .describe(
+          'A token with the role admin, by reference, for automation: at least 24 characters. Other accounts and tokens are made through the API.',
+        ),
+      metrics: z
+        .enum(['open', 'token'])
+        .default('open')
+        .describe('Whether /metrics is read by everybody or only with an account or token.'),
+      session: duration.prefault('12h').describe('How long a login lasts.'),
+      auditDays: z
+        .number()
+        .int()
+        .min(1)
+        .max(3650)
+        .default(90)
+        .describe('Days for which the audit log is kept.'),
+      historyDays: z
+        .number()
+        .int()
+        .min(1)
+        .max(3650)
+        .default(30)
+        .describe('Days for which nodes keep the history of lag, throughput and state.'),
+      historySize: size
+        .prefault('256MiB')
+        .describe("Most that a node's history takes on its disk; the oldest goes first."),
+    })
+    .prefault({})
+    .describe('HTTP API: who may use it, and what is kept.'),
   sites: z
     .record(
       name,

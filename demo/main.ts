@@ -5,7 +5,8 @@
  * the node that holds Load is killed with a batch open. At the end everything is compared by code that shares nothing with Holt.
  * Exit code 0 only if all of it is equal.
  */
-import { cpSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { waitFor } from '../lib/abort.ts';
 import { pipelineTable, stageTable } from '../node/cli/remote-commands.ts';
@@ -136,6 +137,14 @@ async function main(): Promise<boolean> {
     },
   );
   for (const node of holt.nodes.values()) say(`${node.name}: ${node.apiUrl}`);
+  const [first] = holt.nodes.values();
+  if (first !== undefined) {
+    const tokenFile = join(holt.folder, 'api-token');
+    writeFileSync(tokenFile, `${holt.token}\n`, { mode: 0o600 });
+    say("look for yourself while it runs, with an administrator's token that ends with the demo:");
+    say(`    node bin/holt.mjs status --watch --server ${first.apiUrl} --token-file ${tokenFile}`);
+    say(`    curl -H "Authorization: Bearer $(cat ${tokenFile})" ${first.apiUrl}/api/v1/pipelines`);
+  }
 
   const databases = { east: east.db, west: west.db };
   const writers = sites.map(

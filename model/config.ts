@@ -117,6 +117,12 @@ export interface NodeConfig {
   readonly serves: readonly SiteId[];
   /** HTTP API; port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Certificate of the API; null for plain HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** Addresses or networks of proxies whose X-Forwarded headers are believed. */
+  readonly trustedProxies: readonly string[];
+  /** Folder for what the node keeps itself. */
+  readonly dataDir: string;
   /** Pipe and node-to-node calls. */
   readonly pipe: {
     readonly host: string;
@@ -143,10 +149,25 @@ export interface CoordinationConfig {
   readonly auth: SecretRef | null;
 }
 
+/** Who may use the API, and what is kept of its use. */
+export interface ApiConfig {
+  /** False: whoever reaches the API is administrator; loopback only. */
+  readonly auth: boolean;
+  /** An administrator's token from outside; null for none. */
+  readonly token: SecretRef | null;
+  /** /metrics is read without a token. */
+  readonly openMetrics: boolean;
+  readonly sessionMs: number;
+  readonly auditDays: number;
+  readonly historyDays: number;
+  readonly historyBytes: number;
+}
+
 export interface HoltConfig {
   /** Name of the whole installation; part of checkpoints, so that two do not share a row. */
   readonly cluster: string;
   readonly coordination: CoordinationConfig;
+  readonly api: ApiConfig;
   readonly sites: readonly SiteConfig[];
   readonly dataSources: readonly DataSourceConfig[];
   readonly pipelines: readonly PipelineConfig[];

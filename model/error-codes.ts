@@ -754,8 +754,73 @@ export const ERROR_CODES = {
     remedy: 'Choose another listen for the node, or end what uses the port.',
   },
   HOLT_API_NOT_LOOPBACK: {
-    what: 'The API is configured on an address that other machines can reach, and there is no login yet.',
-    remedy: 'Set listen to 127.0.0.1 or [::1]; reach it from elsewhere through ssh.',
+    what: 'The API is configured on an address that other machines can reach, with its login switched off.',
+    remedy: 'Set listen to 127.0.0.1 or [::1], or api.auth to on.',
+  },
+  HOLT_API_TOKEN_WEAK: {
+    what: 'The token of the configuration is so short that it could be guessed, or has signs that cannot be sent.',
+    remedy: 'Make one with `openssl rand -hex 24`.',
+  },
+  HOLT_DATA_DIR: {
+    what: 'What a node keeps in its folder cannot be read or written.',
+    remedy: 'Correct dataDir, make it writable for the user Holt runs as, or move what is damaged away.',
+  },
+  HOLT_UNAUTHENTICATED: {
+    what: 'The API was asked without an account or token, or with one that is not valid any more.',
+    remedy: 'Log in with `holt login`, or give a token with --token-file or HOLT_TOKEN.',
+  },
+  HOLT_FORBIDDEN: {
+    what: 'The account or token may not do this.',
+    remedy: 'Ask an administrator for the role or the pipeline that the message names.',
+  },
+  HOLT_CSRF: {
+    what: "A request changes something under a browser's login and does not prove that it comes from Holt's own page.",
+    remedy:
+      'Send the csrf value of GET /api/v1/session as the header holt-csrf; programs use a token instead.',
+  },
+  HOLT_LOGIN_FAILED: {
+    what: 'Name or password is wrong, or the account is disabled.',
+    remedy: 'Try again; an administrator can set another password with `holt user set`.',
+  },
+  HOLT_LOGIN_LOCKED: {
+    what: 'There were too many wrong attempts: for a while none is looked at.',
+    remedy: 'Wait as long as the message says.',
+  },
+  HOLT_RATE_LIMIT: {
+    what: 'More requests came than one account or address may send.',
+    remedy: 'Wait as long as the Retry-After header says; use the event stream in place of polling.',
+  },
+  HOLT_REQUEST_KEY_USED: {
+    what: 'An Idempotency-Key was used again for another request.',
+    remedy: 'Give each request a key of its own.',
+  },
+  HOLT_REQUEST_RUNNING: {
+    what: 'A request with the same Idempotency-Key is being carried out.',
+    remedy: 'Ask again in a few seconds.',
+  },
+  HOLT_REQUEST_DONE: {
+    what: 'A request with the same Idempotency-Key was carried out, and its answer cannot be given again.',
+    remedy: 'Look at the result by the request that reads it.',
+  },
+  HOLT_SETUP_REFUSED: {
+    what: 'The first account cannot be made with this setup token, or there is an account already.',
+    remedy: 'Use the token that was printed last; starting the node again that printed it makes a new one.',
+  },
+  HOLT_ACCOUNT_UNKNOWN: {
+    what: 'There is no account of that name.',
+    remedy: '`holt user list` shows the names.',
+  },
+  HOLT_ACCOUNT_EXISTS: {
+    what: 'There is an account of that name already.',
+    remedy: 'Choose another name, or change that account with `holt user set`.',
+  },
+  HOLT_LAST_ADMIN: {
+    what: 'The last administrator would lose the role, or be disabled or deleted.',
+    remedy: 'Make another administrator first.',
+  },
+  HOLT_TOKEN_UNKNOWN: {
+    what: 'There is no token of that id among those that you may see.',
+    remedy: '`holt token list` shows the ids.',
   },
   HOLT_REQUEST_INVALID: {
     what: 'A request to the API has not the form that is expected.',

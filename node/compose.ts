@@ -2,7 +2,8 @@
  * Joins the parts of a node. The only place that knows them all: acquires in order, releases in reverse.
  */
 import { randomBytes } from 'node:crypto';
-import type { LoadedConfig } from '../conf/load.ts';
+import { join } from 'node:path';
+import { defaultDataDir, type LoadedConfig } from '../conf/load.ts';
 import { literalSecret } from '../conf/secret.ts';
 import { BullmqQueue } from '../jobs/bullmq-queue.ts';
 import { InProcessQueue } from '../jobs/in-process-queue.ts';
@@ -12,6 +13,7 @@ import { systemClock } from '../lib/clock.ts';
 import { Disposer } from '../lib/disposer.ts';
 import { HoltError, isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import type { DataSourceConfig, HoltConfig, NodeConfig, PipelineConfig } from '../model/config.ts';
 import { type DataSourceId, type PipelineId, pipelineId } from '../model/ids.ts';
@@ -25,7 +27,11 @@ import { type ChannelRoute, ChannelServer } from '../stages/pipe/channel/channel
 import { MIN_KEY_BYTES } from '../stages/pipe/channel/signature.ts';
 import { NodePipe, PAYLOAD_ROUTE } from '../stages/pipe/node-pipe.ts';
 import { RedisPayloads } from '../stages/pipe/redis-payloads.ts';
+import { Accounts } from './access/accounts.ts';
+import { AuditLog } from './access/audit-log.ts';
+import { sealKey } from './access/records.ts';
 import { startHttpServer } from './api/http-server.ts';
+import { RepeatedRequests } from './api/idempotency.ts';
 import { Installation } from './installation.ts';
 import { nodeMetrics, StageTimes } from './metrics.ts';
 import { openTree } from './open-tree.ts';
@@ -43,6 +49,8 @@ export interface NodeOptions {
   readonly node: NodeConfig;
   readonly release: string;
   readonly log: Logger;
+  /** Tells a person at the terminal what is not for the log; default: nobody is told. */
+  readonly announce?: (text: string) => void;
 }
 
 export interface RunningNode {
@@ -103,6 +111,9 @@ export function soleNode(loaded: LoadedConfig): { readonly config: HoltConfig; r
     name: 'local' as NodeConfig['name'],
     site,
     listen: { host: '127.0.0.1', port: 8640 },
+    tls: null,
+    trustedProxies: [],
+    dataDir: join(loaded.folder, defaultDataDir('local')),
     pipe: { host: '127.0.0.1', port: 0, advertise: null, tls: null, maxPayloadBytes: 256 * 1024 ** 2 },
     clusterKey: literalSecret(randomBytes(24).toString('hex')),
     stages: ['select', 'extract', 'transform', 'load'],
@@ -137,7 +148,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 }
 
 async function compose(
-  { config, node, release, log }: NodeOptions,
+  { config, node, release, log, announce = () => {} }: NodeOptions,
   disposer: Disposer,
 ): Promise<RunningNode> {
   const clock = systemClock;
@@ -149,7 +160,10 @@ async function compose(
   });
   const key = clusterKey(node);
 
-  const tree = openTree(config.coordination);
+  const tree = openTree(config.coordination, {
+    dataDir: node.dataDir,
+    log: log.child({ component: 'access' }),
+  });
   tree.onState((event) => {
     const facts = {
       event: `session:${event.state}`,
@@ -303,11 +317,26 @@ async function compose(
     clock,
     log: log.child({ component: 'api' }),
   });
+  const access = { tree, key: sealKey(recordsKey(node)), node: node.name, clock };
+  const accounts = new Accounts({ ...access, api: config.api, log: log.child({ component: 'access' }) });
+  const audit = new AuditLog({
+    ...access,
+    retentionDays: config.api.auditDays,
+    log: log.child({ component: 'audit' }),
+  });
+  disposer.add(() => audit.close());
   let serving = false;
   const http = await startHttpServer({
     host: node.listen.host,
     port: node.listen.port,
+    tls: node.tls,
+    trustedProxies: node.trustedProxies,
+    openMetrics: config.api.openMetrics,
     operations: installation,
+    accounts,
+    audit,
+    repeats: new RepeatedRequests({ ...access, log: log.child({ component: 'api' }) }),
+    log: log.child({ component: 'api' }),
     release,
     notReady: () => {
       if (local.draining) return 'the node is stopping';
@@ -318,6 +347,16 @@ async function compose(
   });
   disposer.add(() => http.close());
   log.info({ event: 'node:api:listening', url: http.url, pipe: address }, 'the API answers');
+  if (
+    node.tls === null &&
+    config.api.auth &&
+    !isLoopback(node.listen.host) &&
+    node.trustedProxies.length === 0
+  )
+    log.warn(
+      { event: 'node:api:plain', listen: node.listen.host },
+      'the API speaks plain HTTP on an address that others reach: passwords and tokens can be read on the way',
+    );
 
   const pipelines = new PipelineSet({
     config,
@@ -337,6 +376,7 @@ async function compose(
   background.spawn(async () => {
     await registry.ready(stopping.signal);
     background.spawn(() => keeper.run());
+    await tellSetup(accounts, http.url, announce, log);
     await pipelines.start(stopping.signal);
     serving = true;
     log.info({ event: 'node:ready', pipelines: config.pipelines.map((one) => one.name) }, 'the node works');
@@ -350,6 +390,34 @@ async function compose(
       await disposer.dispose();
     },
   };
+}
+
+/** Where there is no account yet, whoever started the node makes the first one. */
+async function tellSetup(
+  accounts: Accounts,
+  url: string,
+  announce: (text: string) => void,
+  log: Logger,
+): Promise<void> {
+  const offer = await accounts.offerSetup();
+  if (offer === null) return;
+  // The log goes to places that must not know the token.
+  log.info(
+    { event: 'access:setup:open', by: offer.by },
+    'there is no account yet: its setup token was printed',
+  );
+  if (offer.token !== null)
+    announce(
+      [
+        '',
+        'There is no account yet. Make the first one within 24 hours:',
+        '',
+        `    holt setup --server ${url} --user <name>`,
+        '',
+        `    setup token: ${offer.token}`,
+        '',
+      ].join('\n'),
+    );
 }
 
 interface PipelineSetOptions {
@@ -433,6 +501,11 @@ class PipelineSet {
     runtime.start();
     return { config, configs, runtime, meter, store: store(config.name) };
   }
+}
+
+/** A node alone has a key for each start; its accounts must outlive that one. */
+function recordsKey(node: NodeConfig): Buffer {
+  return node.clusterKey.kind === 'literal' ? Buffer.from('one node') : clusterKey(node);
 }
 
 function clusterKey(node: NodeConfig): Buffer {

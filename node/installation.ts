@@ -201,10 +201,14 @@ export class Installation implements Operations {
     return this.position(name);
   }
 
-  async errors(name: string, limit: number): Promise<readonly LedgerEntryView[]> {
+  async errors(name: string, limit: number, before: string | null): Promise<readonly LedgerEntryView[]> {
     const pipeline = this.#named(name);
     const entries = await withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), (session) =>
-      listLedger(session, { pipeline: pipeline.name, limit }),
+      listLedger(session, {
+        pipeline: pipeline.name,
+        limit,
+        ...(before === null ? {} : { before: ledgerId(before) }),
+      }),
     );
     return entries.map(entryView);
   }
@@ -217,7 +221,7 @@ export class Installation implements Operations {
     return { ...entryView(entry), ...images(entry), why: entry.why };
   }
 
-  async replay(name: string, id: string): Promise<LedgerEntryView> {
+  async replay(name: string, id: string, by: string): Promise<LedgerEntryView> {
     const pipeline = this.#named(name);
     const target = this.#target(pipeline);
     const ledger = new ReplayLedger();
@@ -225,7 +229,7 @@ export class Installation implements Operations {
       replayLedgerEntry({
         pipeline: pipeline.name,
         id: ledgerId(id),
-        by: this.#options.node,
+        by,
         node: this.#options.node,
         target,
         applier: new SqlBatchApplier({
@@ -241,10 +245,10 @@ export class Installation implements Operations {
     return entryView(entry);
   }
 
-  async ddl(name: string, limit: number): Promise<readonly DdlView[]> {
+  async ddl(name: string, limit: number, before: string | null): Promise<readonly DdlView[]> {
     const pipeline = this.#named(name);
     const rows = await withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), (session) =>
-      readDdlRows(session, pipeline.name, limit),
+      readDdlRows(session, pipeline.name, limit, before === null ? null : ddlId(pipeline.name, before)),
     );
     return rows.map(ddlViewOf);
   }

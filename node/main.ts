@@ -1,6 +1,7 @@
 /** The one binary: `holt`. Parses the command line and turns errors into one line, a hint, a code and an exit code. */
 import { Command, CommanderError } from 'commander';
 import { isAbort } from '../lib/errors.ts';
+import { addAccessCommands } from './cli/access-commands.ts';
 import { addBinlogCommands } from './cli/binlog-commands.ts';
 import { addConfigCommands } from './cli/config-commands.ts';
 import { addDdlCommands } from './cli/ddl-commands.ts';
@@ -36,6 +37,7 @@ const program = new Command('holt')
 addNodeCommands(program, { release });
 addRemoteCommands(program, terminal);
 addDdlCommands(program, terminal);
+addAccessCommands(program, terminal);
 addConfigCommands(program, terminal);
 addDoctorCommand(program, terminal);
 addBinlogCommands(program, terminal);

@@ -5,196 +5,218 @@
 import { z } from 'zod';
 import { type ClockReading, lagView } from '../model/lag.ts';
 import { STAGES } from '../model/stage.ts';
-import { DESIRED_STATES, PIPELINE_STATES } from '../model/status.ts';
+import { type DesiredState, PIPELINE_STATES } from '../model/status.ts';
 
-export const stageStatusView = z.object({
-  stage: z.enum(STAGES),
-  holder: z.string().nullable(),
-  /** Age of the oldest change there, ms; 0 where there is none, null when nobody can say. */
-  lagMs: z.number().nullable(),
-  lagErrorMs: z.number().nullable(),
-  /** Batches that stand there. */
-  batches: z.number(),
-  /** Nodes that are at work on one. */
-  working: z.number(),
-  /** How long the oldest batch has stood there, and for how long of that somebody has worked on it; null when not known. */
-  standsMs: z.number().nullable(),
-  workMs: z.number().nullable(),
-  /** Of batches of the last seconds, on average: how long they stood before their work began, and how long that took. */
-  meanQueueMs: z.number().nullable(),
-  meanWorkMs: z.number().nullable(),
-  rowsPerSecond: z.number(),
-  /** How long ago the holder last answered, where it does not now. */
-  silentMs: z.number().nullable(),
-  waiting: z.string().nullable(),
-  problem: z.object({ code: z.string(), message: z.string() }).nullable(),
-});
+export const stageStatusView = z
+  .object({
+    stage: z.enum(STAGES),
+    holder: z.string().nullable(),
+    /** Age of the oldest change there, ms; 0 where there is none, null when nobody can say. */
+    lagMs: z.number().nullable(),
+    lagErrorMs: z.number().nullable(),
+    /** Batches that stand there. */
+    batches: z.number(),
+    /** Nodes that are at work on one. */
+    working: z.number(),
+    /** How long the oldest batch has stood there, and for how long of that somebody has worked on it; null when not known. */
+    standsMs: z.number().nullable(),
+    workMs: z.number().nullable(),
+    /** Of batches of the last seconds, on average: how long they stood before their work began, and how long that took. */
+    meanQueueMs: z.number().nullable(),
+    meanWorkMs: z.number().nullable(),
+    rowsPerSecond: z.number(),
+    /** How long ago the holder last answered, where it does not now. */
+    silentMs: z.number().nullable(),
+    waiting: z.string().nullable(),
+    problem: z.object({ code: z.string(), message: z.string() }).nullable(),
+  })
+  .meta({ id: 'StageStatus' });
 
 /** A table whose changes are held at the target; names are those at the source. */
-export const parkedTableView = z.object({
-  table: z.string(),
-  /** The table that it waits with: itself, or one that foreign keys join it to. */
-  root: z.string(),
-  target: z.string(),
-  state: z.enum(['parked', 'draining']),
-  code: z.string(),
-  why: z.string(),
-  by: z.string(),
-  /** By the target's clock, UTC. */
-  since: z.string(),
-  /** Of the whole group; 0 in the rows of tables that only wait with another. */
-  heldChanges: z.number(),
-  heldBytes: z.number(),
-  /** Commit time (ms) at the source of the oldest that is held; null when nothing is. */
-  oldestCommitMs: z.number().nullable(),
-});
+export const parkedTableView = z
+  .object({
+    table: z.string(),
+    /** The table that it waits with: itself, or one that foreign keys join it to. */
+    root: z.string(),
+    target: z.string(),
+    state: z.enum(['parked', 'draining']),
+    code: z.string(),
+    why: z.string(),
+    by: z.string(),
+    /** By the target's clock, UTC. */
+    since: z.string(),
+    /** Of the whole group; 0 in the rows of tables that only wait with another. */
+    heldChanges: z.number(),
+    heldBytes: z.number(),
+    /** Commit time (ms) at the source of the oldest that is held; null when nothing is. */
+    oldestCommitMs: z.number().nullable(),
+  })
+  .meta({ id: 'ParkedTable' });
 export type ParkedTableView = z.infer<typeof parkedTableView>;
 
 export type StageStatusView = z.infer<typeof stageStatusView>;
 
-export const pipelineStatusView = z.object({
-  pipeline: z.string(),
-  state: z.enum(PIPELINE_STATES),
-  reason: z.string().nullable(),
-  code: z.string().nullable(),
-  /** Since when it is paused, stopped or failed, ms since 1970; null in other states. */
-  sinceMs: z.number().nullable(),
-  /** When this was so, ms since 1970 by the clock of the node that was asked. */
-  asOfMs: z.number(),
-  epoch: z.number().nullable(),
-  /** `lag.endToEnd` and `lag.stage`, for those who want no more. */
-  lagMs: z.number().nullable(),
-  lagStage: z.enum(STAGES).nullable(),
-  lag: lagView,
-  rowsPerSecond: z.number(),
-  rowsTotal: z.number(),
-  stages: z.array(stageStatusView).readonly(),
-  position: z.string().nullable(),
-  appliedSeq: z.string().nullable(),
-  rewinds: z.number(),
-  parked: z.array(parkedTableView).readonly(),
-});
+export const pipelineStatusView = z
+  .object({
+    pipeline: z.string(),
+    state: z.enum(PIPELINE_STATES),
+    reason: z.string().nullable(),
+    code: z.string().nullable(),
+    /** Since when it is paused, stopped or failed, ms since 1970; null in other states. */
+    sinceMs: z.number().nullable(),
+    /** When this was so, ms since 1970 by the clock of the node that was asked. */
+    asOfMs: z.number(),
+    epoch: z.number().nullable(),
+    /** `lag.endToEnd` and `lag.stage`, for those who want no more. */
+    lagMs: z.number().nullable(),
+    lagStage: z.enum(STAGES).nullable(),
+    lag: lagView,
+    rowsPerSecond: z.number(),
+    rowsTotal: z.number(),
+    stages: z.array(stageStatusView).readonly(),
+    position: z.string().nullable(),
+    appliedSeq: z.string().nullable(),
+    rewinds: z.number(),
+    parked: z.array(parkedTableView).readonly(),
+  })
+  .meta({ id: 'PipelineStatus' });
 export type PipelineStatusView = z.infer<typeof pipelineStatusView>;
 
-export const nodeView = z.object({
-  node: z.string(),
-  site: z.string(),
-  release: z.string(),
-  state: z.enum(['ready', 'draining', 'unknown']),
-  /** Seconds since the node last answered; 0 for the node asked. */
-  ageSeconds: z.number().nullable(),
-  session: z.string().nullable(),
-  memoryBytes: z.number().nullable(),
-  eventLoopP99Ms: z.number().nullable(),
-  stages: z.array(z.string()).readonly(),
-});
+export const nodeView = z
+  .object({
+    node: z.string(),
+    site: z.string(),
+    release: z.string(),
+    state: z.enum(['ready', 'draining', 'unknown']),
+    /** Seconds since the node last answered; 0 for the node asked. */
+    ageSeconds: z.number().nullable(),
+    session: z.string().nullable(),
+    memoryBytes: z.number().nullable(),
+    eventLoopP99Ms: z.number().nullable(),
+    stages: z.array(z.string()).readonly(),
+  })
+  .meta({ id: 'Node' });
 export type NodeView = z.infer<typeof nodeView>;
 
-export const positionView = z.object({
-  pipeline: z.string(),
-  position: z.string().nullable(),
-  file: z.string().nullable(),
-  offset: z.number().nullable(),
-  epoch: z.number().nullable(),
-  seq: z.string().nullable(),
-  appliedAt: z.string().nullable(),
-});
+export const positionView = z
+  .object({
+    pipeline: z.string(),
+    position: z.string().nullable(),
+    file: z.string().nullable(),
+    offset: z.number().nullable(),
+    epoch: z.number().nullable(),
+    seq: z.string().nullable(),
+    appliedAt: z.string().nullable(),
+  })
+  .meta({ id: 'Position' });
 export type PositionView = z.infer<typeof positionView>;
 
-export const ledgerEntryView = z.object({
-  id: z.string(),
-  at: z.string(),
-  code: z.string(),
-  op: z.string(),
-  table: z.string(),
-  key: z.string(),
-  state: z.string(),
-  position: z.string().nullable(),
-});
+export const ledgerEntryView = z
+  .object({
+    id: z.string(),
+    at: z.string(),
+    code: z.string(),
+    op: z.string(),
+    table: z.string(),
+    key: z.string(),
+    state: z.string(),
+    position: z.string().nullable(),
+  })
+  .meta({ id: 'LedgerEntry' });
 export type LedgerEntryView = z.infer<typeof ledgerEntryView>;
 
 /** Column → text as people can read it, or null; bytes that are no UTF-8 as 0x… */
 const image = z.record(z.string(), z.string().nullable()).nullable();
 
-export const ledgerDetailView = ledgerEntryView.extend({
-  before: image,
-  after: image,
-  found: image,
-  why: z.string(),
-});
+export const ledgerDetailView = ledgerEntryView
+  .extend({
+    before: image,
+    after: image,
+    found: image,
+    why: z.string(),
+  })
+  .meta({ id: 'LedgerDetail' });
 export type LedgerDetailView = z.infer<typeof ledgerDetailView>;
 
-export const verifyView = z.object({
-  id: z.string(),
-  pipeline: z.string(),
-  state: z.enum(['running', 'equal', 'different', 'failed']),
-  chunksDone: z.number(),
-  chunksTotal: z.number().nullable(),
-  rowsCompared: z.number(),
-  differences: z
-    .array(
-      z.object({
-        table: z.string(),
-        key: z.string(),
-        kind: z.enum(['missing', 'unexpected', 'different']),
-        columns: z.array(z.string()).readonly(),
-      }),
-    )
-    .readonly(),
-  /** More differences than are listed. */
-  differencesTotal: z.number(),
-  error: z.string().nullable(),
-});
+export const verifyView = z
+  .object({
+    id: z.string(),
+    pipeline: z.string(),
+    state: z.enum(['running', 'equal', 'different', 'failed']),
+    chunksDone: z.number(),
+    chunksTotal: z.number().nullable(),
+    rowsCompared: z.number(),
+    differences: z
+      .array(
+        z.object({
+          table: z.string(),
+          key: z.string(),
+          kind: z.enum(['missing', 'unexpected', 'different']),
+          columns: z.array(z.string()).readonly(),
+        }),
+      )
+      .readonly(),
+    /** More differences than are listed. */
+    differencesTotal: z.number(),
+    error: z.string().nullable(),
+  })
+  .meta({ id: 'Check' });
 export type VerifyView = z.infer<typeof verifyView>;
 
-export const ddlView = z.object({
-  id: z.string(),
-  at: z.string(),
-  state: z.enum(['open', 'done', 'ran', 'void', 'failed']),
-  kind: z.string(),
-  /** The source's text, cut where it is long. */
-  statement: z.string(),
-  why: z.string().nullable(),
-});
+export const ddlView = z
+  .object({
+    id: z.string(),
+    at: z.string(),
+    state: z.enum(['open', 'done', 'ran', 'void', 'failed']),
+    kind: z.string(),
+    /** The source's text, cut where it is long. */
+    statement: z.string(),
+    why: z.string().nullable(),
+  })
+  .meta({ id: 'Ddl' });
 export type DdlView = z.infer<typeof ddlView>;
 
-export const ddlDetailView = ddlView.extend({
-  origin: z.string(),
-  seq: z.string(),
-  sourceRef: z.string(),
-  /** What is sent to the target. */
-  sent: z.string(),
-  defaultSchema: z.string(),
-  /** The session's `timestamp` when it began at the source, seconds since 1970; null where the log does not say. */
-  sessionTime: z.string().nullable(),
-  ownGtid: z.string().nullable(),
-  connectionId: z.number(),
-  /** `file:offset` in the target's own log, before the statement. */
-  log: z.string().nullable(),
-  settledAt: z.string().nullable(),
-  settledBy: z.string().nullable(),
-});
+export const ddlDetailView = ddlView
+  .extend({
+    origin: z.string(),
+    seq: z.string(),
+    sourceRef: z.string(),
+    /** What is sent to the target. */
+    sent: z.string(),
+    defaultSchema: z.string(),
+    /** The session's `timestamp` when it began at the source, seconds since 1970; null where the log does not say. */
+    sessionTime: z.string().nullable(),
+    ownGtid: z.string().nullable(),
+    connectionId: z.number(),
+    /** `file:offset` in the target's own log, before the statement. */
+    log: z.string().nullable(),
+    settledAt: z.string().nullable(),
+    settledBy: z.string().nullable(),
+  })
+  .meta({ id: 'DdlDetail' });
 export type DdlDetailView = z.infer<typeof ddlDetailView>;
 
-export const settleRequest = z.strictObject({ ran: z.boolean(), by: z.string().max(256) });
-export type SettleRequest = z.infer<typeof settleRequest>;
+export interface SettleRequest {
+  readonly ran: boolean;
+  readonly by: string;
+}
 
-export const desiredChange = z.strictObject({
-  desired: z.enum(DESIRED_STATES),
-  by: z.string().max(256),
-  why: z.string().max(4096),
-});
-export type DesiredChange = z.infer<typeof desiredChange>;
+export interface DesiredChange {
+  readonly desired: DesiredState;
+  readonly by: string;
+  readonly why: string;
+}
 
-export const parkRequest = z.strictObject({ by: z.string().max(256), why: z.string().max(4096) });
-export type ParkRequest = z.infer<typeof parkRequest>;
+export interface ParkRequest {
+  readonly by: string;
+  readonly why: string;
+}
 
-export const resumeRequest = z.strictObject({
-  by: z.string().max(256),
+export interface ResumeRequest {
+  readonly by: string;
   /** Tables at the source that have the columns which rows that could not be decoded had; empty: the table itself, as it is now. */
-  like: z.array(z.string().max(256)).max(16),
-});
-export type ResumeRequest = z.infer<typeof resumeRequest>;
+  readonly like: readonly string[];
+}
 
 /** Every member throws HoltError; HOLT_PIPELINE_UNKNOWN for a name that is not configured. */
 export interface Operations {
@@ -209,17 +231,18 @@ export interface Operations {
   position(name: string): Promise<PositionView>;
   /** Only when paused or stopped: a raise with the position given. */
   setPosition(name: string, position: string, why: string): Promise<PositionView>;
-  errors(name: string, limit: number): Promise<readonly LedgerEntryView[]>;
+  /** Newest first; `before` an id. */
+  errors(name: string, limit: number, before: string | null): Promise<readonly LedgerEntryView[]>;
   error(name: string, id: string): Promise<LedgerDetailView>;
-  replay(name: string, id: string): Promise<LedgerEntryView>;
+  replay(name: string, id: string, by: string): Promise<LedgerEntryView>;
   /** Parked tables with what is held of them, from the target itself. */
   tables(name: string): Promise<readonly ParkedTableView[]>;
   /** `table` is `schema.table` at the source. */
   parkTable(name: string, table: string, request: ParkRequest): Promise<ParkedTableView>;
   /** Asks for the held changes to be applied, and the table to go on; answers with its group. */
   resumeTable(name: string, table: string, request: ResumeRequest): Promise<readonly ParkedTableView[]>;
-  /** The journal of schema changes at the target, newest first. */
-  ddl(name: string, limit: number): Promise<readonly DdlView[]>;
+  /** The journal of schema changes at the target, newest first; `before` an id. */
+  ddl(name: string, limit: number, before: string | null): Promise<readonly DdlView[]>;
   ddlRow(name: string, id: string): Promise<DdlDetailView>;
   /** What a person says of a statement that was begun. */
   settleDdl(name: string, id: string, request: SettleRequest): Promise<DdlDetailView>;

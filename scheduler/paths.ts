@@ -12,6 +12,12 @@
  *     /seda/stage/{pipeline}:select/main/lock                ephemeral: the mainstem (LockRecord)
  *     /seda/stage/{pipeline}:{stage}/{epoch}-{seq}[.part]    a task: BatchHeader
  *     /seda/stage/{pipeline}:{stage}/{epoch}-{seq}[.part]/lock   ephemeral: the claim (LockRecord)
+ *     /seda/access/user/{name}                               who may use the API: see node/access/records.ts
+ *     /seda/access/token/{id}
+ *     /seda/access/session/{id}
+ *     /seda/access/setup                                     while there is no account: the hash of the setup token
+ *     /seda/access/request/{id}                              answers to requests with an Idempotency-Key
+ *     /seda/access/audit/{day}/{ms}-{random}                 AuditRecord, never changed
  *     /otter/canal/destinations/{source}                     SourceTaking: who last took or released `running`
  *     /otter/canal/destinations/{source}/running             ephemeral, as in Canal
  *     /otter/canal/destinations/{source}/{client}/running    ephemeral, as in Canal
@@ -26,6 +32,7 @@ import type { StageName, TaskStage } from '../model/stage.ts';
 export const NODES = '/seda/node';
 export const PIPELINES = '/seda/pipeline';
 export const STAGES_ROOT = '/seda/stage';
+export const ACCESS = '/seda/access';
 export const DESTINATIONS = '/otter/canal/destinations';
 
 /** Parents that every node makes sure of, in order. */

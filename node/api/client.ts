@@ -1,15 +1,18 @@
-/** `Operations` over a node's HTTP API: what the CLI speaks. */
+/** A node's HTTP API as its programs call it: what the CLI, the demo and the tests speak. */
 import { z } from 'zod';
 import { HoltError, messageOf } from '../../lib/errors.ts';
 import { clockReading } from '../../model/lag.ts';
+import type { UserChange } from '../access/accounts.ts';
+import type { Role } from '../access/role.ts';
 import {
+  type DdlView,
   type DesiredChange,
   ddlDetailView,
   ddlView,
+  type LedgerEntryView,
   ledgerDetailView,
   ledgerEntryView,
   nodeView,
-  type Operations,
   type ParkRequest,
   parkedTableView,
   pipelineStatusView,
@@ -18,14 +21,29 @@ import {
   type SettleRequest,
   verifyView,
 } from '../operations.ts';
+import { MAX_PAGE, pageOf } from './paging.ts';
+import { auditView, type NewTokenView, newToken, sessionView, tokenView, userView } from './views.ts';
 
 const problem = z.object({ code: z.string(), detail: z.string(), remedy: z.string().optional() });
 
-export class ApiClient implements Operations {
+export interface ApiClientOptions {
+  /** A node, such as http://127.0.0.1:8640. */
+  readonly server: string;
+  readonly timeoutMs: number;
+  /** An API token; without one only what is public answers. */
+  readonly token?: string | null;
+}
+
+/** The verb of each desired state. */
+const VERBS = { running: 'resume', paused: 'pause', stopped: 'stop' } as const;
+
+/** Every member throws HoltError with the code that the node gave, or HOLT_SERVER_UNREACHABLE, HOLT_SERVER_FOREIGN. */
+export class ApiClient {
   readonly #base: string;
   readonly #timeoutMs: number;
+  readonly #token: string | null;
 
-  constructor(options: { readonly server: string; readonly timeoutMs: number }) {
+  constructor(options: ApiClientOptions) {
     if (!/^https?:\/\//.test(options.server) || !URL.canParse(options.server))
       throw new HoltError(
         'HOLT_REQUEST_INVALID',
@@ -37,26 +55,27 @@ export class ApiClient implements Operations {
       );
     this.#base = `${options.server.replace(/\/+$/, '')}/api/v1`;
     this.#timeoutMs = options.timeoutMs;
+    this.#token = options.token ?? null;
   }
 
   clocks() {
-    return this.#call('GET', '/clocks', z.array(clockReading));
+    return this.#all('/clocks', clockReading);
   }
 
   nodes() {
-    return this.#call('GET', '/nodes', z.array(nodeView));
+    return this.#all('/nodes', nodeView);
   }
 
   pipelines() {
-    return this.#call('GET', '/pipelines', z.array(pipelineStatusView));
+    return this.#all('/pipelines', pipelineStatusView);
   }
 
   pipeline(name: string) {
     return this.#call('GET', `${path(name)}/status`, pipelineStatusView);
   }
 
-  async setDesired(name: string, change: DesiredChange) {
-    await this.#call('PUT', `${path(name)}/desired`, z.unknown(), change);
+  async setDesired(name: string, { desired, by, why }: DesiredChange) {
+    await this.#call('PUT', `${path(name)}/${VERBS[desired]}`, z.unknown(), { by, why });
   }
 
   async deletePipeline(name: string) {
@@ -71,8 +90,9 @@ export class ApiClient implements Operations {
     return this.#call('PATCH', `${path(name)}/position`, positionView, { position, why });
   }
 
-  errors(name: string, limit: number) {
-    return this.#call('GET', `${path(name)}/errors?limit=${limit}`, z.array(ledgerEntryView));
+  /** The newest so many. */
+  async errors(name: string, limit: number): Promise<readonly LedgerEntryView[]> {
+    return this.#all(`${path(name)}/errors`, ledgerEntryView, limit);
   }
 
   error(name: string, id: string) {
@@ -84,7 +104,7 @@ export class ApiClient implements Operations {
   }
 
   tables(name: string) {
-    return this.#call('GET', `${path(name)}/tables`, z.array(parkedTableView));
+    return this.#all(`${path(name)}/tables`, parkedTableView);
   }
 
   parkTable(name: string, table: string, request: ParkRequest) {
@@ -95,8 +115,9 @@ export class ApiClient implements Operations {
     return this.#call('POST', `${tablePath(name, table)}/resume`, z.array(parkedTableView), request);
   }
 
-  ddl(name: string, limit: number) {
-    return this.#call('GET', `${path(name)}/ddl?limit=${limit}`, z.array(ddlView));
+  /** The newest so many. */
+  async ddl(name: string, limit: number): Promise<readonly DdlView[]> {
+    return this.#all(`${path(name)}/ddl`, ddlView, limit);
   }
 
   ddlRow(name: string, id: string) {
@@ -115,16 +136,114 @@ export class ApiClient implements Operations {
     return this.#call('GET', `${path(name)}/checks/${encodeURIComponent(id)}`, verifyView);
   }
 
+  /** Every page, or the first so many items. */
+  async #all<T extends z.ZodType>(
+    route: string,
+    item: T,
+    limit = Number.POSITIVE_INFINITY,
+  ): Promise<z.output<T>[]> {
+    const page: z.ZodType<{ readonly items: readonly z.output<T>[]; readonly next: string | null }> =
+      pageOf(item);
+    const items: z.output<T>[] = [];
+    let cursor: string | null = null;
+    do {
+      const size = Math.max(1, Math.min(MAX_PAGE, limit - items.length));
+      const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+      const found: { readonly items: readonly z.output<T>[]; readonly next: string | null } =
+        await this.#call('GET', `${route}${route.includes('?') ? '&' : '?'}limit=${size}${after}`, page);
+      items.push(...found.items);
+      cursor = found.next;
+    } while (cursor !== null && items.length < limit);
+    return items;
+  }
+
+  /** The first account; answers with a token of it. */
+  async setup(token: string, name: string, password: string, purpose: string) {
+    return this.#tokenOfLogin('/setup', { token, name, password }, purpose);
+  }
+
+  /** A token of the account, for programs that keep no cookie. */
+  async login(name: string, password: string, purpose: string) {
+    return this.#tokenOfLogin('/session', { name, password }, purpose);
+  }
+
+  session() {
+    return this.#call('GET', '/session', sessionView);
+  }
+
+  users() {
+    return this.#all('/users', userView);
+  }
+
+  createUser(wish: { name: string; role: Role; pipelines: readonly string[] | null; password: string }) {
+    return this.#call('POST', '/users', userView, wish);
+  }
+
+  changeUser(name: string, change: Omit<UserChange, 'name'>) {
+    return this.#call('PATCH', `/users/${encodeURIComponent(name)}`, userView, change);
+  }
+
+  async deleteUser(name: string) {
+    await this.#call('DELETE', `/users/${encodeURIComponent(name)}`, z.unknown());
+  }
+
+  tokens() {
+    return this.#all('/tokens', tokenView);
+  }
+
+  createToken(wish: {
+    name: string;
+    role: Role;
+    pipelines: readonly string[] | null;
+    expiresInDays: number | null;
+  }) {
+    return this.#call('POST', '/tokens', newToken, wish);
+  }
+
+  async revokeToken(id: string) {
+    await this.#call('DELETE', `/tokens/${encodeURIComponent(id)}`, z.unknown());
+  }
+
+  /** The newest so many entries that fit. */
+  audit(limit: number, filter: Readonly<Record<string, string>>) {
+    const query = new URLSearchParams(filter).toString();
+    return this.#all(`/audit${query === '' ? '' : `?${query}`}`, auditView, limit);
+  }
+
+  async #tokenOfLogin(route: string, body: unknown, purpose: string): Promise<NewTokenView> {
+    const response = await this.#send('POST', route, body);
+    const session = await this.#read(response, sessionView);
+    const [cookie] = (response.headers.getSetCookie()[0] ?? '').split(';');
+    const headers = { cookie: cookie ?? '', 'holt-csrf': session.csrf ?? '' };
+    const wish = { name: purpose, role: session.role, pipelines: session.pipelines[0] ?? null };
+    const token = await this.#read(await this.#send('POST', '/tokens', wish, headers), newToken);
+    // The cookie has done its part.
+    await this.#read(await this.#send('DELETE', '/session', undefined, headers), z.unknown());
+    return token;
+  }
+
   async #call<T>(method: string, route: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
+    return this.#read(await this.#send(method, route, body), schema);
+  }
+
+  async #send(
+    method: string,
+    route: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
     const url = this.#base + route;
-    let response: Response;
     try {
-      response = await fetch(url, {
+      return await fetch(url, {
         method,
         signal: AbortSignal.timeout(this.#timeoutMs),
-        ...(body === undefined
-          ? {}
-          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        redirect: 'manual',
+        headers: {
+          ...(this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     } catch (error) {
       throw new HoltError(
@@ -137,7 +256,13 @@ export class ApiClient implements Operations {
         },
       );
     }
-    const text = await response.text();
+  }
+
+  async #read<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
+    const { url } = response;
+    const text = await response.text().catch((error: unknown) => {
+      throw foreign(url, messageOf(error));
+    });
     const json: unknown = text === '' ? null : parseJson(text, url);
     if (!response.ok) {
       const known = problem.safeParse(json);

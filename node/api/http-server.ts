@@ -1,22 +1,49 @@
 /**
- * The HTTP API of a node: health, metrics, and everything of `Operations`. Loopback only until there is a login.
+ * The HTTP server of a node: health, metrics, and the routes of the table. What holds for every request is here: where it comes
+ * from, who sends it, whether that one may, how often, and what the audit log says of it.
  */
-import fastify, { type FastifyInstance } from 'fastify';
+import { readFileSync } from 'node:fs';
+import cookie from '@fastify/cookie';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { HoltError, messageOf } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
 import { isLoopback } from '../../lib/loopback.ts';
-import { desiredChange, type Operations, parkRequest, resumeRequest, settleRequest } from '../operations.ts';
+import type { AuditEntry } from '../access/audit-log.ts';
+import { atLeast, mayTouch, type Principal } from '../access/role.ts';
+import { sameText } from '../access/secret-token.ts';
+import type { KnownAnswer, RepeatedRequests } from './idempotency.ts';
+import { maskedJson } from './masking.ts';
+import { openApiDocument } from './openapi.ts';
 import { problemDetails } from './problem-details.ts';
+import type { ApiServices, Call, Route } from './route.ts';
+import { ROUTES } from './routes/all.ts';
+import { csrfOf } from './routes/session.ts';
 
-export interface HttpServerOptions {
+export const API_BASE = '/api/v1';
+const COOKIE = 'holt_session';
+/** In windows of ten seconds. A page that follows the event stream needs a few requests a minute. */
+const WINDOW_MS = 10_000;
+const MAX_READS = 3_000;
+const MAX_WRITES = 300;
+/** Of requests that show no account, from one address. */
+const MAX_STRANGE = 300;
+
+export interface HttpServerOptions extends ApiServices {
   readonly host: string;
   readonly port: number;
-  readonly operations: Operations;
-  readonly release: string;
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly trustedProxies: readonly string[];
+  /** /metrics is read without account. */
+  readonly openMetrics: boolean;
   /** Why the node is not ready, null when it is. */
   readonly notReady: () => string | null;
   /** Prometheus text. */
   readonly metrics: () => Promise<string>;
+  readonly repeats: RepeatedRequests;
+  readonly log: Logger;
 }
 
 export interface HttpServer {
@@ -25,48 +52,58 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Throws HOLT_API_NOT_LOOPBACK for an address others could reach. */
+/** Throws HOLT_API_NOT_LOOPBACK for an address others could reach while the login is off. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  if (!isLoopback(options.host))
+  if (options.accounts.open !== null && !isLoopback(options.host))
     throw new HoltError(
       'HOLT_API_NOT_LOOPBACK',
-      `the API has no login yet and is not served on ${options.host}`,
-      {
-        disposition: 'fatal',
-        remedy: 'Set listen to 127.0.0.1 or [::1]; reach it from elsewhere through ssh.',
-      },
+      `api.auth is off, and the API is not served on ${options.host} without a login`,
+      { disposition: 'fatal' },
     );
-  const server = fastify({ logger: false, bodyLimit: 2 * 1024 * 1024, forceCloseConnections: true });
-  server.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-    const problem =
-      error instanceof z.ZodError || (error.statusCode !== undefined && error.statusCode < 500)
-        ? problemDetails(new HoltError('HOLT_REQUEST_INVALID', messageOfRequest(error)))
-        : problemDetails(error);
-    return reply.status(problem.status).type('application/problem+json').send(problem);
-  });
-  server.setNotFoundHandler((request, reply) => {
-    const problem = {
-      ...problemDetails(
-        new HoltError('HOLT_REQUEST_INVALID', `there is no ${request.method} ${request.url}`),
-      ),
-      status: 404,
-    };
-    return reply.status(404).type('application/problem+json').send(problem);
-  });
-  // A page of another origin must not be able to act here through a browser on this machine.
-  server.addHook('onRequest', async (request) => {
-    const { host, origin } = request.headers;
-    const name = (host ?? '').replace(/:\d+$/, '');
-    if (
-      !isLoopback(name) ||
-      (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host))
-    )
-      throw new HoltError('HOLT_REQUEST_INVALID', 'requests come from this machine only');
-  });
+  const server = fastify({
+    logger: false,
+    bodyLimit: 2 * 1024 * 1024,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 512 },
+    ...(options.trustedProxies.length === 0 ? {} : { trustProxy: [...options.trustedProxies] }),
+    ...(options.tls === null ? {} : { https: tlsFiles(options.tls) }),
+  }) as unknown as FastifyInstance;
+  await server.register(cookie);
+  await server.register(helmet, headersFor(options));
+  await server.register(rateLimit, { global: false });
+  server.setErrorHandler((error: Error & { statusCode?: number }, request, reply) =>
+    sendProblem(reply, request, asProblem(error)),
+  );
+  server.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      reply,
+      request,
+      new HoltError('HOLT_REQUEST_INVALID', `there is no ${request.method} ${request.url}`),
+      404,
+    ),
+  );
+  server.addHook('onRequest', async (request) => comesFromHere(request, options));
   health(server, options);
-  routes(server, options.operations);
+  const gate = new Gate(server, options);
+  for (const route of ROUTES) serve(server, route, gate, options);
+  const document = openApiDocument(ROUTES, options.release);
+  server.get(`${API_BASE}/openapi.json`, async (request) => {
+    await gate.limit(request, null, 'GET');
+    return document;
+  });
   const url = await listen(server, options);
   return { url, close: () => server.close() };
+}
+
+function tlsFiles({ cert, key }: { readonly cert: string; readonly key: string }) {
+  try {
+    return { cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.2' as const };
+  } catch (error) {
+    throw new HoltError('HOLT_FILE_UNREADABLE', `tls: ${messageOf(error)}`, {
+      disposition: 'fatal',
+      cause: error,
+    });
+  }
 }
 
 async function listen(server: FastifyInstance, { host, port }: HttpServerOptions): Promise<string> {
@@ -80,10 +117,42 @@ async function listen(server: FastifyInstance, { host, port }: HttpServerOptions
   }
 }
 
-function messageOfRequest(error: Error): string {
-  if (error instanceof z.ZodError)
-    return error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-  return error.message;
+/** Nothing but the page's own files: no script in the page, no frame around it, nothing from elsewhere. */
+function headersFor({ tls }: HttpServerOptions) {
+  return {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        fontSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        manifestSrc: ["'self'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    frameguard: { action: 'deny' as const },
+    strictTransportSecurity: tls === null ? (false as const) : { maxAge: 31_536_000 },
+  };
+}
+
+/**
+ * A page of another origin must not act here through a browser: neither by a request of its own, nor by a name of its own that leads to
+ * this machine's loopback address.
+ */
+async function comesFromHere(request: FastifyRequest, options: HttpServerOptions): Promise<void> {
+  const { host } = request;
+  const { origin } = request.headers;
+  const name = host.replace(/:\d+$/, '');
+  const isLocal = isLoopback(options.host) && options.trustedProxies.length === 0;
+  if (isLocal && !isLoopback(name))
+    throw new HoltError('HOLT_REQUEST_INVALID', 'requests come from this machine only');
+  if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host))
+    throw new HoltError('HOLT_REQUEST_INVALID', `requests do not come from pages of ${origin}`);
 }
 
 function health(server: FastifyInstance, options: HttpServerOptions): void {
@@ -92,87 +161,267 @@ function health(server: FastifyInstance, options: HttpServerOptions): void {
     const reason = options.notReady();
     return reply.status(reason === null ? 200 : 503).send({ ok: reason === null, reason });
   });
-  server.get('/metrics', async (_request, reply) =>
-    reply.type('text/plain; version=0.0.4').send(await options.metrics()),
-  );
-  server.get('/api/v1/version', () => ({ release: options.release }));
+  server.get('/metrics', async (request, reply) => {
+    if (!options.openMetrics && (await identify(request, options)).principal === null)
+      throw unauthenticated(request);
+    return reply.type('text/plain; version=0.0.4').send(await options.metrics());
+  });
 }
 
-const named = z.object({ name: z.string().max(64) });
-const withId = named.extend({ id: z.string().max(128) });
-const withTable = named.extend({ table: z.string().max(256) });
-const limited = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(50) });
-const positionChange = z.strictObject({
-  position: z
-    .string()
-    .min(1)
-    .max(1024 * 1024),
-  why: z.string().max(4096),
-});
+interface Identity {
+  readonly principal: Principal | null;
+  /** The cookie's text where it was what counted. */
+  readonly session: string | null;
+}
 
-function routes(server: FastifyInstance, operations: Operations): void {
-  const base = '/api/v1';
-  server.get(`${base}/nodes`, () => operations.nodes());
-  server.get(`${base}/clocks`, () => operations.clocks());
-  server.get(`${base}/pipelines`, () => operations.pipelines());
-  server.get(`${base}/pipelines/:name/status`, (request) =>
-    operations.pipeline(named.parse(request.params).name),
-  );
-  server.put(`${base}/pipelines/:name/desired`, async (request, reply) => {
-    await operations.setDesired(named.parse(request.params).name, desiredChange.parse(request.body));
-    return reply.status(202).send({ accepted: true });
+async function identify(request: FastifyRequest, { accounts }: ApiServices): Promise<Identity> {
+  const { authorization } = request.headers;
+  if (authorization !== undefined) {
+    const [, token] = /^Bearer +([\x21-\x7e]{1,512})$/i.exec(authorization) ?? [];
+    return {
+      principal: token === undefined ? null : await accounts.byToken(token, request.ip),
+      session: null,
+    };
+  }
+  const cookie = request.cookies[COOKIE];
+  const login = cookie === undefined ? null : await accounts.bySession(cookie);
+  if (login !== null && cookie !== undefined) return { principal: login.principal, session: cookie };
+  return { principal: accounts.open, session: null };
+}
+
+function unauthenticated(request: FastifyRequest): HoltError {
+  const what =
+    request.headers.authorization === undefined ? 'no account or token is shown' : 'the token is not valid';
+  return new HoltError('HOLT_UNAUTHENTICATED', what, { disposition: 'fatal' });
+}
+
+/** Lets pass, or says why not. */
+class Gate {
+  readonly #options: HttpServerOptions;
+  readonly #reads: ReturnType<FastifyInstance['createRateLimit']>;
+  readonly #writes: ReturnType<FastifyInstance['createRateLimit']>;
+  readonly #strange: ReturnType<FastifyInstance['createRateLimit']>;
+
+  constructor(server: FastifyInstance, options: HttpServerOptions) {
+    this.#options = options;
+    const limit = (max: number) =>
+      server.createRateLimit({
+        max,
+        timeWindow: WINDOW_MS,
+        keyGenerator: (request) => limitKeys.get(request) ?? request.ip,
+      });
+    this.#reads = limit(MAX_READS);
+    this.#writes = limit(MAX_WRITES);
+    this.#strange = limit(MAX_STRANGE);
+  }
+
+  async identify(request: FastifyRequest): Promise<Identity> {
+    return identify(request, this.#options);
+  }
+
+  check(request: FastifyRequest, route: Route, { principal, session }: Identity): void {
+    if (route.access !== 'public') {
+      if (principal === null) throw unauthenticated(request);
+      if (route.access !== 'account' && !atLeast(principal.role, route.access))
+        throw new HoltError(
+          'HOLT_FORBIDDEN',
+          `${principal.name} is ${principal.role}; this needs ${route.access}`,
+          {
+            disposition: 'fatal',
+          },
+        );
+      if (session !== null && route.method !== 'GET') {
+        const shown = request.headers['holt-csrf'];
+        if (typeof shown !== 'string' || !sameText(shown, csrfOf(session)))
+          throw new HoltError('HOLT_CSRF', 'the header holt-csrf is missing or not that of this login', {
+            disposition: 'fatal',
+          });
+      }
+      const { name } = request.params as { readonly name?: string };
+      if (route.path.startsWith('/pipelines/:name') && name !== undefined && !mayTouch(principal, name))
+        throw new HoltError(
+          'HOLT_FORBIDDEN',
+          `${principal.name} has nothing to do with pipeline ${JSON.stringify(name)}`,
+          {
+            disposition: 'fatal',
+          },
+        );
+    }
+  }
+
+  async limit(request: FastifyRequest, principal: Principal | null, method: string): Promise<void> {
+    if (principal !== null) limitKeys.set(request, `${principal.kind} ${principal.name}`);
+    const limiter = principal === null ? this.#strange : method === 'GET' ? this.#reads : this.#writes;
+    const verdict = await limiter(request);
+    if (verdict.isAllowed || !verdict.isExceeded) return;
+    throw new HoltError('HOLT_RATE_LIMIT', `more than ${verdict.max} requests in ${WINDOW_MS / 1000} s`, {
+      disposition: 'retry',
+      facts: { retryAfterSeconds: verdict.ttlInSeconds },
+    });
+  }
+}
+
+const limitKeys = new WeakMap<FastifyRequest, string>();
+
+interface Noted {
+  who: string | null;
+  object: string | null;
+  detail: unknown;
+}
+
+function serve(server: FastifyInstance, route: Route, gate: Gate, options: HttpServerOptions): void {
+  // Who may not come must not be able to make us read a body either.
+  const identities = new WeakMap<FastifyRequest, Identity>();
+  server.route({
+    method: route.method,
+    url: `${API_BASE}${route.path}`,
+    onRequest: async (request) => {
+      const identity = await gate.identify(request);
+      identities.set(request, identity);
+      try {
+        await gate.limit(request, identity.principal, route.method);
+        gate.check(request, route, identity);
+      } catch (error) {
+        if (route.audited && identity.principal !== null)
+          await options.audit.add(
+            entryOf(route, request, identity, { who: null, object: null, detail: null }, error),
+          );
+        throw error;
+      }
+    },
+    handler: async (request, reply) => {
+      const identity = identities.get(request) ?? { principal: null, session: null };
+      const noted: Noted = { who: null, object: null, detail: null };
+      try {
+        const work = async () => {
+          const value = await route.handle(callOf(request, reply, identity, noted, options));
+          // The entry first: what cannot be answered for is not said to be done.
+          if (route.audited) await options.audit.add(entryOf(route, request, identity, noted, null));
+          return answerOf(route, value);
+        };
+        const key = request.headers['idempotency-key'];
+        const { principal } = identity;
+        const given =
+          route.method !== 'POST' || typeof key !== 'string' || principal === null
+            ? await work()
+            : await options.repeats.once(
+                {
+                  key,
+                  principal: `${principal.kind} ${principal.name}`,
+                  method: route.method,
+                  url: request.url,
+                  body: request.body,
+                  keeps: route.repeatable,
+                },
+                work,
+              );
+        reply.header('cache-control', 'no-store').status(given.status);
+        if ('isRepeat' in given && given.isRepeat) reply.header('idempotency-replayed', 'true');
+        return given.status === 204 ? reply.send() : reply.send(given.body);
+      } catch (error) {
+        if (route.audited) await options.audit.add(entryOf(route, request, identity, noted, error));
+        throw error;
+      }
+    },
   });
-  server.delete(`${base}/pipelines/:name`, async (request, reply) => {
-    await operations.deletePipeline(named.parse(request.params).name);
-    return reply.status(204).send();
-  });
-  server.get(`${base}/pipelines/:name/position`, (request) =>
-    operations.position(named.parse(request.params).name),
-  );
-  server.patch(`${base}/pipelines/:name/position`, (request) => {
-    const { position, why } = positionChange.parse(request.body);
-    return operations.setPosition(named.parse(request.params).name, position, why);
-  });
-  server.get(`${base}/pipelines/:name/errors`, (request) =>
-    operations.errors(named.parse(request.params).name, limited.parse(request.query).limit),
-  );
-  server.get(`${base}/pipelines/:name/errors/:id`, (request) => {
-    const { name, id } = withId.parse(request.params);
-    return operations.error(name, id);
-  });
-  server.post(`${base}/pipelines/:name/errors/:id/replay`, (request) => {
-    const { name, id } = withId.parse(request.params);
-    return operations.replay(name, id);
-  });
-  server.get(`${base}/pipelines/:name/tables`, (request) =>
-    operations.tables(named.parse(request.params).name),
-  );
-  server.post(`${base}/pipelines/:name/tables/:table/park`, (request) => {
-    const { name, table } = withTable.parse(request.params);
-    return operations.parkTable(name, table, parkRequest.parse(request.body));
-  });
-  server.post(`${base}/pipelines/:name/tables/:table/resume`, async (request, reply) => {
-    const { name, table } = withTable.parse(request.params);
-    return reply
-      .status(202)
-      .send(await operations.resumeTable(name, table, resumeRequest.parse(request.body)));
-  });
-  server.get(`${base}/pipelines/:name/ddl`, (request) =>
-    operations.ddl(named.parse(request.params).name, limited.parse(request.query).limit),
-  );
-  server.get(`${base}/pipelines/:name/ddl/:id`, (request) => {
-    const { name, id } = withId.parse(request.params);
-    return operations.ddlRow(name, id);
-  });
-  server.post(`${base}/pipelines/:name/ddl/:id/settle`, (request) => {
-    const { name, id } = withId.parse(request.params);
-    return operations.settleDdl(name, id, settleRequest.parse(request.body));
-  });
-  server.post(`${base}/pipelines/:name/checks`, async (request, reply) =>
-    reply.status(202).send(await operations.startVerify(named.parse(request.params).name)),
-  );
-  server.get(`${base}/pipelines/:name/checks/:id`, (request) => {
-    const { name, id } = withId.parse(request.params);
-    return operations.verify(name, id);
-  });
+}
+
+function callOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { principal, session }: Identity,
+  noted: Noted,
+  options: HttpServerOptions,
+): Call<unknown, unknown, unknown> {
+  return {
+    params: request.params,
+    query: request.query,
+    body: request.body ?? undefined,
+    principal,
+    from: request.ip,
+    services: options,
+    header: (name) => {
+      const value = request.headers[name];
+      return typeof value === 'string' ? value : undefined;
+    },
+    setHeader: (name, value) => {
+      reply.header(name, value);
+    },
+    session,
+    setSession(given) {
+      const common = {
+        path: '/',
+        httpOnly: true,
+        sameSite: 'strict' as const,
+        secure: request.protocol === 'https',
+      };
+      if (given === null) reply.clearCookie(COOKIE, common);
+      else reply.setCookie(COOKIE, given.text, { ...common, expires: new Date(given.expiresMs) });
+    },
+    audit(facts) {
+      noted.who = facts.who ?? noted.who;
+      noted.object = facts.object ?? noted.object;
+      noted.detail = facts.detail ?? noted.detail;
+    },
+  };
+}
+
+/** Cut to its schema. */
+function answerOf(route: Route, value: unknown): KnownAnswer {
+  if (route.answer.kind === 'none') return { status: 204, body: null };
+  return { status: route.answer.status, body: route.answer.schema.parse(value) };
+}
+
+function entryOf(
+  route: Route,
+  request: FastifyRequest,
+  { principal }: Identity,
+  noted: Noted,
+  error: unknown,
+): AuditEntry {
+  const problem = error === null ? null : problemDetails(asProblem(error));
+  const params = Object.values((request.params ?? {}) as Record<string, string>);
+  const body = (request.body ?? {}) as { readonly why?: unknown };
+  const { why } = request.query as { readonly why?: unknown };
+  return {
+    who: principal?.name ?? noted.who ?? '-',
+    how: principal?.kind ?? 'nobody',
+    from: request.ip,
+    action: route.id,
+    object: noted.object ?? params.join(' '),
+    detail: maskedJson(noted.detail ?? request.body ?? null),
+    reason: typeof body.why === 'string' ? body.why : typeof why === 'string' ? why : '',
+    result: problem === null ? 'done' : problem.status < 500 ? 'refused' : 'failed',
+    code: problem?.code ?? null,
+  };
+}
+
+/** What was thrown, as an error of ours: what a client did wrong is no defect. */
+function asProblem(error: unknown): unknown {
+  if (error instanceof z.ZodError)
+    return new HoltError(
+      'HOLT_REQUEST_INVALID',
+      error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '),
+    );
+  const { statusCode } = error as { readonly statusCode?: unknown };
+  if (!(error instanceof HoltError) && typeof statusCode === 'number' && statusCode < 500)
+    return new HoltError('HOLT_REQUEST_INVALID', messageOf(error));
+  return error;
+}
+
+function sendProblem(
+  reply: FastifyReply,
+  request: FastifyRequest,
+  error: unknown,
+  status?: number,
+): FastifyReply {
+  const problem = problemDetails(error);
+  const seconds = error instanceof HoltError ? error.facts.retryAfterSeconds : undefined;
+  if (typeof seconds === 'number') reply.header('retry-after', String(seconds));
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="holt"');
+  return reply
+    .status(status ?? problem.status)
+    .header('cache-control', 'no-store')
+    .type('application/problem+json')
+    .send({ ...problem, status: status ?? problem.status, instance: `urn:holt:request:${request.id}` });
 }

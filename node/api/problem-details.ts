@@ -9,6 +9,8 @@ export interface ProblemDetails {
   readonly code: string;
   readonly detail: string;
   readonly remedy?: string;
+  /** The request's id in the node's log. */
+  readonly instance?: string;
 }
 
 const STATUS: Readonly<Partial<Record<ErrorCodeName, number>>> = {
@@ -22,7 +24,28 @@ const STATUS: Readonly<Partial<Record<ErrorCodeName, number>>> = {
   HOLT_REPLAY_REFUSED: 409,
   HOLT_POSITION_INVALID: 400,
   HOLT_REQUEST_INVALID: 400,
+  HOLT_NAME_INVALID: 400,
+  HOLT_TABLE_NOT_PARKED: 404,
+  HOLT_UNAUTHENTICATED: 401,
+  HOLT_FORBIDDEN: 403,
+  HOLT_CSRF: 403,
+  HOLT_LOGIN_FAILED: 401,
+  HOLT_LOGIN_LOCKED: 429,
+  HOLT_RATE_LIMIT: 429,
+  HOLT_SETUP_REFUSED: 403,
+  HOLT_REQUEST_KEY_USED: 422,
+  HOLT_REQUEST_RUNNING: 409,
+  HOLT_REQUEST_DONE: 409,
+  HOLT_ACCOUNT_UNKNOWN: 404,
+  HOLT_ACCOUNT_EXISTS: 409,
+  HOLT_LAST_ADMIN: 409,
+  HOLT_TOKEN_UNKNOWN: 404,
 };
+
+/** HTTP status of a code where the error itself says no more. */
+export function statusOf(code: string): number {
+  return (STATUS as Readonly<Record<string, number | undefined>>)[code] ?? 500;
+}
 
 export function problemDetails(error: unknown): ProblemDetails {
   if (error instanceof HoltError) {

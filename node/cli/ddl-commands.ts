@@ -1,10 +1,9 @@
 /** The schema changes of a pipeline at its target, and what a person says of one that nothing else can tell. */
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { ApiClient } from '../api/client.ts';
 import type { DdlDetailView, DdlView } from '../operations.ts';
-import { type Column, formatTable } from './output.ts';
-import { type RemoteOptions, remote, type Terminal } from './remote-commands.ts';
+import { type Column, formatTable, formatValue } from './output.ts';
+import { clientOf, type RemoteOptions, remote, type Terminal } from './remote-commands.ts';
 
 const COLUMNS: readonly Column<DdlView>[] = [
   { title: 'id', value: (row) => row.id, align: 'right' },
@@ -33,10 +32,9 @@ function detailText(row: DdlDetailView): string {
 }
 
 export function addDdlCommands(program: Command, terminal: Terminal): void {
-  const client = (options: RemoteOptions) =>
-    new ApiClient({ server: options.server, timeoutMs: options.timeout * 1000 });
+  const client = clientOf;
   const print = (options: RemoteOptions, value: unknown, text: () => string) =>
-    terminal.out(options.output === 'json' ? JSON.stringify(value) : text());
+    terminal.out(formatValue(options.output, value, text));
 
   const ddl = program.command('ddl').description('schema changes at the target: the journal');
   remote(

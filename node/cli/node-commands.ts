@@ -49,7 +49,13 @@ async function work(config: HoltConfig, node: NodeConfig, release: string): Prom
   const { rootLogger, startNode } = await composition();
   const log = rootLogger(node, release);
   log.info({ event: 'node:starting', coordination: config.coordination.kind }, 'the node starts');
-  const running = await startNode({ config, node, release, log });
+  const running = await startNode({
+    config,
+    node,
+    release,
+    log,
+    announce: (text) => process.stdout.write(`${text}\n`),
+  });
   const signal = await firstSignal();
   log.info(
     { event: 'node:stopping', signal, drain_ms: node.drainTimeoutMs },

@@ -1,9 +1,29 @@
 /** Tables for people, JSON for programs; errors as one line, a hint and a code. */
+import { createRequire } from 'node:module';
 import { HoltError, messageOf } from '../../lib/errors.ts';
 import { ERROR_CODES, type ErrorCodeName, remedyOf } from '../../model/error-codes.ts';
 import type { Measured } from '../../model/lag.ts';
 
-export type OutputFormat = 'table' | 'json';
+export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml'] as const;
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+/** `text` for people, the value itself for programs. */
+export function formatValue(format: OutputFormat, value: unknown, text: () => string): string {
+  switch (format) {
+    case 'table':
+    case 'wide':
+      return text();
+    case 'json':
+      return JSON.stringify(value);
+    case 'yaml': {
+      // Loaded by those only who want it.
+      const { stringify } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
+      return stringify(value).trimEnd();
+    }
+    default:
+      return format satisfies never;
+  }
+}
 
 export interface Column<T> {
   readonly title: string;
@@ -145,6 +165,17 @@ const EXIT_BY_CODE: Readonly<Partial<Record<ErrorCodeName, number>>> = {
   HOLT_PIPELINE_STATE: EXIT.conflict,
   HOLT_LEDGER_REPLAYED: EXIT.conflict,
   HOLT_REPLAY_REFUSED: EXIT.conflict,
+  HOLT_API_TOKEN_WEAK: EXIT.config,
+  HOLT_TABLE_NOT_PARKED: EXIT.notFound,
+  HOLT_ACCOUNT_UNKNOWN: EXIT.notFound,
+  HOLT_TOKEN_UNKNOWN: EXIT.notFound,
+  HOLT_ACCOUNT_EXISTS: EXIT.conflict,
+  HOLT_LAST_ADMIN: EXIT.conflict,
+  HOLT_UNAUTHENTICATED: EXIT.forbidden,
+  HOLT_FORBIDDEN: EXIT.forbidden,
+  HOLT_LOGIN_FAILED: EXIT.forbidden,
+  HOLT_LOGIN_LOCKED: EXIT.forbidden,
+  HOLT_SETUP_REFUSED: EXIT.forbidden,
   HOLT_SERVER_UNREACHABLE: EXIT.unreachable,
   HOLT_REQUEST_INVALID: EXIT.usage,
   HOLT_POSITION_INVALID: EXIT.usage,

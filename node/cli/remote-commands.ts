@@ -9,11 +9,11 @@ import type {
   LedgerDetailView,
   LedgerEntryView,
   NodeView,
-  Operations,
   ParkedTableView,
   PipelineStatusView,
   VerifyView,
 } from '../operations.ts';
+import { type AccessOptions, DEFAULT_SERVER, reach } from './contexts.ts';
 import {
   type Column,
   EXIT,
@@ -24,12 +24,13 @@ import {
   formatMs,
   formatRate,
   formatTable,
+  formatValue,
+  OUTPUT_FORMATS,
   type OutputFormat,
   oneLine,
 } from './output.ts';
 
-export interface RemoteOptions {
-  readonly server: string;
+export interface RemoteOptions extends AccessOptions {
   readonly output: OutputFormat;
   readonly timeout: number;
   readonly watch?: boolean | string;
@@ -46,8 +47,6 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
-const DEFAULT_SERVER = 'http://127.0.0.1:8640';
-
 function seconds(text: string): number {
   const value = Number(text.replace(/s$/, ''));
   if (!(value > 0)) throw new InvalidArgumentError('a number of seconds is expected, such as 5 or 5s');
@@ -63,17 +62,22 @@ function wholeNumber(text: string): number {
 export function remote(command: Command): Command {
   return command
     .addOption(
-      new Option('--server <url>', 'a node of the installation').env('HOLT_SERVER').default(DEFAULT_SERVER),
+      new Option(
+        '--server <url>',
+        `any node of the installation (default: that of the context, else ${DEFAULT_SERVER})`,
+      ).env('HOLT_SERVER'),
     )
+    .option('--token-file <path>', 'file with an API token; else HOLT_TOKEN_FILE, HOLT_TOKEN, or the context')
+    .option('--context <name>', 'a login that `holt login` kept')
     .addOption(
-      new Option('-o, --output <format>', 'table for people, json for programs')
-        .choices(['table', 'json'])
+      new Option('-o, --output <format>', 'table and wide for people, json and yaml for programs')
+        .choices(OUTPUT_FORMATS)
         .default('table'),
     )
     .option('--timeout <seconds>', 'how long to wait for an answer', seconds, 10);
 }
 
-function watchable(command: Command): Command {
+export function watchable(command: Command): Command {
   return command.option('--watch [seconds]', 'show again every second, or as often as told');
 }
 
@@ -326,16 +330,21 @@ function verifyText(check: VerifyView): string {
   return `${head}\n${table}`;
 }
 
+export function clientOf(options: RemoteOptions): ApiClient {
+  return new ApiClient({ ...reach(options), timeoutMs: options.timeout * 1000 });
+}
+
 /** Adds the remote commands to `program`. */
 export function addRemoteCommands(program: Command, terminal: Terminal): void {
-  const client = (options: RemoteOptions): Operations =>
-    new ApiClient({ server: options.server, timeoutMs: options.timeout * 1000 });
+  const client = clientOf;
   const print = (options: RemoteOptions, value: unknown, text: () => string) =>
-    terminal.out(options.output === 'json' ? JSON.stringify(value) : text());
+    terminal.out(formatValue(options.output, value, text));
   const by = () => userInfo().username;
 
   const redraw = (options: RemoteOptions, period: number | null) =>
-    period !== null && options.output === 'table' && terminal.interactive ? '\u001b[2J\u001b[H' : '';
+    period !== null && (options.output === 'table' || options.output === 'wide') && terminal.interactive
+      ? '\u001b[2J\u001b[H'
+      : '';
   const interruptible = <T>(work: Promise<T>) => abortable(work, terminal.signal);
 
   const show = async <T>(options: RemoteOptions, read: () => Promise<T>, text: (value: T) => string) => {

@@ -19,7 +19,9 @@ describe('holt run', () => {
     // The example of the README, with these servers' ports and accounts.
     const example = readFileSync(join(repositoryRoot(), 'conf/examples/quick.yaml'), 'utf8')
       .replace('port: 3306, user: holt', `port: ${east.port}, user: root`)
-      .replace('port: 3307, user: holt', `port: ${west.port}, user: root`);
+      .replace('port: 3307, user: holt', `port: ${west.port}, user: root`)
+      .replace('  dataSources:', '  api: { token: "${env:HOLT_API_TOKEN}" }\n  dataSources:');
+    const token = 'a-token-of-twenty-four-characters-and-more';
     const config = join(folder, 'quick.yaml');
     writeFileSync(config, example);
     const listen = `127.0.0.1:${await freePort()}`;
@@ -35,10 +37,10 @@ describe('holt run', () => {
           listen,
         ],
         cwd: folder,
-        env: { EAST_PASSWORD: east.db.password, WEST_PASSWORD: west.db.password },
+        env: { EAST_PASSWORD: east.db.password, WEST_PASSWORD: west.db.password, HOLT_API_TOKEN: token },
         logFile: join(folder, 'run.log'),
       });
-    const api = new ApiClient({ server: `http://${listen}`, timeoutMs: 5_000 });
+    const api = new ApiClient({ server: `http://${listen}`, timeoutMs: 5_000, token });
     const idle = () =>
       waitFor(async () => (await api.pipeline('east-west').catch(() => null))?.state === 'idle', {
         timeoutMs: 60_000,

@@ -123,7 +123,11 @@ export function describeTypes(pairs: readonly (readonly [CaseServer, CaseServer]
           expect(moments).toEqual(ZONED_WRITES.map(({ utc }) => `${utc}.000`).toSorted());
         }
         expect(await target.db.value('SELECT COUNT(*) FROM holt.ledger')).toBe('0');
-        const api = new ApiClient({ server: holt.node('west-1').apiUrl, timeoutMs: 30_000 });
+        const api = new ApiClient({
+          server: holt.node('west-1').apiUrl,
+          timeoutMs: 30_000,
+          token: holt.token,
+        });
         const { id } = await api.startVerify(PIPELINE);
         const report = await waitFor(
           async () => {

@@ -70,13 +70,15 @@ export class HoltNode {
     readonly site: string;
     readonly apiUrl: string;
     readonly logFile: string;
+    /** The installation's own API token. */
+    readonly token: string;
     readonly start: (options: NodeStart) => Promise<KeptProcess>;
   }) {
     this.name = options.name;
     this.site = options.site;
     this.apiUrl = options.apiUrl;
     this.logFile = options.logFile;
-    this.api = new ApiClient({ server: options.apiUrl, timeoutMs: 5_000 });
+    this.api = new ApiClient({ server: options.apiUrl, timeoutMs: 5_000, token: options.token });
     this.#start = options.start;
   }
 
@@ -141,23 +143,31 @@ export class HoltInstallation implements AsyncDisposable {
   readonly configFile: string;
   readonly nodes: ReadonlyMap<string, HoltNode>;
   readonly env: Readonly<Record<string, string>>;
+  /** An API token with the role admin, that every node takes. */
+  readonly token: string;
 
   private constructor(
     folder: string,
     configFile: string,
     nodes: ReadonlyMap<string, HoltNode>,
     env: Readonly<Record<string, string>>,
+    token: string,
   ) {
     this.folder = folder;
     this.configFile = configFile;
     this.nodes = nodes;
     this.env = env;
+    this.token = token;
   }
 
   /** Writes the configuration; starts nothing. */
   static async create(options: InstallationOptions): Promise<HoltInstallation> {
     const folder = await temporaryFolder('installation');
-    const env: Record<string, string> = { HOLT_CLUSTER_KEY: randomBytes(24).toString('hex') };
+    const token = randomBytes(24).toString('hex');
+    const env: Record<string, string> = {
+      HOLT_CLUSTER_KEY: randomBytes(24).toString('hex'),
+      HOLT_API_TOKEN: token,
+    };
     const sites: Record<string, object> = {};
     const dataSources: Record<string, object> = {};
     for (const [site, db] of Object.entries(options.databases)) {
@@ -198,6 +208,7 @@ export class HoltInstallation implements AsyncDisposable {
       metadata: { name: 'installation' },
       spec: {
         cluster: 'test',
+        api: { token: '${env:HOLT_API_TOKEN}' },
         coordination: {
           kind: 'zookeeper',
           servers: options.zookeeper,
@@ -239,6 +250,7 @@ export class HoltInstallation implements AsyncDisposable {
           site,
           apiUrl: apis.get(name) ?? '',
           logFile,
+          token,
           start: ({ failpoints = '', nodeOptions = '' }) =>
             KeptProcess.start({
               command: [process.execPath, HOLT, 'node', '--config', ownFile, '--name', name],
@@ -249,7 +261,7 @@ export class HoltInstallation implements AsyncDisposable {
         }),
       );
     }
-    return new HoltInstallation(folder, configFile, made, env);
+    return new HoltInstallation(folder, configFile, made, env, token);
   }
 
   node(name: string): HoltNode {

@@ -8,7 +8,8 @@ import { repositoryRoot } from '../support/inventory.ts';
 const FOLDERS = ['lib', 'model', 'canal', 'scheduler', 'jobs', 'conf', 'stages', 'node'];
 const LIST = 'model/error-codes.ts';
 /** Literals of this form that are names of environment variables. */
-const VARIABLES = /^HOLT_(?:FAILPOINTS|CONFIG|NODE|SERVER|CACHE_DIR|TEST_[A-Z0-9_]+)$/;
+const VARIABLES =
+  /^HOLT_(?:FAILPOINTS|CONFIG|NODE|SERVER|TOKEN|TOKEN_FILE|CONTEXT|CACHE_DIR|TEST_[A-Z0-9_]+)$/;
 
 const root = repositoryRoot();
 const sources = FOLDERS.flatMap((folder) =>

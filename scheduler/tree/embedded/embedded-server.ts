@@ -17,6 +17,16 @@ export interface EmbeddedServerOptions {
   /** Gives answers and watch events their turn; default: the next turn of the event loop. */
   readonly schedule?: (deliver: () => void) => void;
   readonly clock?: Clock;
+  /** Nodes that stand before anybody connects, parents first. */
+  readonly initial?: readonly StandingNode[];
+  /** Told after every change, in the middle of the request: be quick. */
+  readonly onChange?: (paths: readonly string[]) => void;
+}
+
+/** A persistent node, as kept and brought back. */
+export interface StandingNode {
+  readonly path: string;
+  readonly data: Buffer;
 }
 
 interface Session {
@@ -42,12 +52,24 @@ export class EmbeddedServer {
   readonly #clock: Clock;
   readonly #store: NodeStore;
   readonly #sessions = new Map<string, Session>();
+  readonly #onChange: ((paths: readonly string[]) => void) | undefined;
   #lastSession = 0n;
 
   constructor(options: EmbeddedServerOptions = {}) {
     this.#schedule = options.schedule ?? ((deliver) => void setImmediate(deliver));
     this.#clock = options.clock ?? systemClock;
     this.#store = new NodeStore(() => Math.floor(this.#clock.nowMs()));
+    this.#onChange = options.onChange;
+    for (const node of options.initial ?? []) this.#store.transact('', [{ op: 'create', ...node }]);
+  }
+
+  /** The persistent nodes from `root` on, parents first. */
+  standing(root: string): readonly StandingNode[] {
+    return this.#store
+      .paths()
+      .filter((path) => path === root || path.startsWith(`${root}/`))
+      .map((path) => ({ path, ...this.#store.get(path) }))
+      .flatMap(({ path, data, stat }) => (stat.ephemeralOwner === null ? [{ path, data }] : []));
   }
 
   /** All paths, sorted; for tests and for display. */
@@ -172,6 +194,7 @@ export class EmbeddedServer {
   }
 
   #fire(events: readonly ChangeEvent[]): void {
+    if (events.length > 0) this.#onChange?.(events.map(({ path }) => path));
     for (const session of this.#sessions.values()) session.connection?.fire(events);
   }
 

@@ -107,10 +107,13 @@ export async function readDdlRows(
   connection: TargetConnection,
   pipeline: string,
   limit: number,
+  /** Only rows older than this one. */
+  before: bigint | null = null,
 ): Promise<readonly DdlRow[]> {
+  const older = before === null ? '' : ` AND id < ${integerLiteral(before)}`;
   return await readRows(
     connection,
-    `pipeline = ${bytesLiteral(pipeline)} ORDER BY id DESC LIMIT ${integerLiteral(limit)}`,
+    `pipeline = ${bytesLiteral(pipeline)}${older} ORDER BY id DESC LIMIT ${integerLiteral(limit)}`,
   );
 }
 

@@ -94,7 +94,7 @@ describe('the command line', () => {
     [['status', '--wtach'], '--watch'],
     [['position', 'set', 'p', 'mysql:'], '--reason'],
     [['pipeline', 'delete', 'p'], '--yes'],
-    [['status', '-o', 'xml'], 'table, json'],
+    [['status', '-o', 'xml'], 'table, wide, json, yaml'],
     [['run', '--listen', 'nowhere'], 'host:port'],
     [['run', '--listen', '127.0.0.1:65536'], 'host:port'],
     [['errors', 'list', 'p', '--limit', 'all'], 'whole number'],
@@ -275,7 +275,8 @@ describe('the command line', () => {
     }
 
     it.each<[string, object, object, number, Readonly<Record<string, string>>]>([
-      ['HOLT_API_NOT_LOOPBACK', { listen: '0.0.0.0:0' }, {}, 3, {}],
+      ['HOLT_API_NOT_LOOPBACK', { listen: '0.0.0.0:0' }, { api: { auth: 'off' } }, 3, {}],
+      ['HOLT_API_TOKEN_WEAK', {}, { api: { token: '${env:WEAK}' } }, 3, { WEAK: 'short' }],
       ['HOLT_SECRET_MISSING', { clusterKey: '${env:NOT_SET}' }, {}, 3, {}],
       ['HOLT_CLUSTER_KEY_WEAK', { clusterKey: '${env:WEAK}' }, {}, 3, { WEAK: 'short' }],
       [
@@ -327,6 +328,7 @@ describe('the command line', () => {
 
   it('a node that never reaches ZooKeeper says so, and leaves when asked', async () => {
     const path = join(folder, 'alone.yaml');
+    const token = 'a-token-of-twenty-four-characters';
     const api = await freePort();
     writeFileSync(
       path,
@@ -336,6 +338,7 @@ describe('the command line', () => {
         metadata: { name: 'x' },
         spec: {
           coordination: { kind: 'zookeeper', servers: `127.0.0.1:${await freePort()}` },
+          api: { token: '${env:API_TOKEN}' },
           dataSources: {
             a: { site: 'east', host: '127.0.0.1', port: 1, user: 'holt' },
             b: { site: 'west', host: '127.0.0.1', port: 1, user: 'holt' },
@@ -347,7 +350,10 @@ describe('the command line', () => {
         },
       }),
     );
-    const child = spawn(process.execPath, [HOLT, 'node', '-c', path], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [HOLT, 'node', '-c', path], {
+      stdio: 'ignore',
+      env: { ...process.env, API_TOKEN: token },
+    });
     const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
     try {
       const ready = await waitFor(
@@ -358,8 +364,13 @@ describe('the command line', () => {
         { timeoutMs: 30_000, what: 'the node to answer' },
       );
       expect(ready).toEqual({ status: 503, body: { ok: false, reason: expect.stringContaining('session') } });
-      const status = await holt(['status', '--server', `http://127.0.0.1:${api}`]);
+      const server = `http://127.0.0.1:${api}`;
+      const status = await holt(['status', '--server', server], { HOLT_TOKEN: token });
       expect(status).toMatchObject({ code: 7, err: expect.stringContaining('[HOLT_TREE_') });
+      expect(await holt(['status', '--server', server])).toMatchObject({
+        code: 6,
+        err: expect.stringContaining('[HOLT_UNAUTHENTICATED]'),
+      });
       child.kill('SIGTERM');
       // Nothing is held: it need not wait for what does not answer.
       expect(await withDeadline(ended, 5_000, 'the node to leave')).toBe(0);

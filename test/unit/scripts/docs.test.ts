@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configJsonSchema } from '../../../conf/schema.ts';
 import { ERROR_CODES } from '../../../model/error-codes.ts';
+import { openApiDocument } from '../../../node/api/openapi.ts';
+import { ROUTES } from '../../../node/api/routes/all.ts';
 import { COLUMN_TYPE_FAMILIES, outcomeOf } from '../../cases/column-types/column-type-case.ts';
 import { COLUMN_TYPE_CASES } from '../../cases/column-types/column-type-cases.ts';
 import { keyShapesSection } from '../../cases/key-shapes/section.ts';
@@ -13,6 +15,7 @@ const { configPage, undescribedKeys } = await importScript<{
   configPage(schema: unknown): string;
   undescribedKeys(schema: unknown): string[];
 }>('docs/config-page.mjs');
+const { apiPage } = await importScript<{ apiPage(document: unknown): string }>('docs/api-page.mjs');
 const { errorsPage } = await importScript<{ errorsPage(codes: unknown): string }>('docs/errors-page.mjs');
 const { columnTypesSection, typesPage } = await importScript<{
   typesPage(sections: readonly string[]): string;
@@ -32,6 +35,12 @@ describe('the reference pages (after a change: npm run docs)', () => {
 
   test('config.schema.json is what `holt config schema` prints', () => {
     expect(written('config.schema.json')).toBe(`${JSON.stringify(schema, null, 2)}\n`);
+  });
+
+  test('api.md and openapi.json are the table of routes', () => {
+    const document = openApiDocument(ROUTES, 'v1');
+    expect(written('openapi.json')).toBe(`${JSON.stringify(document, null, 2)}\n`);
+    expect(written('api.md')).toBe(apiPage(document));
   });
 
   test('types.md is the tables of cases', () => {

@@ -1,81 +1,46 @@
-import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HoltError } from '../../../../lib/errors.ts';
-import { ApiClient } from '../../../../node/api/client.ts';
-import { type HttpServer, startHttpServer } from '../../../../node/api/http-server.ts';
-import type { Operations } from '../../../../node/operations.ts';
+import { ApiBench, ROOT_TOKEN } from '../../../support/api-bench.ts';
 
 /** What the API was asked to do; every operation but these fails. */
 const asked: unknown[][] = [];
-const operations = new Proxy(
-  {
-    nodes: () => Promise.resolve([]),
-    clocks: () => Promise.resolve([]),
-    pipelines: () =>
-      Promise.reject(new HoltError('HOLT_TREE_DEADLINE', 'the tree is away', { disposition: 'retry' })),
-    pipeline: (name: string) =>
-      Promise.reject(new HoltError('HOLT_PIPELINE_UNKNOWN', `there is no pipeline "${name}"`)),
-    setDesired: (...args: unknown[]) => {
-      asked.push(args);
-      return Promise.resolve();
-    },
-    setPosition: (...args: unknown[]) => {
-      asked.push(args);
-      return Promise.reject(new HoltError('HOLT_POSITION_INVALID', 'no position'));
-    },
-    deletePipeline: () =>
-      Promise.reject(new HoltError('HOLT_PIPELINE_STATE', 'p is running', { remedy: 'Stop it first.' })),
-    errors: () => Promise.reject(new TypeError('x is undefined')),
+const operations = {
+  nodes: () => Promise.resolve([]),
+  pipelines: () =>
+    Promise.reject(new HoltError('HOLT_TREE_DEADLINE', 'the tree is away', { disposition: 'retry' })),
+  pipeline: (name: string) =>
+    Promise.reject(new HoltError('HOLT_PIPELINE_UNKNOWN', `there is no pipeline "${name}"`)),
+  setDesired: (...args: unknown[]) => {
+    asked.push(args);
+    return Promise.resolve();
   },
-  {
-    get: (known, name) =>
-      Reflect.get(known, name) ?? (() => Promise.reject(new Error(`not expected: ${String(name)}`))),
+  position: () => Promise.reject(new HoltError('HOLT_PIPELINE_UNKNOWN', 'no row')),
+  setPosition: (...args: unknown[]) => {
+    asked.push(args);
+    return Promise.reject(new HoltError('HOLT_POSITION_INVALID', 'no position'));
   },
-) as unknown as Operations;
+  deletePipeline: () =>
+    Promise.reject(new HoltError('HOLT_PIPELINE_STATE', 'p is running', { remedy: 'Stop it first.' })),
+  errors: () => Promise.reject(new TypeError('x is undefined')),
+};
 
-let server: HttpServer;
+let bench: ApiBench;
 beforeAll(async () => {
-  server = await startHttpServer({
-    host: '127.0.0.1',
-    port: 0,
-    operations,
-    release: '1.2.3',
-    notReady: () => 'the node is starting',
-    metrics: () => Promise.resolve('# metrics\n'),
-  });
+  bench = await ApiBench.start({ operations });
 });
-afterAll(() => server.close());
+afterAll(() => bench[Symbol.asyncDispose]());
 
-interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
-
-/** Headers as an attacker sends them: fetch would not. */
-function send(
+const send = async (
   method: string,
   path: string,
   options: { readonly headers?: Record<string, string>; readonly body?: string } = {},
-): Promise<Answer> {
-  const { hostname, port } = new URL(server.url);
-  return new Promise((resolve, reject) => {
-    const call = request({ hostname, port, method, path, headers: options.headers ?? {} }, (response) => {
-      let body = '';
-      response.on('data', (data) => {
-        body += String(data);
-      });
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, type: String(response.headers['content-type']), body }),
-      );
-    });
-    call.on('error', reject);
-    call.end(options.body);
-  });
-}
+) => {
+  const { status, headers, text } = await bench.send(method, path, { token: ROOT_TOKEN, ...options });
+  return { status, type: String(headers['content-type']), body: text };
+};
 
 const JSON_TYPE = { 'content-type': 'application/json' };
-const GOOD = JSON.stringify({ desired: 'paused', by: 'ann', why: 'upgrade' });
+const GOOD = JSON.stringify({ by: 'ann', why: 'upgrade' });
 
 describe('the API', () => {
   test.each<[string, string, string, string | undefined, Record<string, string>, number, string]>([
@@ -120,12 +85,12 @@ describe('the API', () => {
       400,
       'HOLT_REQUEST_INVALID',
     ],
-    ['no body', 'PUT', '/api/v1/pipelines/p/desired', undefined, {}, 400, 'HOLT_REQUEST_INVALID'],
+    ['no body', 'PUT', '/api/v1/pipelines/p/pause', undefined, {}, 400, 'HOLT_REQUEST_INVALID'],
     [
       'a body that is no JSON',
       'PUT',
-      '/api/v1/pipelines/p/desired',
-      '{"desired":',
+      '/api/v1/pipelines/p/pause',
+      '{"why":',
       JSON_TYPE,
       400,
       'HOLT_REQUEST_INVALID',
@@ -133,17 +98,17 @@ describe('the API', () => {
     [
       'a body of another type',
       'PUT',
-      '/api/v1/pipelines/p/desired',
+      '/api/v1/pipelines/p/pause',
       GOOD,
       { 'content-type': 'text/plain' },
       400,
       'HOLT_REQUEST_INVALID',
     ],
     [
-      'a state that is none',
+      'a reason that is no text',
       'PUT',
-      '/api/v1/pipelines/p/desired',
-      GOOD.replace('paused', 'flying'),
+      '/api/v1/pipelines/p/pause',
+      GOOD.replace('"upgrade"', '1'),
       JSON_TYPE,
       400,
       'HOLT_REQUEST_INVALID',
@@ -151,7 +116,7 @@ describe('the API', () => {
     [
       'a key that is none',
       'PUT',
-      '/api/v1/pipelines/p/desired',
+      '/api/v1/pipelines/p/pause',
       GOOD.replace('"why"', '"wy":1,"why"'),
       JSON_TYPE,
       400,
@@ -160,7 +125,7 @@ describe('the API', () => {
     [
       'a key of a prototype',
       'PUT',
-      '/api/v1/pipelines/p/desired',
+      '/api/v1/pipelines/p/pause',
       GOOD.replace('{', '{"__proto__":{"x":1},'),
       JSON_TYPE,
       400,
@@ -169,7 +134,7 @@ describe('the API', () => {
     [
       'a body of 3 MB',
       'PUT',
-      '/api/v1/pipelines/p/desired',
+      '/api/v1/pipelines/p/pause',
       GOOD.replace('upgrade', 'x'.repeat(3e6)),
       JSON_TYPE,
       400,
@@ -196,7 +161,7 @@ describe('the API', () => {
     [
       'a page of another origin',
       'PUT',
-      '/api/v1/pipelines/p/desired',
+      '/api/v1/pipelines/p/pause',
       GOOD,
       { ...JSON_TYPE, origin: 'http://evil.example' },
       400,
@@ -205,7 +170,7 @@ describe('the API', () => {
     [
       'a page without an origin',
       'PUT',
-      '/api/v1/pipelines/p/desired',
+      '/api/v1/pipelines/p/pause',
       GOOD,
       { ...JSON_TYPE, origin: 'null' },
       400,
@@ -238,24 +203,24 @@ describe('the API', () => {
   });
 
   test('passes on what is asked for, names with signs too', async () => {
-    await new ApiClient({ server: server.url, timeoutMs: 5_000 }).setDesired('a/b ?ü', {
+    await bench.client().setDesired('a/b ?ü', {
       desired: 'paused',
       by: 'ann',
       why: 'upgrade',
     });
-    expect(asked.at(-1)).toEqual(['a/b ?ü', { desired: 'paused', by: 'ann', why: 'upgrade' }]);
+    expect(asked.at(-1)).toEqual(['a/b ?ü', { desired: 'paused', by: 'api.token (ann)', why: 'upgrade' }]);
   });
 
   test('a position of many GTIDs passes', async () => {
     const position = `mysql:${'3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5,'.repeat(20_000)}`;
-    await expect(
-      new ApiClient({ server: server.url, timeoutMs: 5_000 }).setPosition('p', position, 'test'),
-    ).rejects.toMatchObject({ code: 'HOLT_POSITION_INVALID' });
+    await expect(bench.client().setPosition('p', position, 'test')).rejects.toMatchObject({
+      code: 'HOLT_POSITION_INVALID',
+    });
     expect(asked.at(-1)).toEqual(['p', position, 'test']);
   });
 
   test('the client gives errors as they were, and as worth another try only those that are', async () => {
-    const client = new ApiClient({ server: server.url, timeoutMs: 5_000 });
+    const client = bench.client();
     await expect(client.pipelines()).rejects.toMatchObject({
       code: 'HOLT_TREE_DEADLINE',
       disposition: 'retry',

@@ -1,0 +1,17 @@
+import type { Route } from '../route.ts';
+import { ACCOUNT_ROUTES } from './accounts.ts';
+import { AUDIT_ROUTES } from './audit.ts';
+import { CLUSTER_ROUTES } from './cluster.ts';
+import { PIPELINE_ROUTES } from './pipelines.ts';
+import { SESSION_ROUTES } from './session.ts';
+import { TABLE_ROUTES } from './tables.ts';
+
+/** The whole API. The OpenAPI document itself is served beside it. */
+export const ROUTES: readonly Route[] = [
+  ...CLUSTER_ROUTES,
+  ...SESSION_ROUTES,
+  ...ACCOUNT_ROUTES,
+  ...AUDIT_ROUTES,
+  ...PIPELINE_ROUTES,
+  ...TABLE_ROUTES,
+];

@@ -1,0 +1,122 @@
+/** Pipelines: what they do, what is wanted of them, and where they stand. */
+import { z } from 'zod';
+import { mayTouch } from '../../access/role.ts';
+import { pipelineStatusView, positionView } from '../../operations.ts';
+import { actorOf, byField, whyField } from '../actor.ts';
+import { pageByKey, pageOf, pageQuery } from '../paging.ts';
+import { type Route, route } from '../route.ts';
+
+const tag = 'pipelines';
+const named = z.object({ name: z.string().max(64).describe('Pipeline.') });
+const wish = z.strictObject({ by: byField, why: whyField });
+const accepted = z
+  .object({ pipeline: z.string(), desired: z.enum(['running', 'paused', 'stopped']) })
+  .meta({ id: 'Accepted' });
+
+const desiredRoutes = (
+  [
+    ['startPipeline', 'start', 'running', 'Let a stopped pipeline run.'],
+    ['resumePipeline', 'resume', 'running', 'Let a paused pipeline go on where it stopped.'],
+    ['pausePipeline', 'pause', 'paused', 'Finish what is in flight and wait.'],
+    ['stopPipeline', 'stop', 'stopped', 'Finish what is in flight and let go of source and target.'],
+  ] as const
+).map(([id, verb, desired, summary]) =>
+  route({
+    id,
+    method: 'PUT',
+    path: `/pipelines/:name/${verb}`,
+    tag,
+    summary,
+    access: 'operator',
+    params: named,
+    body: wish,
+    status: 202,
+    answer: accepted,
+    problems: ['HOLT_PIPELINE_UNKNOWN'],
+    async handle({ services, params, body, principal }) {
+      const by = actorOf(principal, body.by);
+      await services.operations.setDesired(params.name, { desired, by, why: body.why });
+      return { pipeline: params.name, desired };
+    },
+  }),
+);
+
+export const PIPELINE_ROUTES: readonly Route[] = [
+  route({
+    id: 'listPipelines',
+    method: 'GET',
+    path: '/pipelines',
+    tag,
+    summary: 'Pipelines with state, lag and stages, by name.',
+    access: 'viewer',
+    query: pageQuery,
+    answer: pageOf(pipelineStatusView),
+    async handle({ services, principal, query }) {
+      const all = await services.operations.pipelines();
+      const own = principal === null ? [] : all.filter((one) => mayTouch(principal, one.pipeline));
+      return pageByKey(own, (one) => one.pipeline, query);
+    },
+  }),
+  route({
+    id: 'getPipelineStatus',
+    method: 'GET',
+    path: '/pipelines/:name/status',
+    tag,
+    summary: 'State, reason, lag, and the holder of each stage.',
+    access: 'viewer',
+    params: named,
+    answer: pipelineStatusView,
+    problems: ['HOLT_PIPELINE_UNKNOWN'],
+    handle: ({ services, params }) => services.operations.pipeline(params.name),
+  }),
+  ...desiredRoutes,
+  route({
+    id: 'deletePipeline',
+    method: 'DELETE',
+    path: '/pipelines/:name',
+    tag,
+    summary: "Take a stopped pipeline's znodes and its rows in the target's holt schema away.",
+    access: 'admin',
+    params: named,
+    query: z.object({ why: whyField }),
+    problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_PIPELINE_STATE'],
+    handle: ({ services, params }) => services.operations.deletePipeline(params.name),
+  }),
+  route({
+    id: 'getPosition',
+    method: 'GET',
+    path: '/pipelines/:name/position',
+    tag,
+    summary: 'The checkpoint, read from the target.',
+    access: 'viewer',
+    params: named,
+    answer: positionView,
+    problems: ['HOLT_PIPELINE_UNKNOWN'],
+    handle: ({ services, params }) => services.operations.position(params.name),
+  }),
+  route({
+    id: 'setPosition',
+    method: 'PATCH',
+    path: '/pipelines/:name/position',
+    tag,
+    summary: 'Move a paused or stopped pipeline; what lies between is not applied, or applied again.',
+    access: 'admin',
+    params: named,
+    body: z.strictObject({
+      position: z
+        .string()
+        .min(1)
+        .max(1024 * 1024),
+      why: z.string().max(4096),
+    }),
+    answer: positionView,
+    problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_PIPELINE_STATE', 'HOLT_POSITION_INVALID'],
+    async handle({ services, params, body, audit }) {
+      const before = await services.operations.position(params.name).catch(() => null);
+      audit({
+        detail: { before: before?.position?.slice(0, 1500) ?? null, after: body.position.slice(0, 1500) },
+      });
+      return services.operations.setPosition(params.name, body.position, body.why);
+    },
+  }),
+];

@@ -1,0 +1,78 @@
+/** What the API answers about its own use; schemas, since they cross processes. */
+import { z } from 'zod';
+import { pipelineScope } from '../access/records.ts';
+import { ROLES } from '../access/role.ts';
+
+const role = z.enum(ROLES);
+const scope = pipelineScope.describe('Patterns of the pipelines it is confined to; null for all.');
+
+export const sessionView = z
+  .object({
+    name: z.string(),
+    kind: z.enum(['user', 'token', 'config', 'anyone']),
+    role: z.enum(ROLES),
+    pipelines: z
+      .array(z.array(z.string()).readonly())
+      .readonly()
+      .describe('Lists of patterns; a pipeline must fit one of each.'),
+    csrf: z
+      .string()
+      .nullable()
+      .describe('Value of the header holt-csrf under a login by cookie; null otherwise.'),
+    expiresMs: z.number().nullable(),
+  })
+  .meta({ id: 'Session' });
+
+export const userView = z
+  .object({
+    name: z.string(),
+    role,
+    pipelines: scope,
+    disabled: z.boolean(),
+    createdMs: z.number(),
+    createdBy: z.string(),
+    changedMs: z.number(),
+  })
+  .meta({ id: 'User' });
+export type UserView = z.infer<typeof userView>;
+
+export const tokenView = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    role,
+    pipelines: scope,
+    user: z.string().nullable().describe('The account it belongs to and dies with.'),
+    createdMs: z.number(),
+    createdBy: z.string(),
+    expiresMs: z.number().nullable(),
+    lastUsedMs: z.number().nullable().describe('To ten minutes.'),
+    lastUsedFrom: z.string().nullable(),
+  })
+  .meta({ id: 'Token' });
+export type TokenView = z.infer<typeof tokenView>;
+
+export const newToken = z
+  .object({ ...tokenView.shape, token: z.string().describe('Shown this once.') })
+  .meta({ id: 'NewToken' });
+
+export type NewTokenView = z.infer<typeof newToken>;
+
+export const auditView = z
+  .object({
+    id: z.string(),
+    atMs: z.number(),
+    who: z.string(),
+    how: z.enum(['user', 'token', 'config', 'anyone', 'nobody']),
+    from: z.string(),
+    node: z.string(),
+    action: z.string().describe("The operation's id in this document."),
+    object: z.string(),
+    detail: z.string().describe('JSON of what was asked for, secrets masked.'),
+    reason: z.string(),
+    result: z.enum(['done', 'refused', 'failed']),
+    code: z.string().nullable(),
+    previous: z.string().nullable().describe('The entry that the same process wrote before.'),
+  })
+  .meta({ id: 'AuditEntry' });
+export type AuditEntryView = z.infer<typeof auditView>;
