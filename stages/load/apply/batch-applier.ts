@@ -266,6 +266,7 @@ function add(counts: { insert: number; update: number; delete: number }, stateme
       counts.delete += statement.counts?.delete ?? 0;
       return;
     case 'absence':
+    case 'aside':
     case 'compare':
     case 'expect':
       return;

@@ -194,7 +194,7 @@ async function writeGroups(
         const runs = new RunWriter({ ...writerOptions, emit: (statement) => own.push(statement) });
         sequence = {
           writer: runs,
-          ordered: new OrderedWriter({ payload, writer: runs }),
+          ordered: new OrderedWriter({ payload, writer: runs, traits }),
           statements: own,
         };
         sequences.set(key, sequence);
@@ -222,7 +222,7 @@ async function writeGroups(
           again.dataEnd,
           Math.min(left, SLICE_ROWS),
           off,
-          (again.flags & ROW_FLAG.partialJson) !== 0,
+          again.flags,
         );
         if (breather.due()) await pause();
       }

@@ -15,8 +15,9 @@ import type { ApplyResult } from '../load.ts';
 import { LENIENT_SQL_MODE, SQL_MODE } from '../target/session-settings.ts';
 import type { TargetConnection } from '../target/target-connection.ts';
 import { checksOff, LayoutCache } from './batch-statements.ts';
+import { type EqualKeyChange, equalKeyChange, writeEqualKeys } from './equal-keys.ts';
 import { writeExactMatch } from './exact-match.ts';
-import type { ImageLayout, RowImage } from './fold.ts';
+import { type ImageLayout, keptImage, type RowImage } from './fold.ts';
 import { countErrorLabels, hasFilledUp, hasForeignBytes } from './foreign-bytes.ts';
 import { replacedRows } from './replaced-rows.ts';
 import { foundColumns, foundJson, keyJson } from './row-json.ts';
@@ -295,7 +296,7 @@ export class CarefulApplier {
   async #clearUniqueValues(change: Change): Promise<boolean> {
     const { plan } = change;
     const { sourceWins, connection } = this.#options;
-    const row = this.#wholeRow(change) ?? copyOf(this.#after(change));
+    const row = this.#wholeRow(change) ?? keptImage(this.#after(change));
     const identity: SecondaryKey = {
       name: 'identity',
       number: -1,
@@ -369,6 +370,7 @@ export class CarefulApplier {
     off = checksOff(change.flags, change.isReplaced),
   ): Promise<Answer> {
     const { connection, checks, traits } = this.#options;
+    await this.#equalKeys(change, statement, off);
     await checks.set(connection, off, traits);
     this.#statements += 1;
     try {
@@ -391,6 +393,49 @@ export class CarefulApplier {
           throw this.#refusal(change, error);
       }
     }
+  }
+
+  /** What must go before an UPDATE of values that foreign keys point to. */
+  async #equalKeys(change: Change, statement: Statement, off: number): Promise<void> {
+    const { connection, checks, traits } = this.#options;
+    const equal = statement.kind === 'update' ? this.#equalKeyChange(change, off) : null;
+    if (equal === null) return;
+    const statements: Statement[] = [];
+    writeEqualKeys(equal, {
+      writer: new RunWriter({
+        traits,
+        payload: this.#payload,
+        maxStatementBytes: 1,
+        emit: (one) => statements.push(one),
+      }),
+      payload: this.#payload,
+      flags: change.flags,
+      checksOff: off,
+      where: (sink) => {
+        if (change.before?.identified === true)
+          this.#writer.writeKeyCondition(sink, change.plan, equal.before);
+        else this.#match(sink, change, equal.before, equal);
+      },
+    });
+    for (const one of statements) {
+      await checks.set(connection, one.checksOff, traits);
+      this.#statements += 1;
+      await connection.execute(one.sql);
+    }
+  }
+
+  #equalKeyChange(
+    { op, flags, before, after, at, middle, next }: Change,
+    off: number,
+  ): EqualKeyChange | null {
+    if (op !== 'update' || before === null || after === null) return null;
+    return equalKeyChange(
+      { before, after, at, middle, next },
+      this.#payload,
+      flags,
+      off,
+      this.#options.traits,
+    );
   }
 
   #writesForeignBytes(change: Change, statement: Statement): boolean {
@@ -522,7 +567,7 @@ export class CarefulApplier {
   /** The row after the change in all its columns, from both images; null when they do not have them all. An insert's lacking columns have defaults. */
   #wholeRow(change: Change): RowImage | null {
     const { plan, op, flags } = change;
-    const after = copyOf(this.#after(change));
+    const after = keptImage(this.#after(change));
     if (op === 'insert') return after;
     if ((flags & ROW_FLAG.partialJson) !== 0) return null;
     const before = this.#before(change);
@@ -540,11 +585,12 @@ export class CarefulApplier {
   }
 
   #updateStatement(change: Change): Statement {
+    const equal = this.#equalKeyChange(change, checksOff(change.flags, change.isReplaced));
     return this.#build(() =>
       this.#writer.update(change.plan, this.#after(change), true, 0, (sink) => {
         const image = this.#before(change);
         if (change.before?.identified === true) return image;
-        this.#match(sink, change, image);
+        this.#match(sink, change, image, equal);
         return null;
       }),
     );
@@ -566,8 +612,9 @@ export class CarefulApplier {
     });
   }
 
-  #match(sink: ByteSink, change: Change, image: RowImage): void {
-    writeExactMatch(sink, change.plan, image, this.#payload);
+  #match(sink: ByteSink, change: Change, image: RowImage, equal: EqualKeyChange | null = null): void {
+    const or = equal === null ? null : { columns: equal.changed, image: equal.after };
+    writeExactMatch(sink, change.plan, image, this.#payload, or);
     if (change.before?.full === true) sink.latin1(' LIMIT 1');
   }
 
@@ -601,10 +648,6 @@ const WHY: Readonly<Record<LedgerKind, string>> = {
   'foreign-bytes': `${FOREIGN_BYTES}: a value's bytes are no text of its character set, and the target does not take them.`,
   'row-too-large': `${TOO_LARGE}: the row makes a statement larger than the max_allowed_packet of the target.`,
 };
-
-function copyOf(image: RowImage): { offsets: Int32Array; lengths: Int32Array } {
-  return { offsets: Int32Array.from(image.offsets), lengths: Int32Array.from(image.lengths) };
-}
 
 function tableOf(plan: TablePlan): string {
   return `${plan.target.schema}.${plan.target.name}`;

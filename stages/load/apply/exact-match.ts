@@ -9,21 +9,41 @@ import { writeKeyValue } from './written-value.ts';
 
 /**
  * A condition that holds for rows whose columns are, byte for byte, those of an image. Equality of the server is not
- * enough: it takes "a" for "A". It is asked for all the same, first, so that an index may serve.
+ * enough: it takes "a" for "A". It is asked for all the same, first, so that an index may serve. Columns of `or` may as well be those
+ * of its image.
  */
-export function writeExactMatch(sink: ByteSink, plan: TablePlan, image: RowImage, payload: Buffer): void {
+export function writeExactMatch(
+  sink: ByteSink,
+  plan: TablePlan,
+  image: RowImage,
+  payload: Buffer,
+  or: { readonly columns: readonly WrittenColumn[]; readonly image: RowImage } | null = null,
+): void {
   const start = sink.length;
   for (let i = 0; i < plan.columns.length; i++) {
     const column = plan.columns[i] as WrittenColumn;
     const length = image.lengths[column.index] as number;
     if (length === ABSENT_LENGTH) continue;
     if (sink.length > start) sink.latin1(' AND ');
+    const other = or?.columns.includes(column) === true ? or.image : null;
+    if (other !== null) {
+      sink.latin1('((');
+      writeEqual(
+        sink,
+        column,
+        payload,
+        other.offsets[column.index] as number,
+        other.lengths[column.index] as number,
+      );
+      sink.latin1(') OR (');
+    }
     if (length === NULL_LENGTH) {
       sink.utf8(column.quoted);
       sink.latin1(' IS NULL');
     } else if (isDocumentText(plan, column))
       writeSameDocument(sink, column, payload, image.offsets[column.index] as number, length);
     else writeEqual(sink, column, payload, image.offsets[column.index] as number, length);
+    if (other !== null) sink.latin1('))');
   }
   for (const { quoted, literal, text } of plan.constants) {
     if (sink.length > start) sink.latin1(' AND ');

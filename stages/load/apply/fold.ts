@@ -53,6 +53,11 @@ export interface RowImage {
   readonly partial?: Uint8Array;
 }
 
+/** A copy of where the columns lie, for when the scanner goes on. */
+export function keptImage(image: RowImage): { offsets: Int32Array; lengths: Int32Array } {
+  return { offsets: Int32Array.from(image.offsets), lengths: Int32Array.from(image.lengths) };
+}
+
 export type NetChange = 'insert' | 'update' | 'delete' | 'nothing';
 
 const INITIALLY_PRESENT = 1;

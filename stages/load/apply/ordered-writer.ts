@@ -1,10 +1,12 @@
 import type { ByteSink } from '../../../lib/byte-sink.ts';
-import { bitmapHas, type RowOp } from '../../../model/rows.ts';
+import { bitmapHas, ROW_FLAG, type RowOp } from '../../../model/rows.ts';
+import { type EqualKeyChange, equalKeyChange, writeEqualKeys } from './equal-keys.ts';
 import { writeExactMatch } from './exact-match.ts';
 import type { ImageLayout, RowImage } from './fold.ts';
 import type { RunWriter } from './run-writer.ts';
 import { CHECKS_OFF } from './statement.ts';
 import type { TablePlan, WrittenColumn } from './table-plan.ts';
+import type { TargetTraits } from './target-table.ts';
 
 /**
  * Changes in the source's order, none left out: for tables whose rows depend on each other. Rows that follow each other
@@ -14,18 +16,21 @@ import type { TablePlan, WrittenColumn } from './table-plan.ts';
 export class OrderedWriter {
   readonly #payload: Buffer;
   readonly #writer: RunWriter;
+  readonly #traits: TargetTraits;
   readonly #independent = new WeakMap<ImageLayout, boolean>();
   #keyPlaces = new Int32Array(16);
 
   constructor(options: {
     readonly payload: Buffer;
     readonly writer: RunWriter;
+    readonly traits: TargetTraits;
   }) {
     this.#payload = options.payload;
     this.#writer = options.writer;
+    this.#traits = options.traits;
   }
 
-  /** Takes `rows` rows of a rows record from `at`; gives where the next begins. */
+  /** Takes `rows` rows of a rows record from `at`, with the event's flags; gives where the next begins. */
   write(
     op: RowOp,
     before: ImageLayout | null,
@@ -34,14 +39,14 @@ export class OrderedWriter {
     end: number,
     rows: number,
     checksOff: number,
-    partialJson: boolean,
+    flags: number,
   ): number {
     let offset = at;
     for (let i = 0; i < rows; i++) {
       if (op === 'insert' && after !== null) offset = this.#insert(after, offset, end, checksOff);
       else if (op === 'delete' && before !== null) offset = this.#delete(before, offset, end, checksOff);
       else if (before !== null && after !== null)
-        offset = this.#update(before, after, offset, end, checksOff, partialJson);
+        offset = this.#update(before, after, offset, end, checksOff, flags);
     }
     return offset;
   }
@@ -73,11 +78,13 @@ export class OrderedWriter {
     at: number,
     end: number,
     checksOff: number,
-    partialJson: boolean,
+    flags: number,
   ): number {
     const { plan } = after;
     const { scanner } = plan;
     const payload = this.#payload;
+    const partialJson = (flags & ROW_FLAG.partialJson) !== 0;
+    const equal = this.#equalKeys(before, after, at, end, checksOff, flags);
     const middle = scanner.scan(payload, at, end, before.present);
     if (before.identified) this.#noteKey(plan, scanner);
     const next = partialJson
@@ -98,10 +105,39 @@ export class OrderedWriter {
     this.#writer.update(plan, scanner, keyChanges, checksOff, (sink) => {
       scanner.scan(payload, at, end, before.present);
       if (before.identified) return scanner;
-      this.#match(sink, before, scanner);
+      this.#match(sink, before, scanner, equal);
       return null;
     });
     return next;
+  }
+
+  /** Writes what must go before an UPDATE of values that foreign keys point to; null where nothing must. */
+  #equalKeys(
+    before: ImageLayout,
+    after: ImageLayout,
+    at: number,
+    end: number,
+    checksOff: number,
+    flags: number,
+  ): EqualKeyChange | null {
+    const { plan } = after;
+    if (plan.looselyPointedTo.length === 0) return null;
+    const payload = this.#payload;
+    const middle = plan.scanner.skip(payload, at, end, before.present);
+    const places = { before, after, at, middle, next: end };
+    const change = equalKeyChange(places, payload, flags, checksOff, this.#traits);
+    if (change === null) return null;
+    writeEqualKeys(change, {
+      writer: this.#writer,
+      payload,
+      flags,
+      checksOff,
+      where: (sink) => {
+        if (before.identified) this.#writer.writeKeyCondition(sink, plan, change.before);
+        else this.#match(sink, before, change.before, change);
+      },
+    });
+    return change;
   }
 
   /**
@@ -125,8 +161,9 @@ export class OrderedWriter {
    * Where nothing identifies a row, rows that are the same in all columns are as good as each other: one of them is meant. An
    * image that has only some of the columns must find one row and no other.
    */
-  #match(sink: ByteSink, layout: ImageLayout, image: RowImage): void {
-    writeExactMatch(sink, layout.plan, image, this.#payload);
+  #match(sink: ByteSink, layout: ImageLayout, image: RowImage, equal: EqualKeyChange | null = null): void {
+    const or = equal === null ? null : { columns: equal.changed, image: equal.after };
+    writeExactMatch(sink, layout.plan, image, this.#payload, or);
     if (layout.full) sink.latin1(' LIMIT 1');
   }
 

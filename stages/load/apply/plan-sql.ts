@@ -1,5 +1,5 @@
-import type { TablePlan, WrittenColumn } from './table-plan.ts';
-import type { TargetColumn, TargetTraits } from './target-table.ts';
+import { isLoose, type TablePlan, type WrittenColumn } from './table-plan.ts';
+import type { TargetTraits } from './target-table.ts';
 
 /** The fixed parts of a plan's statements, as bytes. */
 export interface PlanSql {
@@ -32,10 +32,7 @@ export const FAIL = '(SELECT NULL UNION ALL SELECT NULL)';
 export function planSql(plan: TablePlan, traits: TargetTraits): PlanSql {
   const { quotedTable, columns, constants, identity, identityConstants } = plan;
   const names = [...columns, ...constants].map(({ quoted }) => quoted);
-  // Text is equal as its collation says, and zero has two signs.
-  const rewrittenIdentity = identity.filter(
-    ({ target }) => (target.collation !== null && target.collation !== 'binary') || isFloat(target),
-  );
+  const rewrittenIdentity = identity.filter(({ target }) => isLoose(target));
   const looseConstants = constants.filter((column) => !identityConstants.includes(column));
   const identityNames = identity.map(({ quoted }) => quoted);
   const tuplesByRange = traits.flavour === 'mariadb' || traits.versionNumber >= 50_703;
@@ -60,10 +57,6 @@ export function planSql(plan: TablePlan, traits: TargetTraits): PlanSql {
     ),
     rewrittenIdentity,
   };
-}
-
-export function isFloat({ dataType }: TargetColumn): boolean {
-  return dataType === 'float' || dataType === 'double';
 }
 
 /**

@@ -5,10 +5,10 @@ import { HoltError } from '../../../lib/errors.ts';
 import type { RowImage } from './fold.ts';
 import { implicitDefault } from './implicit-default.ts';
 import { PatchStatement } from './patch-statement.ts';
-import { isFloat, type PlanSql, planSql } from './plan-sql.ts';
+import { type PlanSql, planSql } from './plan-sql.ts';
 import { checkPacket, PACKET_MARGIN } from './row-too-large.ts';
 import type { Statement } from './statement.ts';
-import type { TablePlan, WrittenColumn } from './table-plan.ts';
+import { isFloat, type TablePlan, type WrittenColumn } from './table-plan.ts';
 import type { TargetTraits } from './target-table.ts';
 import { writeKeyValue, writeValue } from './written-value.ts';
 
@@ -160,6 +160,14 @@ export class RunWriter {
     this.#sink.copy(this.#sqlOf(plan).deleteHead);
     where(this.#sink);
     this.#emit('delete', plan, 1, checksOff, this.#sink);
+  }
+
+  /** A statement of the caller's, beside those of the rows. */
+  aside(plan: TablePlan, checksOff: number, write: (sink: ByteSink) => void): void {
+    this.flush();
+    this.#sink.reset();
+    write(this.#sink);
+    this.#emit('aside', plan, 0, checksOff, this.#sink);
   }
 
   /** `` `a`=1 AND `b`=2 ``: the row with the key in `image`. */

@@ -70,6 +70,8 @@ export interface TablePlan {
   readonly identityTag: Buffer;
   /** Source columns outside the key whose values foreign keys point to. */
   readonly pointedTo: readonly number[];
+  /** Of all columns that foreign keys point to, those whose values may be equal to the server and differ in bytes. */
+  readonly looselyPointedTo: readonly WrittenColumn[];
   readonly secondaryKeys: readonly SecondaryKey[];
   /** True when the target has columns that are neither written nor computed: DELETE and INSERT in place of UPDATE would lose them. */
   readonly hasOtherColumns: boolean;
@@ -171,6 +173,9 @@ export function planTable(shape: TableShape, route: TableRoute, target: TargetTa
     identityKey === null ? [] : columns.filter((column) => isPartOf(identityKey, column.target));
   const identityConstants =
     identityKey === null ? [] : constants.filter((column) => isPartOf(identityKey, column.target));
+  const isPointedTo = columns.filter(({ target: { name } }) =>
+    target.referencedColumns.includes(name.toLowerCase()),
+  );
   const plan = {
     shape,
     target,
@@ -185,10 +190,8 @@ export function planTable(shape: TableShape, route: TableRoute, target: TargetTa
       ...identityConstants.map((one) => one.target.name),
     ].join('|'),
     identityTag: Buffer.from(identityConstants.map(({ literal }) => literal).join()),
-    pointedTo: columns
-      .filter((one) => !identity.includes(one))
-      .filter(({ target: { name } }) => target.referencedColumns.includes(name.toLowerCase()))
-      .map(({ index }) => index),
+    pointedTo: isPointedTo.filter((one) => !identity.includes(one)).map(({ index }) => index),
+    looselyPointedTo: isPointedTo.filter((one) => isLoose(one.target)),
     secondaryKeys: target.uniqueKeys
       .map((key, number) => ({ key, name: key.name, number, indexes: indexesOf(key, columns, constants) }))
       .filter(({ key }) => key !== identityKey)
@@ -267,6 +270,15 @@ function chooseIdentity(
     columns.every((column) => !isPartOf(key, column.target) || shape.key.includes(column.index)),
   );
   return always ?? candidates[0] ?? null;
+}
+
+/** True where values are equal whose bytes differ: text is equal as its collation says, and zero has two signs. */
+export function isLoose(target: TargetColumn): boolean {
+  return (target.collation !== null && target.collation !== 'binary') || isFloat(target);
+}
+
+export function isFloat({ dataType }: TargetColumn): boolean {
+  return dataType === 'float' || dataType === 'double';
 }
 
 function isPartOf(key: UniqueKey, column: TargetColumn): boolean {

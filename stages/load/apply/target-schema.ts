@@ -7,8 +7,15 @@
 import { type Clock, systemClock } from '../../../lib/clock.ts';
 import { HoltError } from '../../../lib/errors.ts';
 import { quoteTable, quoteText } from '../../../lib/sql-name.ts';
-import type { TargetColumn, TargetTable, TargetTraits, UniqueKey } from './target-table.ts';
+import {
+  cascadesAboveEngine,
+  type TargetColumn,
+  type TargetTable,
+  type TargetTraits,
+  type UniqueKey,
+} from './target-table.ts';
 import { seesTriggers } from './trigger-sight.ts';
+import { type CascadingKey, cascadePaths } from './update-cascades.ts';
 
 type TextRow = readonly (Buffer | null)[];
 
@@ -57,6 +64,7 @@ export class TargetSchema {
   readonly #tables = new Map<string, Cached<TargetTable>>();
   #traits: Cached<TargetTraits> | null = null;
   #foreignKeys: Cached<ForeignKeyGraph> | null = null;
+  #cascades: Cached<readonly CascadingKey[]> | null = null;
 
   constructor(options: TargetSchemaOptions) {
     this.#query = options.query;
@@ -105,6 +113,7 @@ export class TargetSchema {
   invalidate(): void {
     this.#tables.clear();
     this.#foreignKeys = null;
+    this.#cascades = null;
     this.#traits = null;
   }
 
@@ -152,6 +161,8 @@ export class TargetSchema {
     const node = `${realSchema}\0${realName}`.toLowerCase();
     // What was read in between belongs to one definition only if that is the same before and after.
     const text = before !== null && before === (await this.#definition(realSchema, realName)) ? before : null;
+    const isReferenced = graph.referenced.has(node);
+    const cascades = isReferenced && cascadesAboveEngine(traits) ? await this.#cascading() : [];
     return {
       schema: realSchema,
       name: realName,
@@ -161,8 +172,9 @@ export class TargetSchema {
       uniqueKeys: uniqueKeysOf(indexes.filter(mine)),
       triggers: triggers.filter(mine).map((row) => textOf(row[2])),
       foreignKeyGroup: graph.groups.get(node) ?? null,
-      referenced: graph.referenced.has(node),
+      referenced: isReferenced,
       referencedColumns: [...(graph.referenced.get(node) ?? [])],
+      updateCascades: cascadePaths(cascades, { schema: realSchema, name: realName }),
       selfReferencing: graph.selfReferencing.has(node),
       ...(text === null ? {} : { definition: { text, flavour: traits.flavour } }),
     };
@@ -194,6 +206,49 @@ export class TargetSchema {
         facts: { table: `${schema}.${name}`, privilege: 'TRIGGER' },
       },
     );
+  }
+
+  #cascading(): Promise<readonly CascadingKey[]> {
+    const now = this.#clock.monotonicMs();
+    if (this.#cascades !== null && now - this.#cascades.readMs < this.#foreignKeysMaxAgeMs)
+      return this.#cascades.value;
+    const value = this.#readCascading();
+    const cached = { value, readMs: now };
+    this.#cascades = cached;
+    value.catch(() => {
+      if (this.#cascades === cached) this.#cascades = null;
+    });
+    return value;
+  }
+
+  async #readCascading(): Promise<readonly CascadingKey[]> {
+    const rows = await this.#query(
+      `SELECT k.CONSTRAINT_NAME, k.TABLE_SCHEMA, k.TABLE_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS r JOIN information_schema.KEY_COLUMN_USAGE k ON k.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND k.CONSTRAINT_NAME = r.CONSTRAINT_NAME AND k.TABLE_NAME = r.TABLE_NAME WHERE r.UPDATE_RULE = 'CASCADE' AND k.REFERENCED_TABLE_NAME IS NOT NULL ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION`,
+    );
+    const byKey = new Map<string, TextRow[]>();
+    for (const row of rows) {
+      const key = row.slice(0, 3).map(textOf).join('\0');
+      byKey.set(key, [...(byKey.get(key) ?? []), row]);
+    }
+    const schemas = [...new Set(rows.map((row) => quoteText(textOf(row[1]))))];
+    const changing =
+      schemas.length === 0
+        ? []
+        : await this.#query(
+            `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN (${schemas.join(', ')}) AND EXTRA LIKE '%on update%'`,
+          );
+    return [...byKey.values()].map((parts): CascadingKey => {
+      const [, schema, name, , parentSchema, parentName] = (parts[0] ?? []).map(textOf);
+      return {
+        child: { schema: schema ?? '', name: name ?? '' },
+        columns: parts.map((row) => textOf(row[3])),
+        parent: { schema: parentSchema ?? '', name: parentName ?? '' },
+        parentColumns: parts.map((row) => textOf(row[6])),
+        autoUpdateColumns: changing
+          .filter((row) => textOf(row[0]) === schema && textOf(row[1]) === name)
+          .map((row) => textOf(row[2])),
+      };
+    });
   }
 
   #graph(): Promise<ForeignKeyGraph> {

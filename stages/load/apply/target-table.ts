@@ -1,4 +1,5 @@
 /** What a table at the target is, as far as applying rows depends on it. Read by `target-schema.ts`. */
+import type { CascadePath } from './update-cascades.ts';
 
 export interface TargetColumn {
   readonly name: string;
@@ -57,6 +58,14 @@ export interface TargetDefinition {
   readonly flavour: TargetTraits['flavour'];
 }
 
+/**
+ * MySQL 9.6 and later see to foreign keys above the engine (as far as its settings do not say otherwise, which makes no difference to those
+ * who ask).
+ */
+export function cascadesAboveEngine({ flavour, versionNumber }: TargetTraits): boolean {
+  return flavour === 'mysql' && versionNumber >= 90_600;
+}
+
 export interface TargetTable {
   readonly schema: string;
   readonly name: string;
@@ -76,6 +85,8 @@ export interface TargetTable {
   readonly referenced: boolean;
   /** Columns, in lower case, that foreign keys of some table point to. */
   readonly referencedColumns: readonly string[];
+  /** Where an UPDATE goes on to, for servers that see to foreign keys above their engine; none by default. */
+  readonly updateCascades?: readonly CascadePath[];
   /** True when the table refers to itself. */
   readonly selfReferencing: boolean;
   /** Absent where nobody asked for it, or where it changed while the rest was read. */

@@ -337,6 +337,67 @@ describe('tables that foreign keys join', () => {
     ]);
   });
 
+  describe('and a value that they point to gets other bytes', () => {
+    const named = shapeOf([varchar('id'), int('v')], [0], 'parent');
+    const path = [
+      {
+        child: { schema: 'dst', name: 'child' },
+        columns: ['up'],
+        parent: { schema: 'dst', name: 'parent' },
+        parentColumns: ['id'],
+        autoUpdateColumns: ['at'],
+      },
+    ];
+    const target = (): Partial<TargetTable> => ({
+      foreignKeyGroup: 0,
+      referenced: true,
+      referencedColumns: ['id'],
+      updateCascades: [path],
+    });
+    const renamed = update(['a', 0], ['A', 1]);
+    const plain = "UPDATE `dst`.`parent` SET `id`='A',`v`=1 WHERE `id`='a'";
+    const logged = ROW_FLAG.cascadesLogged;
+
+    it('get it without checks where it stays equal, when the log has what was cascaded', async () => {
+      const { sql, statements } = await built(named, [of(named, renamed, logged)], { traits: MYSQL, target });
+      expect(sql).toEqual(["UPDATE `dst`.`parent` SET `id`='A' WHERE `id`='A' AND `id`='a'", plain]);
+      expect(statements.map(({ kind, checksOff }) => [kind, checksOff])).toEqual([
+        ['aside', 1],
+        ['update', 0],
+      ]);
+    });
+
+    it('have the bytes before it in all rows that it cascades to, when the log has not', async () => {
+      const { sql, statements } = await built(named, [of(named, renamed)], { traits: MYSQL, target });
+      expect(sql).toEqual([
+        "UPDATE `dst`.`child` t1 JOIN (SELECT `id` FROM `dst`.`parent` WHERE `id`='A' AND `id`='a') t0 ON t1.`up`=t0.`id` SET t1.`up`=t0.`id`,t1.`at`=t1.`at`",
+        plain,
+      ]);
+      expect(statements.map(({ checksOff }) => checksOff)).toEqual([1, 0]);
+    });
+
+    it('are updated as ever by servers whose engine sees to foreign keys, and where nothing is checked', async () => {
+      for (const traits of [MARIADB, MYSQL56])
+        expect((await built(named, [of(named, renamed, logged)], { traits, target })).sql).toEqual([plain]);
+      const off = logged | ROW_FLAG.noForeignKeyChecks;
+      const { sql } = await built(named, [of(named, renamed, off)], { traits: MYSQL, target });
+      expect(sql).toEqual([plain]);
+    });
+
+    it('are updated as ever when the bytes are the same, or numbers', async () => {
+      const same = await built(named, [of(named, update(['a', 0], ['a', 1]), logged)], {
+        traits: MYSQL,
+        target,
+      });
+      expect(same.sql).toHaveLength(1);
+      const { sql } = await built(parent, [of(parent, update([1, 0], [2, 0]), logged)], {
+        traits: MYSQL,
+        target,
+      });
+      expect(sql).toEqual(['UPDATE `dst`.`parent` SET `id`=2,`v`=0 WHERE `id`=1']);
+    });
+  });
+
   it('fold by themselves when no other of them is in the batch', async () => {
     const { ordered } = await built(child, [of(child, insert(10, 1)), of(child, update([10, 1], [10, 2]))], {
       target: joined,
