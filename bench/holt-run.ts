@@ -183,7 +183,7 @@ export async function holtCatchup(parts: {
   readonly layout: Layout;
   readonly pipeline: string;
   readonly options: HoltOptions;
-  readonly recorder: Recorder;
+  readonly recorder: Pick<Recorder, 'config' | 'timing'>;
   readonly warmths?: readonly Warmth[];
   /** Before the name of each timing. */
   readonly label?: string;
