@@ -194,7 +194,10 @@ async function stageTimes(
   const found = new Map<string, number[]>();
   while (!signal.aborted) {
     for (const node of installation.nodes.values()) {
-      const text = await fetch(`${node.apiUrl}/metrics`, { signal: AbortSignal.timeout(2_000) })
+      const text = await fetch(`${node.apiUrl}/metrics`, {
+        headers: { authorization: `Bearer ${installation.token}` },
+        signal: AbortSignal.timeout(2_000),
+      })
         .then((answer) => answer.text())
         .catch(() => '');
       for (const [, labels = '', value] of text.matchAll(
