@@ -177,6 +177,12 @@ export class HoltRun implements AsyncDisposable {
   }
 }
 
+/** True while lanes have committed what the stream's row does not say yet. */
+function lanesAhead(pipeline: string): string {
+  const of = `FROM holt.checkpoint WHERE pipeline = '${pipeline}' AND lane`;
+  return `(SELECT MAX(applied_at) ${of} BETWEEN 1 AND 999) > (SELECT applied_at ${of} = 0)`;
+}
+
 /** Catches the backlog up twice by the same nodes. Unequal tables or an entry in the ledger are errors. */
 export async function holtCatchup(parts: {
   readonly backlog: Backlog;
@@ -216,6 +222,7 @@ export async function holtCatchup(parts: {
       target,
       cpu: run.cpu,
       seq,
+      ...(options.mode === 'parallel' ? { inPart: lanesAhead(run.pipeline) } : {}),
       go: () => run.resume(),
       trouble: run.trouble,
     });

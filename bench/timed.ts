@@ -17,6 +17,8 @@ export interface Timed {
   readonly cpu: (() => number) | null;
   /** SQL for the checkpoint's seq. */
   readonly seq: string | null;
+  /** SQL that is true while a batch is there in part (mode `parallel`): what can be read then does not count yet. */
+  readonly inPart?: string;
   /** Timed no longer than that: then up to the last part that has arrived. Default: to the end. */
   readonly limitMs?: number;
   readonly go: () => Promise<void>;
@@ -38,7 +40,7 @@ export async function timed(options: Timed): Promise<Timing> {
   const connection = await target.db.connect();
   const look = async (): Promise<Seen> => {
     const [rows] = await connection.query(
-      `SELECT (SELECT COUNT(*) FROM ${SCHEMA}.${END_TABLE}) AS parts, ${seq ?? '0'} AS seq`,
+      `SELECT IF(${options.inPart ?? '0'}, 0, (SELECT COUNT(*) FROM ${SCHEMA}.${END_TABLE})) AS parts, ${seq ?? '0'} AS seq`,
     );
     const [row] = rows as { parts: unknown; seq: unknown }[];
     return {

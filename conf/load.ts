@@ -457,6 +457,7 @@ function pipelineConfig(
     onTableError: Array.isArray(spec.tables) ? 'stop' : spec.tables.onError,
     rules,
     batch: spec.batch,
+    apply: spec.apply,
     largeTransactions: spec.large_transactions,
     conflict: {
       detect: twoWay,

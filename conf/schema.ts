@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { DDL_ACTIONS, DDL_POLICY_KINDS } from '../model/ddl.ts';
+import { MAX_LANES } from '../model/holt-tables.ts';
 import { NAME_RULE } from '../model/ids.ts';
 
 export const API_VERSION = 'holt/v1';
@@ -198,6 +199,33 @@ export const pipelineSpec = z.strictObject({
     .describe(
       'A transaction above batch.partBytes: whole is one transaction at the target, too. chunked cuts it into several of that size: each takes effect once, but readers at the target see parts of it, and after a fault it may stay half done until the pipeline goes on.',
     ),
+  apply: z
+    .strictObject({
+      mode: z
+        .enum(['prefix', 'parallel'])
+        .default('prefix')
+        .describe(
+          'prefix: one connection and one transaction a batch, so that the target shows the source as it was at some transaction boundary (G3). parallel: rows of a batch that do not depend on each other go over several connections at once, each committing for itself. It is faster where a backlog has to be caught up and the target has cores to spare; every change still takes effect exactly once and in order for its row, but readers of the target may see a part of a batch, of a transaction too, and after a fault it may stay so until the pipeline goes on.',
+        ),
+      lanes: z
+        .number()
+        .int()
+        .min(1)
+        .max(MAX_LANES)
+        .default(4)
+        .describe('parallel: connections at once, each with a checkpoint row of its own.'),
+      minRows: z
+        .number()
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .default(500)
+        .describe(
+          'parallel: a batch with fewer rows goes in one transaction, as in mode prefix: one commit is quicker than several.',
+        ),
+    })
+    .prefault({})
+    .describe('How batches are written at the target.'),
   ddl: ddlPolicy,
   pipe: z
     .enum(['node', 'redis'])

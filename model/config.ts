@@ -99,6 +99,15 @@ export interface PipelineConfig {
   readonly batch: BatchLimits;
   /** `whole`: one target transaction, however large; `chunked`: several, exactly once each, so that readers see parts (no G3). */
   readonly largeTransactions: 'whole' | 'chunked';
+  /**
+   * `prefix`: one connection, the target shows a transaction boundary of the source at every moment. `parallel`: batches of `minRows` rows
+   * and more go over `lanes` connections at once, and readers of the target may see a part of a batch (no G3). Absent: `prefix`.
+   */
+  readonly apply?: {
+    readonly mode: 'prefix' | 'parallel';
+    readonly lanes: number;
+    readonly minRows: number;
+  };
   readonly conflict: {
     /** Compare each row with its before image under lock: on in two-way channels. */
     readonly detect: boolean;

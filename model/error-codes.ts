@@ -437,6 +437,11 @@ export const ERROR_CODES = {
     what: 'The pipeline has run before, and its checkpoint row at the target is gone.',
     remedy: 'Find out who removed it, compare the tables, and set the position with `holt position set`.',
   },
+  HOLT_LANES_UNCLEAR: {
+    what: 'Parallel lanes had done parts of a batch when they were stopped, and it cannot be told any more which rows those were: holt.lane_plan is missing, of another release, or does not fit the rows as they come now.',
+    remedy:
+      'If the configuration was changed meanwhile (a processor that changes keys), put the former one back and resume: it goes away once all lanes are level. Otherwise set the position with `holt position set` to where it stands, which makes all lanes level, compare the tables with `holt verify`, and resume.',
+  },
   HOLT_CHECKPOINT_FOREIGN: {
     what: 'The checkpoint row at the target belongs to another Holt installation with a pipeline of the same name.',
     remedy: 'Rename the pipeline, or delete the row if the other installation is gone.',

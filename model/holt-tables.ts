@@ -36,6 +36,14 @@ export const LANE = {
   drain: 1_000_003,
 } as const;
 
+/** Most lanes of a pipeline in apply mode `parallel`. */
+export const MAX_LANES = 32;
+
+/** True for 1…k: rows of the stream that several connections write. */
+export function isParallelLane(lane: number): boolean {
+  return lane > LANE.stream && lane < LANE.snapshot;
+}
+
 /**
  * The same of `holt.ddl`, the journal: id BIGINT UNSIGNED (the key) · pipeline VARBINARY(64) · state VARBINARY(16) ·
  * origin VARBINARY(64) · connection_id BIGINT UNSIGNED. A row is inserted with state `open` before its statement is sent, and

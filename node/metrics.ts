@@ -164,6 +164,16 @@ export function nodeMetrics({ report, statuses, stageTimes, tree, release }: Met
   const rewinds = gauge('holt_pipeline_rewinds_total', 'Rewinds since this node took the mainstem.', [
     'pipeline',
   ]);
+  const lanes = gauge(
+    'holt_load_lane_rows_total',
+    'Row changes that a lane of apply mode parallel has written.',
+    ['pipeline', 'lane'],
+  );
+  const laneBatches = gauge(
+    'holt_load_lane_batches_total',
+    'Transactions of a lane of apply mode parallel.',
+    ['pipeline', 'lane'],
+  );
   const ledgered = gauge('holt_ledger_entries_total', 'Changes written to the ledger by this node.', [
     'pipeline',
   ]);
@@ -228,6 +238,10 @@ export function nodeMetrics({ report, statuses, stageTimes, tree, release }: Met
         if (share.problem !== null) problem.set({ pipeline, stage, code: share.problem.code }, 1);
       }
       ledgered.set({ pipeline }, one.ledgered);
+      for (const { lane, rows: count, batches: transactions } of one.lanes) {
+        lanes.set({ pipeline, lane: String(lane) }, count);
+        laneBatches.set({ pipeline, lane: String(lane) }, transactions);
+      }
       const { select } = one;
       if (select === null) continue;
       rows.set({ pipeline, stage: 'select' }, select.rows.total);

@@ -32,6 +32,12 @@ export const stageStatusView = z
   })
   .meta({ id: 'StageStatus' });
 
+/** A lane of apply mode `parallel`: what has been written by it since the node that loads was started. */
+export const laneView = z
+  .object({ lane: z.number(), rows: z.number(), batches: z.number() })
+  .meta({ id: 'Lane' });
+export type LaneView = z.infer<typeof laneView>;
+
 /** A table whose changes are held at the target; names are those at the source. */
 export const parkedTableView = z
   .object({
@@ -78,6 +84,8 @@ export const pipelineStatusView = z
     appliedSeq: z.string().nullable(),
     rewinds: z.number(),
     parked: z.array(parkedTableView).readonly(),
+    /** Present in apply mode `parallel`: readers of the target may see a part of a batch (no consistent prefix). */
+    lanes: z.array(laneView).readonly().optional(),
   })
   .meta({ id: 'PipelineStatus' });
 export type PipelineStatusView = z.infer<typeof pipelineStatusView>;

@@ -291,7 +291,11 @@ export function pipelineText(status: PipelineStatusView, width?: number): string
     width,
   );
   const position = status.position === null ? '' : `position ${oneLine(status.position)}`;
-  return [head, table, position, stageTable([status], width), parkedTable([status], width)]
+  const apply =
+    status.lanes === undefined
+      ? ''
+      : `apply mode parallel, ${status.lanes.length} lanes: readers of the target may see a part of a batch`;
+  return [head, table, position, apply, stageTable([status], width), parkedTable([status], width)]
     .filter((text) => text !== '')
     .join('\n\n');
 }

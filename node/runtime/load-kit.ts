@@ -9,8 +9,11 @@ import type { NodeId } from '../../model/ids.ts';
 import { Extractor } from '../../stages/extract/extract.ts';
 import { SqlBatchApplier } from '../../stages/load/apply/batch-applier.ts';
 import { type SchemaQuery, TargetSchema } from '../../stages/load/apply/target-schema.ts';
+import { LanePreparer } from '../../stages/load/lanes/lane-preparer.ts';
+import { LanedLoadRun } from '../../stages/load/lanes/laned-load-run.ts';
+import { UnparkedApplier } from '../../stages/load/lanes/unparked-applier.ts';
 import { TargetLedger } from '../../stages/load/ledger.ts';
-import { type LoadState, TargetLoadRun } from '../../stages/load/load-run.ts';
+import type { LoadState } from '../../stages/load/load-session.ts';
 import type { HeldBatch } from '../../stages/load/parked/drain.ts';
 import type { TableName } from '../../stages/load/parked/parked.ts';
 import { readParked } from '../../stages/load/parked/parked-rows.ts';
@@ -31,8 +34,18 @@ export interface LoadKitOptions {
   /** Whether a task before `seq` stands somewhere: Load then waits for it. */
   readonly beforeInFlight: (seq: bigint) => boolean;
   readonly onState: (state: LoadState) => void;
+  /** A lane has committed rows. */
+  readonly onLane?: (lane: number, rows: number) => void;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** Parallel lanes of a pipeline: 0 in mode `prefix`. */
+export function lanesOf({ apply }: Pick<PipelineConfig, 'apply'>): {
+  readonly lanes: number;
+  readonly minRows: number;
+} {
+  return apply?.mode === 'parallel' ? apply : { lanes: 0, minRows: 0 };
 }
 
 /** Opens nothing yet: the schema's session is opened when a table is first asked for, a run's when it is taken. */
@@ -53,8 +66,19 @@ export function loadKit(options: LoadKitOptions): LoadKit {
   });
   const mapping = new TableMapping(config.rules);
   const applier = new XaApplier({ inner: rows, route: (shape, table) => mapping.route(shape, table) });
+  const { lanes, minRows } = lanesOf(config);
+  const own = sqlApplier(config, schema);
+  const shareApplier = new UnparkedApplier({ pipeline: config.name, inner: own });
+  const preparer = new LanePreparer({
+    lanes,
+    minRows,
+    serial: applier,
+    share: shareApplier,
+    plan: (shape, route) => own.plan(shape, route),
+    isProcessed: ({ schema, table }) => mapping.ruleFor(schema, table)?.processor != null,
+  });
   return {
-    applier,
+    prepare: (batch, signal) => preparer.prepare(batch, signal),
     tablesAsOf: (name) => {
       if (tablesAsOf !== name && tablesAsOf !== null) {
         schema.invalidate();
@@ -67,7 +91,10 @@ export function loadKit(options: LoadKitOptions): LoadKit {
       return { flavour, version: versionNumber };
     },
     newRun: () =>
-      new TargetLoadRun({
+      new LanedLoadRun({
+        lanes,
+        shareApplier,
+        ...(options.onLane === undefined ? {} : { onLane: options.onLane }),
         onTableError: config.onTableError,
         pipeline: config.name,
         node,

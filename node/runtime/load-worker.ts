@@ -28,16 +28,17 @@ import {
   loadRunTransition,
   type RunReign,
 } from '../../scheduler/machine/load-run.ts';
-import type { BatchApplier, LoadRun, PreparedBatch } from '../../stages/load/load.ts';
+import type { LoadRun, PreparedBatch } from '../../stages/load/load.ts';
 import type { Pipe } from '../../stages/pipe/pipe.ts';
-import type { LoadOutcome, LoadStats } from '../../stages/stage.ts';
+import type { LoadOutcome, LoadStats, TransformedBatch } from '../../stages/stage.ts';
 import { Transformer } from '../../stages/transform/transform.ts';
 import type { PipelineConfigs } from './pipeline-configs.ts';
 import { terminateWith } from './terminate.ts';
 
 /** The target half of one configuration: an applier, and a run that begins when the first batch comes. */
 export interface LoadKit {
-  readonly applier: BatchApplier;
+  /** Folds and builds; touches no row. */
+  prepare(batch: TransformedBatch, signal: AbortSignal): Promise<PreparedBatch>;
   /** Names a state of the target's tables: what was known under another name is forgotten. */
   tablesAsOf(name: string): void;
   /** The target, as far as its language of definitions goes. */
@@ -208,9 +209,7 @@ export class LoadWorker implements Service {
         kit.tablesAsOf(`${header.tenure}/${header.afterDdl ?? ''}`);
         // What a schema change brings with it fits no table before it has run.
         const prepared =
-          batch.ddl === undefined
-            ? await kit.applier.prepare(batch, claim.lost)
-            : { batch, bytes: payload.length };
+          batch.ddl === undefined ? await kit.prepare(batch, claim.lost) : { batch, bytes: payload.length };
         if (backoff.attempt > 0) this.#options.onTrouble?.(null);
         return prepared;
       } catch (error) {

@@ -61,6 +61,9 @@ const pipelineSchema = z.strictObject({
   pipe: z.strictObject({ kind: z.enum(['node', 'redis']) }),
   // What was written before there was a choice meant this.
   largeTransactions: z.enum(['whole', 'chunked']).default('whole'),
+  apply: z
+    .strictObject({ mode: z.enum(['prefix', 'parallel']), lanes: z.number(), minRows: z.number() })
+    .exactOptional(),
   ddl: z
     .strictObject({
       default: z.enum(DDL_ACTIONS),

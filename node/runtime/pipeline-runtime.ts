@@ -17,7 +17,7 @@ import type { Pipe } from '../../stages/pipe/pipe.ts';
 import { Transformer } from '../../stages/transform/transform.ts';
 import { parkedViews } from '../parked-view.ts';
 import type { PipelineMeter, StandingTask } from '../status/local-status.ts';
-import { loadKit } from './load-kit.ts';
+import { lanesOf, loadKit } from './load-kit.ts';
 import { LoadWaiting } from './load-waiting.ts';
 import { LoadWorker } from './load-worker.ts';
 import { ParkedKeeper } from './parked-keeper.ts';
@@ -157,13 +157,15 @@ export class PipelineRuntime {
         ...common,
         ahead: LOAD_AHEAD,
         maxBytes: node.memoryBytes / 8,
-        kit: (config) =>
-          Promise.resolve(
+        kit: (config) => {
+          meter.hasLanes(lanesOf(config).lanes);
+          return Promise.resolve(
             loadKit({
               config,
               target,
               node: node.name,
               beforeInFlight: (seq) => this.#standsBefore(seq),
+              onLane: (lane, rows) => meter.wroteLane(lane, rows),
               onState: (state) => {
                 share.wait(waiting.textOf(state));
                 // It stands until the batch is through, also while it is tried again.
@@ -173,7 +175,8 @@ export class PipelineRuntime {
               clock,
               log: common.log,
             }),
-          ),
+          );
+        },
         onPart: (header) => share.rows.add(header.rows),
         onWork: (header, queueMs) => share.work(header, queueMs),
         onLoaded: ({ header, stats, durationMs }) => {

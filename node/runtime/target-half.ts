@@ -12,6 +12,7 @@ import { type RaiseState, TargetRaiser } from '../../stages/load/target/raise.ts
 import { migrate } from '../../stages/load/target/schema/migrate.ts';
 import { hasRun, markHasRun } from '../../stages/load/target/schema/run-row.ts';
 import type { TargetSession } from '../../stages/load/target/target-connection.ts';
+import { lanesOf } from './load-kit.ts';
 
 export interface TargetHalfOptions {
   readonly cluster: string;
@@ -40,6 +41,7 @@ export function targetHalf(options: TargetHalfOptions): TargetHalf {
     startPosition: () => startOf(options.pipeline(), engine),
     hasRunAtSource: (signal) => withSession(source, signal, (session) => hasRun(session, run)),
     markRunAtSource: (signal) => withSession(source, signal, (session) => markHasRun(session, run)),
+    lanes: () => lanesOf(options.pipeline()).lanes,
     onState: options.onState,
     clock,
     log,

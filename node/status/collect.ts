@@ -1,4 +1,5 @@
 /** Gathers what the tree says and what nodes report, for `pipelineStatus`. Reads only; one call a question. */
+
 import { z } from 'zod';
 import { withDeadline } from '../../lib/abort.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -14,7 +15,7 @@ import { lockOf, mainLockPath, stagePath } from '../../scheduler/paths.ts';
 import { lockRecord } from '../../scheduler/records.ts';
 import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
 import type { ChannelClient } from '../../stages/pipe/channel/channel-client.ts';
-import type { NodeView } from '../operations.ts';
+import type { LaneView, NodeView } from '../operations.ts';
 import { type NodeReport, nodeReport } from './node-report.ts';
 import {
   type PipelineFacts,
@@ -197,6 +198,7 @@ export class StatusCollector {
       ),
       reports: { extract: reports('extract'), transform: reports('transform'), load: reports('load') },
       parked: shares.map(({ share }) => share.parked).find((one) => one !== null) ?? [],
+      lanes: busiest(shares.map(({ share }) => share.lanes)),
       appliedSeq: received?.seq ?? null,
       appliedMs: received?.appliedMs ?? null,
       lastCommitMs: received === null ? null : received.lastCommitUs / 1000,
@@ -240,4 +242,10 @@ function json(data: Buffer): unknown {
   } catch {
     return null;
   }
+}
+
+/** Of the node that loads; others know of lanes only what they wrote before. */
+function busiest(all: readonly (readonly LaneView[])[]): readonly LaneView[] {
+  const rows = (lanes: readonly LaneView[]) => lanes.reduce((sum, one) => sum + one.rows, 0);
+  return all.reduce((most, lanes) => (lanes.length > 0 && rows(lanes) >= rows(most) ? lanes : most), []);
 }

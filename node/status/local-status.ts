@@ -171,6 +171,8 @@ export class PipelineMeter {
   /** Set while this node holds the mainstem. */
   select: (() => SelectReport) | null = null;
   ledgered = 0;
+  /** By lane of apply mode `parallel`: what this node has written there. Empty in mode `prefix`. */
+  readonly #lanes = new Map<number, { rows: number; batches: number }>();
   /** Null until somebody has looked. */
   parked: readonly ParkedTableView[] | null = null;
 
@@ -182,6 +184,21 @@ export class PipelineMeter {
     };
   }
 
+  /** The number of lanes that batches go over from now on. */
+  hasLanes(count: number): void {
+    for (const lane of [...this.#lanes.keys()]) if (lane > count) this.#lanes.delete(lane);
+    for (let lane = 1; lane <= count; lane++)
+      if (!this.#lanes.has(lane)) this.#lanes.set(lane, { rows: 0, batches: 0 });
+  }
+
+  /** A lane has committed rows. */
+  wroteLane(lane: number, rows: number): void {
+    const meter = this.#lanes.get(lane);
+    if (meter === undefined) return;
+    meter.rows += rows;
+    meter.batches += 1;
+  }
+
   report(pipeline: string, serves: ReadonlySet<string>): PipelineReport {
     const stage = (name: TaskStage) => (serves.has(name) ? this.stages[name].report() : null);
     return {
@@ -191,6 +208,7 @@ export class PipelineMeter {
       transform: stage('transform'),
       load: stage('load'),
       ledgered: this.ledgered,
+      lanes: [...this.#lanes].map(([lane, counts]) => ({ lane, ...counts })),
       parked: this.parked === null ? null : [...this.parked],
     };
   }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { applyLag, clockReading, measured } from '../../model/lag.ts';
-import { parkedTableView } from '../operations.ts';
+import { laneView, parkedTableView } from '../operations.ts';
 
 const rate = z.strictObject({
   /** Rows since the process began. */
@@ -87,6 +87,8 @@ export const pipelineReport = z.strictObject({
   transform: stageReport.nullable(),
   load: stageReport.nullable(),
   ledgered: z.number(),
+  /** Of apply mode `parallel`: what this node has written by lane. Empty in mode `prefix`, and before the first batch. */
+  lanes: z.array(laneView).default([]),
   /** As this node last saw them at the target; null where it does not work on Load. */
   parked: z.array(parkedTableView).nullable().default(null),
 });

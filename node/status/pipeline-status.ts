@@ -9,7 +9,7 @@ import type { LagView, Measured } from '../../model/lag.ts';
 import { UNKNOWN_LAG } from '../../model/lag.ts';
 import { STAGES, type StageName, TASK_STAGES, type TaskStage } from '../../model/stage.ts';
 import type { DesiredState, PipelineState } from '../../model/status.ts';
-import type { ParkedTableView, StageStatusView } from '../operations.ts';
+import type { LaneView, ParkedTableView, StageStatusView } from '../operations.ts';
 import type { LagReport, SelectReport, StageReport } from './node-report.ts';
 
 /** What the tree says about one task stage. */
@@ -63,6 +63,8 @@ export interface PipelineFacts {
   >;
   /** Tables whose changes are held at the target. */
   readonly parked: readonly ParkedTableView[];
+  /** Lanes of the node that loads; empty in mode `prefix`. */
+  readonly lanes?: readonly LaneView[];
   readonly appliedSeq: string | null;
   readonly appliedMs: number | null;
   readonly lastCommitMs: number | null;
@@ -119,6 +121,7 @@ export function pipelineStatus(facts: PipelineFacts): PipelineStatus {
     appliedSeq: facts.appliedSeq,
     rewinds: facts.select?.rewinds ?? 0,
     parked: facts.parked,
+    ...(facts.lanes === undefined || facts.lanes.length === 0 ? {} : { lanes: facts.lanes }),
   };
 }
 

@@ -65,7 +65,7 @@ export async function deleteCheckpoint(options: DeleteCheckpointOptions): Promis
     for (const lane of await readLanes(writer, pipeline))
       await writer.execute(`DELETE FROM holt.checkpoint WHERE ${rowKey(pipeline, lane)}`);
     const of = `WHERE pipeline = ${bytesLiteral(pipeline)}`;
-    for (const table of ['ddl', 'parked', 'held', 'table_shape'])
+    for (const table of ['ddl', 'parked', 'held', 'table_shape', 'lane_plan'])
       await writer.execute(`DELETE FROM holt.${table} ${of}`);
     if (options.withLedger) {
       await writer.execute(`DELETE FROM holt.ledger_piece WHERE id IN (SELECT id FROM holt.ledger ${of})`);

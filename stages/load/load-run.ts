@@ -15,6 +15,7 @@ import { HoltError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { BatchHeader } from '../../model/batch.ts';
 import { newLoaderId, parseTenure } from '../../model/ids.ts';
+import type { PositionText } from '../../model/position.ts';
 import type { LoadOutcome, LoadStats, TransformedBatch, TransformedDdl } from '../stage.ts';
 import { DdlLoad } from './ddl/ddl-load.ts';
 import { GuardedTransaction } from './guarded-transaction.ts';
@@ -27,8 +28,10 @@ import {
 } from './load.ts';
 import { type LoadReign, LoadSession, type LoadSessionOptions } from './load-session.ts';
 import { recordDefinitionsOf } from './table-shapes.ts';
+import type { CheckpointRow } from './target/checkpoint-row.ts';
 import { classify, targetError } from './target/error-classes.ts';
 import { endOf, type Guard, type GuardStatement, guardEndStatement } from './target/guard.ts';
+import type { TargetConnection } from './target/target-connection.ts';
 
 export type { LoadState } from './load-session.ts';
 
@@ -71,6 +74,7 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
   readonly #ddl: DdlLoad<Prepared>;
   #open: OpenTransaction | null = null;
   #nextSeq = 1n;
+  #takenAt: PositionText | null = null;
   /** How often the batch at work lost its connection while its statements were executed. */
   #cutShort = 0;
 
@@ -103,6 +107,72 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
     return this.#open?.header ?? null;
   }
 
+  /** The reign that Load is taken for; null before, and after `close`. */
+  get reign(): LoadReign | null {
+    return this.#session.reign;
+  }
+
+  /** Rows of the parallel lanes as they were when Load was taken. */
+  get lanes(): readonly CheckpointRow[] {
+    return this.#session.lanes;
+  }
+
+  /** Where the stream's row was when Load was taken; null before. */
+  get takenAt(): PositionText | null {
+    return this.#takenAt;
+  }
+
+  /** Asks the target outside any transaction, on the run's own connection; an outcome where the run is not ours any more. */
+  ask<T>(
+    signal: AbortSignal,
+    question: (connection: TargetConnection) => Promise<T>,
+  ): Promise<T | LoadOutcome> {
+    return this.#session.persistently(signal, async () => {
+      const refused = await this.#session.ready(signal);
+      return refused ?? (await question(this.#session.writer));
+    });
+  }
+
+  /**
+   * What must be on record before anything of the batch is written: `write` in a transaction of its own, under the row's lock and the
+   * guard's conditions, which leaves the row where it is. It may be done twice. Null when it is committed.
+   */
+  async record(
+    header: BatchHeader,
+    write: (connection: TargetConnection) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<LoadOutcome | null> {
+    const pauses = new Backoff({ initialMs: 10, maxMs: 1000 });
+    const once = async (): Promise<LoadOutcome | 'recorded' | 'again'> => {
+      const refused = await this.#session.ready(signal);
+      const { reign } = this.#session;
+      if (refused !== null || reign === null) return refused ?? { kind: 'lost-run' };
+      const { writer } = this.#session;
+      const abort = () => writer.destroy();
+      signal.addEventListener('abort', abort, { once: true });
+      try {
+        const checked = await this.#transaction.check(header, reign, signal);
+        if (checked.kind !== 'row') return checked.kind === 'outcome' ? checked.outcome : 'again';
+        await write(writer);
+        await writer.execute('COMMIT');
+        return 'recorded';
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        if (classify(error) !== 'conflict') throw error;
+        await this.#session.rollback();
+        return 'again';
+      } finally {
+        signal.removeEventListener('abort', abort);
+      }
+    };
+    for (;;) {
+      const result = await this.#session.persistently(signal, once);
+      if (result === 'recorded') return null;
+      if (result !== 'again') return result;
+      await this.#session.clock.sleep(pauses.nextMs(), signal);
+    }
+  }
+
   /**
    * For a tenure not held yet: kills the former loader's connection, waits, and sets `loader` to an id of our own. Called
    * again for the tenure that is held it only looks where the row is (an advance moves it, too), and never takes the run back.
@@ -119,6 +189,7 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
         const taken = await this.#session.take({ epoch, tenure, loader: newLoaderId() }, signal);
         if ('kind' in taken) return taken;
         this.#nextSeq = taken.seq + 1n;
+        this.#takenAt = taken.position.text;
         return null;
       });
     } finally {

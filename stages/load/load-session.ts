@@ -1,6 +1,8 @@
 /**
  * The connection of a run of Load: opened, registered, lost, opened again; and the reign and loader id that it is held for.
  *
+ * Parallel lanes (`lanes/`) have sessions of their own that join the run: they write while the stream's row and theirs name its loader.
+ *
  * The loader's id is the run's for life and not the connection's: after a reconnect the row must still name it, else another
  * holder has taken Load. A run never takes a run back by itself. Before another connection writes, the former one is gone
  * from the server: killed, and waited for.
@@ -11,11 +13,11 @@ import { HoltError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import { type Logger, silentLogger } from '../../lib/logger.ts';
 import type { DataSourceConfig } from '../../model/config.ts';
-import { LANE } from '../../model/holt-tables.ts';
+import { isParallelLane, LANE } from '../../model/holt-tables.ts';
 import type { LoaderId, NodeId, Tenure } from '../../model/ids.ts';
 import type { LoadOutcome } from '../stage.ts';
 import { judgeOpenDdl, type Settlement, unsettled, writeSettlements } from './ddl/settle.ts';
-import { type CheckpointRow, readCheckpointRow, rowKey } from './target/checkpoint-row.ts';
+import { type CheckpointRow, readCheckpointRow, readLanes, rowKey } from './target/checkpoint-row.ts';
 import { decideTake, type MismatchDecision } from './target/decide-mismatch.ts';
 import { classify, targetError } from './target/error-classes.ts';
 import { type ConnectTarget, connectTarget } from './target/mysql2-connection.ts';
@@ -42,6 +44,8 @@ export interface LoadSessionOptions {
   readonly tickMs?: number;
   /** innodb_lock_wait_timeout of the load; default 10. */
   readonly lockWaitTimeoutS?: number;
+  /** Whose row its transactions move; default: the stream's. A lane's session does not take Load: it joins (`join`). */
+  readonly lane?: number;
   readonly clock?: Clock;
   readonly log?: Logger;
 }
@@ -79,6 +83,7 @@ export class LoadSession {
   readonly log: Logger;
   readonly #options: LoadSessionOptions;
   #reign: LoadReign | null = null;
+  #lanes: readonly CheckpointRow[] = [];
   #writer: RegisteredWriter | null = null;
   /** Registration of the connection last used: it must be gone before another one writes. */
   #former: string | null = null;
@@ -91,6 +96,11 @@ export class LoadSession {
 
   get reign(): LoadReign | null {
     return this.#reign;
+  }
+
+  /** Rows of the parallel lanes as they were when Load was taken. */
+  get lanes(): readonly CheckpointRow[] {
+    return this.#lanes;
   }
 
   /** @throws HoltError HOLT_LOAD_DEFECT when there is no connection: `ready` comes first. */
@@ -128,20 +138,40 @@ export class LoadSession {
         ? { kind: 'stop', error: unsettled(pipeline, target.name, open.settlement) }
         : { kind: 'lost-run' };
     }
-    // Neither seq nor origin: this is no mark.
-    await writer.execute(
-      `UPDATE holt.checkpoint SET loader = ${hexLiteral(reign.loader)} ` +
-        `WHERE ${rowKey(this.#options.pipeline, LANE.stream)} AND tenure = ${hexLiteral(reign.tenure)}`,
-    );
+    const lanes = await this.#readLanes();
+    // Neither seq nor origin: this is no mark. Every row by its full key.
+    for (const { lane } of [row, ...lanes])
+      await writer.execute(
+        `UPDATE holt.checkpoint SET loader = ${hexLiteral(reign.loader)} ` +
+          `WHERE ${rowKey(pipeline, lane)} AND tenure = ${hexLiteral(reign.tenure)}`,
+      );
     await writer.execute('COMMIT');
     await this.#waitForLocksAsLoad();
     this.#reign = reign;
+    this.#lanes = lanes;
     await failpoint('load:taken');
     this.log.info(
       { event: 'load:run:taken', pipeline: this.#options.pipeline, epoch: reign.epoch, seq: row.seq },
       'Load is taken',
     );
     return row;
+  }
+
+  /** The parallel lanes' rows, locked. */
+  async #readLanes(): Promise<readonly CheckpointRow[]> {
+    const { pipeline } = this.#options;
+    const rows: CheckpointRow[] = [];
+    for (const lane of await readLanes(this.writer, pipeline)) {
+      if (!isParallelLane(lane)) continue;
+      const row = await readCheckpointRow(this.writer, pipeline, lane, true);
+      if (row !== null) rows.push(row);
+    }
+    return rows;
+  }
+
+  /** Of a lane: writes for a run of Load that another session has taken. */
+  join(reign: LoadReign): void {
+    this.#reign = reign;
   }
 
   #judgeOpenDdl(signal: AbortSignal): Promise<readonly Settlement[]> {
@@ -328,7 +358,7 @@ export class LoadSession {
     const options = {
       session,
       pipeline: this.#options.pipeline,
-      lane: LANE.stream,
+      lane: this.#options.lane ?? LANE.stream,
       role: 'load',
       node: this.#options.node,
       accepts: (row: CheckpointRow | null) =>
@@ -390,5 +420,5 @@ export class LoadSession {
 }
 
 function olderLoader(reign: LoadReign): (other: WriterRow) => boolean {
-  return (other) => other.role === 'load' && other.lane === LANE.stream && other.epoch <= reign.epoch;
+  return (other) => other.role === 'load' && other.epoch <= reign.epoch;
 }

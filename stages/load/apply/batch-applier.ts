@@ -7,6 +7,8 @@
  * server refuses a statement, all of the batch is undone and written in order, which is what the source itself did.
  */
 import type { SiteId } from '../../../model/ids.ts';
+import type { TableRoute } from '../../../model/table-route.ts';
+import type { TableShape } from '../../../model/table-shape.ts';
 import type { TransformedBatch } from '../../stage.ts';
 import type { LedgerWriter } from '../ledger-contract.ts';
 import {
@@ -24,6 +26,7 @@ import { completeJson } from './complete-json.ts';
 import { ERRNO, errnoOf, isCollision, isRowDivergence, isSchemaChange } from './server-error.ts';
 import { SessionChecks } from './session-checks.ts';
 import { countProblem, type Statement } from './statement.ts';
+import type { TablePlan } from './table-plan.ts';
 import { TablePlans } from './table-plans.ts';
 import { definitionText, type TargetSchema } from './target-schema.ts';
 
@@ -69,6 +72,11 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
   constructor(options: ApplierOptions) {
     this.#options = options;
     this.#plans = new TablePlans(options.schema);
+  }
+
+  /** How a table's rows are written. Throws what `planTable` does, and `TargetSchema`. */
+  plan(shape: TableShape, route: TableRoute): Promise<TablePlan> {
+    return this.#plans.plan(shape, route);
   }
 
   async prepare(batch: TransformedBatch, signal: AbortSignal): Promise<AppliedBatch> {

@@ -28,6 +28,10 @@ export interface RaiseFacts {
   readonly openDdl: boolean;
   /** Someone sets the position: this alone may make rows for a pipeline that has run. */
   readonly setsPosition: boolean;
+  /** Parallel lanes that the pipeline is to have; default 0. */
+  readonly lanes?: number;
+  /** Parallel lanes that have been written by; default 0. */
+  readonly plannedLanes?: number;
 }
 
 export type RaiseDecision =
@@ -62,14 +66,26 @@ export function decideRaise(facts: RaiseFacts): RaiseDecision {
   } else {
     const why = ruledByAnother(facts, stream);
     if (why !== null) return { kind: 'let-go', why };
+    // What it had done beyond the others is not known any more.
+    const lost = parallelLanes(facts.plannedLanes ?? 0).find(
+      (lane) => !rows.some((row) => row.lane === lane),
+    );
+    if (lost !== undefined && !facts.setsPosition)
+      return { kind: 'stop', code: 'HOLT_CHECKPOINT_MISSING', why: `the row of lane ${lost} is gone` };
   }
   if (facts.openDdl)
     return { kind: 'stop', code: 'HOLT_DDL_UNSETTLED', why: 'a schema change was begun and is not settled' };
   return {
     kind: 'raise',
     epoch: 1 + Math.max(facts.treeEpoch, facts.seenEpoch ?? 0, ...rows.map((row) => row.epoch)),
-    newLanes: STANDING_LANES.filter((lane) => !rows.some((row) => row.lane === lane)),
+    newLanes: [...STANDING_LANES, ...parallelLanes(facts.lanes ?? 0)].filter(
+      (lane) => !rows.some((row) => row.lane === lane),
+    ),
   };
+}
+
+function parallelLanes(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => index + 1);
 }
 
 /** Why the row says that somebody else reigns; null when it does not. */

@@ -15,6 +15,7 @@ import { LANE } from '../../../model/holt-tables.ts';
 import { parseTenure, type Tenure } from '../../../model/ids.ts';
 import type { Position } from '../../../model/position.ts';
 import { judgeOpenDdl, type Settlement, unsettled, writeSettlements } from '../ddl/settle.ts';
+import { readPlannedLanes } from '../lanes/lane-plan.ts';
 import { selectStateStatement } from '../select-state.ts';
 import { forgetDefinitions } from '../table-shapes.ts';
 import { type CheckpointRow, positionAssignments, readCheckpointRow, readLanes } from './checkpoint-row.ts';
@@ -46,6 +47,8 @@ export interface RaiserOptions {
   readonly hasRunAtSource: (signal: AbortSignal) => Promise<boolean>;
   /** Writes that row; after rows were made at the target, before anything is read. */
   readonly markRunAtSource: (signal: AbortSignal) => Promise<void>;
+  /** Parallel lanes that the pipeline is to have now; default: none. */
+  readonly lanes?: () => number;
   readonly connect?: ConnectTarget;
   readonly onState?: (state: RaiseState) => void;
   /** How long a killed session may take to go before the raise fails (and may be tried again). */
@@ -276,6 +279,7 @@ export class TargetRaiser {
       if (row !== null) rows.push(row);
     }
     await failpoint('raise:locked');
+    const plannedLanes = await readPlannedLanes(writer, pipeline);
     const hasRun = request.hasRun || (rows.length === 0 && (await this.#options.hasRunAtSource(signal)));
     // Who reigns decides first: only the one that is let in writes to the journal.
     const mayRaise = decideRaise({ ...facts(rows), hasRun }).kind === 'raise';
@@ -288,7 +292,14 @@ export class TargetRaiser {
         disposition: 'retry',
       });
     }
-    const decision = decideRaise({ ...facts(rows), hasRun, openDdl: unsettledDdl !== null });
+    const lanesNow = this.#options.lanes?.() ?? 0;
+    const decision = decideRaise({
+      ...facts(rows),
+      hasRun,
+      openDdl: unsettledDdl !== null,
+      lanes: lanesNow,
+      plannedLanes,
+    });
     if (decision.kind !== 'raise') {
       await writer.execute('ROLLBACK');
       if (unsettledDdl !== null)

@@ -278,6 +278,16 @@ const SELECT_STATE = `CREATE TABLE IF NOT EXISTS holt.select_state (
   PRIMARY KEY (pipeline)
 ) ${TABLE_END}`;
 
+/** By which rules rows were given to parallel lanes (`stages/load/lanes/lane-plan.ts`). */
+const LANE_PLAN = `CREATE TABLE IF NOT EXISTS holt.lane_plan (
+  pipeline VARBINARY(64) NOT NULL,
+  version INT UNSIGNED NOT NULL,
+  lanes INT UNSIGNED NOT NULL,
+  rules LONGBLOB NOT NULL,
+  written_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (pipeline)
+) ${TABLE_END}`;
+
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
@@ -309,5 +319,10 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 5,
     what: 'the time at which a schema change began at the source',
     statements: [DDL_SESSION_TIME],
+  },
+  {
+    version: 6,
+    what: 'rules by which rows go to parallel lanes',
+    statements: [LANE_PLAN],
   },
 ];

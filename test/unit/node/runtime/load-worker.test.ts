@@ -127,11 +127,7 @@ describe('LoadWorker', () => {
       ahead: 2,
       maxBytes: 1_000_000,
       kit: async () => ({
-        applier: {
-          prepare: async (batch) => ({ batch, bytes: 1 }),
-          execute: () => Promise.reject(new Error('the run is scripted')),
-          executeCarefully: () => Promise.reject(new Error('the run is scripted')),
-        },
+        prepare: async (batch) => ({ batch, bytes: 1 }),
         tablesAsOf: () => {},
         server: () => Promise.resolve({ flavour: 'mysql' as const, version: 90_700 }),
         newRun: () => target.newRun(),
