@@ -71,7 +71,8 @@ export interface EngineStatus {
 export const DEFAULT_FEED_LIMITS: FeedLimits = {
   ringBytes: 64 * 1024 * 1024,
   ringItems: 65_536,
-  historyBytes: 1024 * 1024,
+  // What is kept long is dear to collect.
+  historyBytes: 128 * 1024,
   partBytes: 8 * 1024 * 1024,
   heldUpMs: 500,
 };

@@ -24,15 +24,10 @@ export class RowSlab {
   /** Keeps the bytes of `memory` from `from` to `to`. */
   keep(memory: Buffer, from: number, to: number): void {
     const length = to - from;
-    if (memory !== this.#source) {
-      this.#isDense = this.#source !== null && this.#keptBytes * 2 >= this.#source.length;
-      this.#source = memory;
-      this.#keptBytes = 0;
-    }
-    this.#keptBytes += length;
     // Of what is one large event, its rows are nearly all.
-    const isAlone = memory.buffer.byteLength <= length + (length >> 2);
-    if (this.#isDense || isAlone) this.#place(memory, from, to);
+    if (memory.length <= length + (length >> 2) && memory.buffer.byteLength <= length + (length >> 2))
+      this.#place(memory, from, to);
+    else if (this.#isOfDense(memory, length)) this.#place(memory, from, to);
     else if (length > SMALL_BYTES) {
       const own = Buffer.allocUnsafeSlow(length);
       memory.copy(own, 0, from, to);
@@ -46,6 +41,18 @@ export class RowSlab {
       this.#place(this.#slab, this.#used, this.#used + length);
       this.#used += length;
     }
+  }
+
+  /** An event that was put together by itself, between two memories, says nothing of them. */
+  #isOfDense(memory: Buffer, length: number): boolean {
+    if (memory !== this.#source) {
+      if (memory.length < SLAB_BYTES) return false;
+      this.#isDense = this.#source !== null && this.#keptBytes * 2 >= this.#source.length;
+      this.#source = memory;
+      this.#keptBytes = 0;
+    }
+    this.#keptBytes += length;
+    return this.#isDense;
   }
 
   #place(memory: Buffer, from: number, to: number): void {

@@ -96,8 +96,9 @@ interface OpenTransaction {
   /** Of an XA transaction: its rows wait for an XA COMMIT, as far as is known yet. */
   xid: string | null;
   rows: SourceRows[];
-  statements: SourceStatement[];
-  savepoints: Savepoint[];
+  /** Null while there are none. */
+  statements: SourceStatement[] | null;
+  savepoints: Savepoint[] | null;
   bytes: number;
   /** Parts handed out. */
   parts: number;
@@ -108,13 +109,21 @@ interface OpenTransaction {
   mark: LoadMark | null;
 }
 
+interface MappedTable {
+  readonly map: TableMap;
+  readonly shape: TableShape | null;
+}
+
+const NO_STATEMENTS: readonly SourceStatement[] = [];
+
 export class TransactionAssembler {
   readonly #options: AssemblerOptions;
   readonly #slab = new RowSlab();
-  /** Of the open transaction: null is a table nobody wants. */
-  readonly #tables = new Map<number, TableShape | null>();
-  /** Of the open transaction, those nobody wants; where rows are counted. */
-  readonly #unwanted = new Map<number, TableMap>();
+  /** Of the open transaction, by table id: null is a table nobody wants. */
+  readonly #tables = new Map<number, MappedTable>();
+  /** The map met last, which is that of nearly all rows events; in `#tables` only when another has followed. */
+  #lastMap: TableMap | null = null;
+  #lastTable: MappedTable | null = null;
   #open: OpenTransaction | null = null;
   /** The next item is the first since the server was started. */
   #serverStarted = false;
@@ -187,7 +196,7 @@ export class TransactionAssembler {
             'load-data',
             event.header.timestamp,
           );
-          if (open !== null && open.form === 'group') open.statements.push(statement);
+          if (open !== null && open.form === 'group') keepStatement(open, statement);
           else this.#emitStatement(statement, place, outer);
         } else this.#open ??= this.#begun(null, place, null, 'single', 'none');
         return;
@@ -238,8 +247,8 @@ export class TransactionAssembler {
       alter,
       xid: null,
       rows: [],
-      statements: [],
-      savepoints: [],
+      statements: null,
+      savepoints: null,
       bytes: ITEM_BYTES,
       parts: 0,
       rawRows: this.#options.countsAll?.() === true ? 0 : null,
@@ -249,16 +258,24 @@ export class TransactionAssembler {
   }
 
   #map(map: TableMap): void {
+    if (map !== this.#lastMap) {
+      if (this.#lastMap !== null && this.#lastTable !== null)
+        this.#tables.set(this.#lastMap.tableId, this.#lastTable);
+      this.#lastMap = map;
+      this.#lastTable = null;
+    }
     const shape = this.#options.shapeOf(map);
-    this.#tables.set(map.tableId, shape);
-    const counts = this.#open !== null && this.#open.rawRows !== null;
-    if (shape === null && counts) this.#unwanted.set(map.tableId, map);
+    // Within a transaction the same map has the same shape, but for what was looked up meanwhile.
+    if (this.#lastTable === null || this.#lastTable.shape !== shape) this.#lastTable = { map, shape };
   }
 
-  #countUnwanted(open: OpenTransaction, event: EventOf<'rows'>): void {
-    const map = open.rawRows === null ? undefined : this.#unwanted.get(event.tableId);
-    if (map !== undefined)
-      open.rawRows = (open.rawRows ?? 0) + (this.#options.countUnwanted?.(map, event) ?? 0);
+  #tableOf(tableId: number): MappedTable | null {
+    if (this.#lastMap?.tableId === tableId) return this.#lastTable;
+    return this.#tables.get(tableId) ?? null;
+  }
+
+  #countUnwanted(open: OpenTransaction, map: TableMap, event: EventOf<'rows'>): void {
+    if (open.rawRows !== null) open.rawRows += this.#options.countUnwanted?.(map, event) ?? 0;
   }
 
   #begin(
@@ -296,7 +313,7 @@ export class TransactionAssembler {
       }
       case 'savepoint': {
         const open = this.#inTransaction(event, place);
-        open.savepoints = open.savepoints.filter((one) => one.name !== verb.name);
+        open.savepoints = (open.savepoints ?? []).filter((one) => one.name !== verb.name);
         open.savepoints.push({ name: verb.name, rows: open.rows.length, parts: open.parts });
         return;
       }
@@ -323,7 +340,7 @@ export class TransactionAssembler {
   #statement(statement: SourceStatement, place: EventPlace, outer: EventHeader): void {
     const open = this.#open;
     if (open !== null && open.form === 'group') {
-      open.statements.push(statement);
+      keepStatement(open, statement);
       open.bytes += statement.sql.length + ROWS_BYTES;
       return;
     }
@@ -337,25 +354,27 @@ export class TransactionAssembler {
    * its rows are of transactional tables all the same: those of others are written to the log at once, apart from it.
    */
   #rollbackTo(open: OpenTransaction, name: string, place: EventPlace): void {
-    const index = open.savepoints.findIndex((one) => one.name === name);
-    const savepoint = open.savepoints[index];
+    const savepoints = open.savepoints ?? [];
+    const index = savepoints.findIndex((one) => one.name === name);
+    const savepoint = savepoints[index];
     if (savepoint === undefined) throw malformed('ROLLBACK TO an unknown savepoint', place);
     if (savepoint.parts !== open.parts) throw undoInParts(open, 'ROLLBACK TO SAVEPOINT', place);
     open.rows.length = savepoint.rows;
-    open.savepoints.length = index + 1;
+    savepoints.length = index + 1;
   }
 
   #rows(event: EventOf<'rows'>, place: EventPlace, outer: EventHeader): void {
     const open = this.#inTransaction(event, place);
-    const shape = this.#tables.get(event.tableId);
-    if (shape === undefined) {
+    const table = this.#tableOf(event.tableId);
+    if (table === null) {
       if (DUMMY_TABLE_IDS.has(event.tableId)) return;
       throw malformed(`rows of table id ${event.tableId} without a table map`, place);
     }
     const first = open.fresh;
     open.fresh = false;
+    const { shape } = table;
     if (shape === null) {
-      this.#countUnwanted(open, event);
+      this.#countUnwanted(open, table.map, event);
       return;
     }
     const slab = this.#slab;
@@ -385,7 +404,7 @@ export class TransactionAssembler {
     this.#options.emit(this.#item(open, place, outer, { lastPart: false, phase: 'open' }));
     open.parts += 1;
     open.rows = [];
-    open.statements = [];
+    open.statements = null;
     open.bytes = ITEM_BYTES;
   }
 
@@ -410,7 +429,7 @@ export class TransactionAssembler {
     const { xid } = open;
     // Whole and in one phase it is a transaction as any other.
     const isPlain = xid === null || (phase === 'one-phase' && open.parts === 0);
-    return {
+    const item: Extract<SourceItem, { kind: 'rows' }> = {
       kind: 'rows',
       gtid: open.gtid,
       start: { file: open.startFile, offset: open.startOffset },
@@ -423,9 +442,13 @@ export class TransactionAssembler {
       part: open.parts,
       lastPart,
       mark: open.mark,
-      ...(open.rawRows === null ? {} : { rawRows: open.rawRows }),
       rows: open.rows,
-      statements: open.statements,
+      statements: open.statements ?? NO_STATEMENTS,
+    };
+    if (open.rawRows === null && isPlain) return item;
+    return {
+      ...item,
+      ...(open.rawRows === null ? {} : { rawRows: open.rawRows }),
       ...(isPlain ? {} : { xa: { xid, phase } }),
     };
   }
@@ -467,8 +490,9 @@ export class TransactionAssembler {
 
   #end(): void {
     this.#open = null;
-    this.#tables.clear();
-    this.#unwanted.clear();
+    if (this.#tables.size > 0) this.#tables.clear();
+    this.#lastMap = null;
+    this.#lastTable = null;
   }
 
   #inTransaction(event: BinlogEvent | null, place: EventPlace): OpenTransaction {
@@ -476,6 +500,11 @@ export class TransactionAssembler {
       throw malformed(`${event?.kind ?? 'an end'} outside a transaction: the start is inside one`, place);
     return this.#open;
   }
+}
+
+function keepStatement(open: OpenTransaction, statement: SourceStatement): void {
+  open.statements ??= [];
+  open.statements.push(statement);
 }
 
 function lastEventOf(header: EventHeader): LastEvent {

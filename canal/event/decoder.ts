@@ -125,6 +125,9 @@ export class EventDecoder {
         `an event of type ${name} between the fragments of a rows event`,
       );
     const reader = new ByteReader(memory, name, from, to);
+    // The most frequent kind, before all names are compared.
+    const rows = ROWS_KIND[header.typeCode];
+    if (rows !== undefined) return this.#decodeRows(reader, header, rows);
     switch (name) {
       case 'unknown':
         return ignoreOrFail(header);
@@ -170,20 +173,6 @@ export class EventDecoder {
         return decodeXid(reader, header);
       case 'tableMap':
         return { kind: 'table-map', header, map: this.#tableMap(reader, header.typeCode) };
-      case 'writeRowsV1':
-      case 'updateRowsV1':
-      case 'deleteRowsV1':
-      case 'writeRowsV2':
-      case 'updateRowsV2':
-      case 'deleteRowsV2':
-      case 'partialUpdateRows':
-      case 'mariadbWriteRowsCompressedV1':
-      case 'mariadbUpdateRowsCompressedV1':
-      case 'mariadbDeleteRowsCompressedV1':
-      case 'mariadbWriteRowsCompressedV2':
-      case 'mariadbUpdateRowsCompressedV2':
-      case 'mariadbDeleteRowsCompressedV2':
-        return this.#decodeRows(reader, header, name);
       case 'incident':
         return decodeIncident(reader, header);
       case 'heartbeat':
@@ -223,6 +212,20 @@ export class EventDecoder {
       case 'mariadbBinlogCheckpoint':
       case 'mariadbStartEncryption':
         return { kind: 'ignored', header, name };
+      case 'writeRowsV1':
+      case 'updateRowsV1':
+      case 'deleteRowsV1':
+      case 'writeRowsV2':
+      case 'updateRowsV2':
+      case 'deleteRowsV2':
+      case 'partialUpdateRows':
+      case 'mariadbWriteRowsCompressedV1':
+      case 'mariadbUpdateRowsCompressedV1':
+      case 'mariadbDeleteRowsCompressedV1':
+      case 'mariadbWriteRowsCompressedV2':
+      case 'mariadbUpdateRowsCompressedV2':
+      case 'mariadbDeleteRowsCompressedV2':
+        return reader.fail(`${name} is no rows event`);
       default:
         return name satisfies never;
     }
@@ -263,23 +266,24 @@ export class EventDecoder {
     const rows = ROWS_FORM.get(eventName(inner.typeCode) ?? 'unknown');
     if (rows === undefined)
       throw new HoltError('HOLT_EVENT_CORRUPT', `fragments of an event of type ${inner.typeCode}`);
-    const header = { ...last, typeCode: inner.typeCode, eventLength: inner.eventLength };
+    const { timestamp, serverId, logPos, flags, crc32 } = last;
+    const { typeCode, eventLength } = inner;
+    const header = { timestamp, typeCode, serverId, eventLength, logPos, flags, crc32 };
     return this.#decodeBody(event, HEADER_BYTES, event.length, header, 'inner');
   }
 
-  #decodeRows(reader: ByteReader, header: EventHeader, name: EventName): BinlogEvent {
-    const kind = ROWS_KIND[header.typeCode];
-    if (kind === undefined) return reader.fail(`${name} is no rows event`);
-    let form = this.#rowsForms[header.typeCode];
+  #decodeRows(reader: ByteReader, header: EventHeader, kind: RowsKind): BinlogEvent {
+    const { typeCode } = header;
+    let form = this.#rowsForms[typeCode];
     if (form === undefined) {
       form = {
         op: kind.op,
         version: kind.version,
-        partialJson: name === 'partialUpdateRows',
-        tableIdBytes: this.#tableIdBytes(header.typeCode),
+        partialJson: typeCode === EVENT_CODE.partialUpdateRows,
+        tableIdBytes: this.#tableIdBytes(typeCode),
         unpack: kind.compressed ? this.#inflate : null,
       };
-      this.#rowsForms[header.typeCode] = form;
+      this.#rowsForms[typeCode] = form;
     }
     return decodeRows(reader, header, form, this.#bitmaps);
   }

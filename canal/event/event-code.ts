@@ -67,11 +67,11 @@ export const EVENT_CODE = {
 
 export type EventName = keyof typeof EVENT_CODE;
 
-const NAMES: ReadonlyMap<number, EventName> = new Map(
-  (Object.keys(EVENT_CODE) as EventName[]).map((name) => [EVENT_CODE[name], name]),
-);
+/** By code. */
+const NAMES: (EventName | null)[] = Array.from({ length: 256 }, () => null);
+for (const name of Object.keys(EVENT_CODE) as EventName[]) NAMES[EVENT_CODE[name]] = name;
 
 /** The name of an event code; null for one that no server known to us writes. */
 export function eventName(code: number): EventName | null {
-  return NAMES.get(code) ?? null;
+  return NAMES[code] ?? null;
 }

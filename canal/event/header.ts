@@ -30,6 +30,7 @@ export const EVENT_FLAG = {
 } as const;
 
 const TYPE_OFFSET = 4;
+const LENGTH_OFFSET = 9;
 const LOG_POS_OFFSET = 13;
 const FLAGS_OFFSET = 17;
 
@@ -43,26 +44,31 @@ export function readEventHeader(
   start = 0,
   end = event.length,
 ): EventHeader {
-  const length = end - start;
-  if (length < HEADER_BYTES)
-    throw new HoltError('HOLT_EVENT_CORRUPT', `an event of ${length} bytes is shorter than its header`);
-  const eventLength = u32(event, start + 9);
-  const typeCode = event[start + TYPE_OFFSET] as number;
-  if (eventLength !== length)
-    throw new HoltError(
-      'HOLT_EVENT_CORRUPT',
-      `an event of type ${typeCode} says it has ${eventLength} bytes and has ${length}`,
-      { facts: { typeCode, eventLength, found: length } },
-    );
+  checkEventLength(event, start, end);
   return {
     timestamp: u32(event, start),
-    typeCode,
+    typeCode: event[start + TYPE_OFFSET] as number,
     serverId: u32(event, start + 5),
-    eventLength,
+    eventLength: end - start,
     logPos: u32(event, start + LOG_POS_OFFSET),
     flags: (event[start + FLAGS_OFFSET] as number) | ((event[start + FLAGS_OFFSET + 1] as number) << 8),
     crc32: crc,
   };
+}
+
+/** @throws HOLT_EVENT_CORRUPT when what lies from `start` to `end` is shorter than a header or its length field says otherwise. */
+export function checkEventLength(event: Buffer, start: number, end: number): void {
+  const length = end - start;
+  if (length < HEADER_BYTES)
+    throw new HoltError('HOLT_EVENT_CORRUPT', `an event of ${length} bytes is shorter than its header`);
+  const eventLength = u32(event, start + LENGTH_OFFSET);
+  if (eventLength === length) return;
+  const typeCode = event[start + TYPE_OFFSET] as number;
+  throw new HoltError(
+    'HOLT_EVENT_CORRUPT',
+    `an event of type ${typeCode} says it has ${eventLength} bytes and has ${length}`,
+    { facts: { typeCode, eventLength, found: length } },
+  );
 }
 
 /** Little-endian; `Buffer`'s own reads check and call, which tells here. */

@@ -68,9 +68,9 @@ export interface SourceFeedOptions {
 type PayloadEvent = Extract<BinlogEvent, { kind: 'transaction-payload' }>;
 
 /** Bytes of log between two looks at whether the thread was held for long. */
-const LOOK_BYTES = 8 * 1024;
+const LOOK_BYTES = 32 * 1024;
 /** Bytes of log after which readers that wait get their turn: what they take is then still in the processor's cache, and dies young. */
-const TURN_BYTES = 256 * 1024;
+const TURN_BYTES = 128 * 1024;
 
 const MAX_UNWANTED = 1000;
 
@@ -92,6 +92,8 @@ export class SourceFeed {
   readonly #freed = new Waiters();
   readonly #assembled: SourceItem[] = [];
   readonly #scanners = new WeakMap<TableShape, RowScanner>();
+  #lastShape: TableShape | null = null;
+  #lastScanner: RowScanner | null = null;
   /** Of tables nobody wants, by their map. */
   readonly #unwanted = new Map<string, RowScanner>();
   readonly #done: Promise<void>;
@@ -346,7 +348,8 @@ export class SourceFeed {
     if (item.kind === 'statement') definitions = schema.passed(item);
     else if (item.kind === 'rows') {
       for (const one of item.statements) definitions = [...definitions, ...schema.passed(one)];
-      definitions = [...definitions, ...schema.takeLearned()];
+      const learned = schema.takeLearned();
+      if (learned.length > 0) definitions = [...definitions, ...learned];
     }
     return item.kind === 'interrupted' || definitions.length === 0 ? item : { ...item, definitions };
   }
@@ -388,10 +391,14 @@ export class SourceFeed {
   }
 
   #scannerOf(shape: TableShape): RowScanner {
-    const known = this.#scanners.get(shape);
-    if (known !== undefined) return known;
-    const scanner = compileRowScanner(shape);
-    this.#scanners.set(shape, scanner);
+    if (shape === this.#lastShape && this.#lastScanner !== null) return this.#lastScanner;
+    let scanner = this.#scanners.get(shape);
+    if (scanner === undefined) {
+      scanner = compileRowScanner(shape);
+      this.#scanners.set(shape, scanner);
+    }
+    this.#lastShape = shape;
+    this.#lastScanner = scanner;
     return scanner;
   }
 }

@@ -5,10 +5,13 @@ import { type Deferred, deferred } from '../../lib/deferred.ts';
 import { HoltError } from '../../lib/errors.ts';
 import { PacketSplitter, type PacketSplitterOptions } from './packet-splitter.ts';
 import { writePackets } from './packet-writer.ts';
+import type { ReceiveMemory } from './receive-memory.ts';
 
 export interface PacketChannelOptions extends PacketSplitterOptions {
   /** Connected. */
   readonly socket: Socket;
+  /** What the socket reads into, where it was made so; it gives no `data` then. */
+  readonly receive?: ReceiveMemory | null;
   /** For messages, `host:port`. */
   readonly peer: string;
   /** Reading pauses while this much has arrived and is not taken. */
@@ -44,6 +47,7 @@ export class PacketChannel {
     this.#socket = options.socket;
     this.#lastHeardMs = this.#clock.monotonicMs();
     this.#attach();
+    options.receive?.attach((memory, start, end) => this.#received(memory, start, end));
   }
 
   get receivedBytes(): number {
@@ -90,7 +94,7 @@ export class PacketChannel {
 
   /**
    * Finds the next payload that is here, without a view of it: it lies in `memory` from `payloadStart` to `payloadEnd`. False when nothing whole is
-   * here; throws the channel's end as `next` does. Behind that, `memory` goes on with what came after.
+   * here; throws the channel's end as `next` does. Behind that, up to `arrivedEnd`, `memory` goes on with what came after.
    */
   advance(): boolean {
     if (this.#splitter.advance()) return true;
@@ -108,6 +112,10 @@ export class PacketChannel {
 
   get payloadEnd(): number {
     return this.#splitter.end;
+  }
+
+  get arrivedEnd(): number {
+    return this.#splitter.arrivedEnd;
   }
 
   /** Resolves when bytes have come since the last `next` gave null, or the channel has ended. */
@@ -179,20 +187,23 @@ export class PacketChannel {
 
   #attach(): void {
     const socket = this.#socket;
-    socket.on('data', (piece: Buffer) => {
-      this.#receivedBytes += piece.length;
-      this.#lastHeardMs = this.#clock.monotonicMs();
-      this.#splitter.push(piece);
-      if (this.#splitter.bufferedBytes >= this.#maxBufferedBytes && !this.#paused) {
-        this.#paused = true;
-        socket.pause();
-      }
-      this.#wake();
-    });
+    // A socket that reads into memory of ours gives none of these.
+    socket.on('data', (piece: Buffer) => this.#received(piece, 0, piece.length));
     socket.on('error', (error) => this.#fail(this.#lost(`failed: ${error.message}`, error)));
     socket.on('end', () => this.#fail(this.#lost('was closed by the server')));
     socket.on('close', () => this.#fail(this.#lost('was closed')));
     if (this.#paused) socket.pause();
+  }
+
+  #received(memory: Buffer, start: number, end: number): void {
+    this.#receivedBytes += end - start;
+    this.#lastHeardMs = this.#clock.monotonicMs();
+    this.#splitter.push(memory, start, end);
+    if (this.#splitter.bufferedBytes >= this.#maxBufferedBytes && !this.#paused) {
+      this.#paused = true;
+      this.#socket.pause();
+    }
+    this.#wake();
   }
 
   #resume(): void {

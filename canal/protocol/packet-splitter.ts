@@ -16,6 +16,12 @@ const ERROR_REPLY = 0xff;
 
 const NOTHING = Buffer.alloc(0);
 
+interface Piece {
+  readonly memory: Buffer;
+  readonly start: number;
+  end: number;
+}
+
 /**
  * Takes what a socket gives, in pieces of any size, and hands out whole payloads.
  *
@@ -26,10 +32,11 @@ export class PacketSplitter {
   readonly #maxPayloadBytes: number;
   readonly #lengthHint: ((head: Buffer) => number | null) | undefined;
   /** Pieces not yet begun, in order. */
-  readonly #waiting: Buffer[] = [];
-  /** The piece being read, and how far. */
+  readonly #waiting: Piece[] = [];
+  /** What the piece being read lies in, how far it is read, and where it ends. */
   #piece: Buffer = NOTHING;
   #offset = 0;
+  #pieceEnd = 0;
   #bufferedBytes = 0;
   /** A packet's header that was cut between two pieces. */
   readonly #header = Buffer.alloc(HEADER_BYTES);
@@ -46,6 +53,8 @@ export class PacketSplitter {
   memory: Buffer = NOTHING;
   start = 0;
   end = 0;
+  /** Up to where `memory` holds what came behind the payload. */
+  arrivedEnd = 0;
 
   /** The sequence number that the next packet, of whichever side, has to have. */
   nextSequence = 0;
@@ -60,13 +69,17 @@ export class PacketSplitter {
     return this.#bufferedBytes;
   }
 
-  push(piece: Buffer): void {
-    if (piece.length === 0) return;
-    this.#bufferedBytes += piece.length;
-    if (this.#offset === this.#piece.length) {
-      this.#piece = piece;
-      this.#offset = 0;
-    } else this.#waiting.push(piece);
+  /** Takes what came, which lies in `memory` from `start` to `end`. It may go on where what came before ends. */
+  push(memory: Buffer, start = 0, end = memory.length): void {
+    if (start === end) return;
+    this.#bufferedBytes += end - start;
+    const last = this.#waiting.at(-1);
+    if (last !== undefined) {
+      if (last.memory === memory && last.end === start) last.end = end;
+      else this.#waiting.push({ memory, start, end });
+    } else if (this.#piece === memory && this.#pieceEnd === start) this.#pieceEnd = end;
+    else if (this.#offset === this.#pieceEnd) this.#begin(memory, start, end);
+    else this.#waiting.push({ memory, start, end });
   }
 
   /** The next whole payload, or null when more bytes are needed. */
@@ -83,9 +96,9 @@ export class PacketSplitter {
           const piece = this.#piece;
           const start = this.#offset;
           const end = start + this.#packetLeft;
-          if (end <= piece.length) {
+          if (end <= this.#pieceEnd) {
             this.#consume(this.#packetLeft);
-            this.#finish(piece, start, end);
+            this.#finish(piece, start, end, this.#pieceEnd);
             return true;
           }
         }
@@ -93,7 +106,7 @@ export class PacketSplitter {
       }
       const whole = this.#whole ?? NOTHING;
       while (this.#packetLeft > 0) {
-        const length = Math.min(this.#packetLeft, this.#piece.length - this.#offset);
+        const length = Math.min(this.#packetLeft, this.#pieceEnd - this.#offset);
         if (length === 0) return false;
         this.#piece.copy(whole, this.#wholeFill, this.#offset, this.#offset + length);
         this.#wholeFill += length;
@@ -101,7 +114,7 @@ export class PacketSplitter {
         this.#consume(length);
       }
       if (this.#packetIsLast) {
-        this.#finish(whole, 0, this.#wholeFill);
+        this.#finish(whole, 0, this.#wholeFill, this.#wholeFill);
         return true;
       }
       this.#packetLeft = -1;
@@ -113,7 +126,7 @@ export class PacketSplitter {
     return this.#headerFill > 0 || this.#packetLeft >= 0 || this.#whole !== null;
   }
 
-  #finish(memory: Buffer, start: number, end: number): void {
+  #finish(memory: Buffer, start: number, end: number, arrivedEnd: number): void {
     // Servers send some errors (shutdown, kill, idle timeout) out of turn; anything else out of order is a damaged stream.
     if (this.#outOfOrder && (start === end || memory[start] !== ERROR_REPLY))
       throw protocolError('a packet came out of order');
@@ -124,29 +137,33 @@ export class PacketSplitter {
     this.memory = memory;
     this.start = start;
     this.end = end;
+    this.arrivedEnd = arrivedEnd;
+  }
+
+  #begin(memory: Buffer, start: number, end: number): void {
+    this.#piece = memory;
+    this.#offset = start;
+    this.#pieceEnd = end;
   }
 
   #consume(length: number): void {
     this.#offset += length;
     this.#bufferedBytes -= length;
-    while (this.#offset === this.#piece.length) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      this.#piece = next;
-      this.#offset = 0;
-    }
+    if (this.#offset < this.#pieceEnd) return;
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.#begin(next.memory, next.start, next.end);
   }
 
   #readHeader(): boolean {
     const piece = this.#piece;
     const offset = this.#offset;
-    if (this.#headerFill === 0 && piece.length - offset >= HEADER_BYTES) {
+    if (this.#headerFill === 0 && this.#pieceEnd - offset >= HEADER_BYTES) {
       this.#consume(HEADER_BYTES);
       this.#startPacket(piece, offset);
       return true;
     }
     while (this.#headerFill < HEADER_BYTES) {
-      if (this.#offset === this.#piece.length) return false;
+      if (this.#offset === this.#pieceEnd) return false;
       this.#header[this.#headerFill] = this.#piece[this.#offset] ?? 0;
       this.#headerFill += 1;
       this.#consume(1);

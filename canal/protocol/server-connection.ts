@@ -16,6 +16,7 @@ import {
 } from './handshake.ts';
 import { PacketChannel } from './packet-channel.ts';
 import { CAPABILITY, COMMAND, protocolError } from './protocol.ts';
+import { ReceiveMemory } from './receive-memory.ts';
 import { decodeErr, isEof, isErr, isOk, serverError } from './reply.ts';
 import { decodeColumnCount, decodeColumnName, decodeRow, type ResultSet, textRows } from './result-set.ts';
 import { tlsOptions } from './tls-options.ts';
@@ -39,6 +40,8 @@ export interface ServerConnectionOptions {
   /** Read ahead; default 1 MiB. */
   readonly maxBufferedBytes?: number;
   readonly lengthHint?: (head: Buffer) => number | null;
+  /** Much will come: memory is laid out for it. */
+  readonly isBulk?: boolean;
 }
 
 const MAX_PAYLOAD_BYTES = 1024 * 1024 * 1024 + 1024 * 1024;
@@ -84,9 +87,12 @@ export class ServerConnection {
     const both = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
     let channel: PacketChannel | null = null;
     try {
-      const socket = await open(endpoint, both);
+      // Under TLS it is the TLS layer that reads.
+      const receive = options.isBulk === true && secureWith === null ? new ReceiveMemory() : null;
+      const socket = await open(endpoint, both, receive);
       channel = new PacketChannel({
         socket,
+        receive,
         peer,
         maxBufferedBytes: options.maxBufferedBytes ?? MAX_BUFFERED_BYTES,
         maxPayloadBytes: options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES,
@@ -201,7 +207,7 @@ export class ServerConnection {
   }
 }
 
-function open(endpoint: ServerEndpoint, signal: AbortSignal): Promise<Socket> {
+function open(endpoint: ServerEndpoint, signal: AbortSignal, receive: ReceiveMemory | null): Promise<Socket> {
   const { host, port } = endpoint;
   return new Promise((resolve, reject) => {
     const socket = createConnection({
@@ -210,6 +216,7 @@ function open(endpoint: ServerEndpoint, signal: AbortSignal): Promise<Socket> {
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 10_000,
+      ...(receive === null ? {} : { onread: receive.onread }),
     });
     const fail = (error: Error) => {
       socket.destroy();

@@ -54,6 +54,7 @@ export async function openDump(options: OpenDumpOptions, signal: AbortSignal): P
       maxBufferedBytes: options.maxBufferedBytes ?? 4 * 1024 * 1024,
       ...(options.maxEventBytes === undefined ? {} : { maxPayloadBytes: options.maxEventBytes + 1 }),
       lengthHint: eventLengthHint,
+      isBulk: true,
     },
     signal,
   );

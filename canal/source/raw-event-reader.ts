@@ -3,14 +3,7 @@ import type { BinlogCoordinates } from '../../model/position.ts';
 import { ByteReader } from '../event/byte-reader.ts';
 import type { EventHeader } from '../event/event.ts';
 import { EVENT_CODE, eventName } from '../event/event-code.ts';
-import {
-  CHECKSUM_BYTES,
-  EVENT_FLAG,
-  HEADER_BYTES,
-  readChecksum,
-  readEventHeader,
-  verifyChecksum,
-} from '../event/header.ts';
+import { CHECKSUM_BYTES, EVENT_FLAG, HEADER_BYTES, verifyChecksum } from '../event/header.ts';
 import { decodeRotate } from '../event/rotate.ts';
 
 import type { PacketChannel } from '../protocol/packet-channel.ts';
@@ -19,12 +12,12 @@ import { decodeErr, isEof, isErr } from '../protocol/reply.ts';
 import { dumpError } from './dump-error.ts';
 import type { RawEvent } from './dump-stream.ts';
 import { LogEvent } from './log-event.ts';
-import { endOfRun, sumIsRight } from './summed-run.ts';
+import { endOfSummedRun } from './summed-run.ts';
 
 /** Where payloads come from: a `PacketChannel`. */
 export type PayloadSource = Pick<
   PacketChannel,
-  'advance' | 'memory' | 'payloadStart' | 'payloadEnd' | 'fill'
+  'advance' | 'memory' | 'payloadStart' | 'payloadEnd' | 'arrivedEnd' | 'fill'
 >;
 
 export interface RawEventReaderOptions {
@@ -111,11 +104,10 @@ export class RawEventReader {
     try {
       if (memory[start + TYPE_OFFSET] === EVENT_CODE.formatDescription && end - start > TYPE_OFFSET)
         this.#checksum = checksumOf(memory.subarray(start, end));
-      const crc = this.#checksum === 'crc32' ? this.#verify(memory, start, end) : null;
-      const header = readEventHeader(memory, crc, start, end);
-      return header.typeCode === EVENT_CODE.rotate
-        ? this.#rotate(header, memory, start, end)
-        : this.#place(header, memory, start, end);
+      const isSummed = this.#checksum === 'crc32';
+      if (isSummed && (memory !== this.#summed || end > this.#summedTo)) this.#verify(memory, start, end);
+      const event = new LogEvent(memory, start, end, isSummed);
+      return event.typeCode === EVENT_CODE.rotate ? this.#rotate(event) : this.#place(event);
     } catch (error) {
       if (!(error instanceof HoltError)) throw error;
       // A damaged packet may come whole the next time; where the log itself is damaged, the owner sees it repeat.
@@ -128,45 +120,45 @@ export class RawEventReader {
     }
   }
 
-  /** The checksum, verified: with those of the events that came along where that is possible, else by itself. */
-  #verify(memory: Buffer, start: number, end: number): number {
-    if (memory === this.#summed && end <= this.#summedTo) return readChecksum(memory, end);
-    const to = endOfRun(memory, start, end);
-    if (to > end && sumIsRight(memory, start, end, to)) {
+  /** Verifies the checksum: with those of the events that came along where that is possible, else by itself. */
+  #verify(memory: Buffer, start: number, end: number): void {
+    const to = endOfSummedRun(memory, start, end, this.#channel.arrivedEnd);
+    if (to > end) {
       this.#summed = memory;
       this.#summedTo = to;
-      return readChecksum(memory, end);
-    }
-    return verifyChecksum(memory, start, end);
+    } else verifyChecksum(memory, start, end);
   }
 
-  #place(header: EventHeader, memory: Buffer, from: number, to: number): LogEvent {
+  #place(event: LogEvent): LogEvent {
     const file = this.#file;
     if (file === null)
       throw protocolError(
-        `the dump begins with ${eventName(header.typeCode) ?? header.typeCode}, not with ROTATE`,
+        `the dump begins with ${eventName(event.typeCode) ?? event.typeCode}, not with ROTATE`,
       );
-    if (!this.#takesPlace(header)) {
-      this.#follow(header);
-      return new LogEvent(header, memory, from, to, file, this.#offset, this.#offset);
+    if (!this.#takesPlace(event)) {
+      this.#follow(event);
+      return event.placed(file, this.#offset, this.#offset);
     }
-    const end = this.#endOf(header);
+    const end = this.#endOf(event);
     this.#offset = end;
-    return new LogEvent(header, memory, from, to, file, end - header.eventLength, end);
+    return event.placed(file, end - event.eventLength, end);
   }
 
   /** Names the next file where it stands in the log, the present one where it is made up. */
-  #rotate(header: EventHeader, memory: Buffer, start: number, stop: number): LogEvent {
-    const body = memory.subarray(start + HEADER_BYTES, header.crc32 === null ? stop : stop - CHECKSUM_BYTES);
-    const rotate = decodeRotate(new ByteReader(body, 'rotate'), header);
+  #rotate(event: LogEvent): LogEvent {
+    const end = event.isSummed ? event.to - CHECKSUM_BYTES : event.to;
+    const rotate = decodeRotate(
+      new ByteReader(event.memory, 'rotate', event.from + HEADER_BYTES, end),
+      event,
+    );
     const from = this.#file;
-    const isReal = from !== null && this.#takesPlace(header);
-    const end = isReal ? this.#endOf(header) : rotate.offset;
+    const isReal = from !== null && this.#takesPlace(event);
+    const at = isReal ? this.#endOf(event) : rotate.offset;
     this.#file = rotate.file;
     this.#offset = rotate.offset;
     return isReal
-      ? new LogEvent(header, memory, start, stop, from, end - header.eventLength, end)
-      : new LogEvent(header, memory, start, stop, rotate.file, rotate.offset, rotate.offset);
+      ? event.placed(from, at - event.eventLength, at)
+      : event.placed(rotate.file, rotate.offset, rotate.offset);
   }
 
   #takesPlace(header: EventHeader): boolean {

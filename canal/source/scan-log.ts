@@ -35,6 +35,7 @@ export async function* scanLog(
       purpose: 'binlog scan',
       maxBufferedBytes: 4 * 1024 * 1024,
       lengthHint: eventLengthHint,
+      isBulk: true,
     },
     signal,
   );

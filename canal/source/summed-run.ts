@@ -22,37 +22,29 @@ const LEAST_EVENT_BYTES = HEADER_BYTES + CHECKSUM_BYTES;
 const TYPE_OFFSET = 4;
 
 /**
- * The event from `start` to `end` is in one packet, and `memory` may go on with others: where the last of those ends that are whole, are
- * events, and are not too large. A FORMAT_DESCRIPTION ends the run before it: it may say that checksums end.
+ * The event from `start` to `end` is in one packet, and behind it, up to `arrived`, `memory` may hold others. Where the last of those ends
+ * that are whole and not too large, if all up to there have the checksums that they bring; else `end`, and nothing is said of any.
+ * A FORMAT_DESCRIPTION ends the run before it: it may say that checksums end.
  */
-export function endOfRun(memory: Buffer, start: number, end: number): number {
+export function endOfSummedRun(memory: Buffer, start: number, end: number, arrived: number): number {
   if (!fits(memory, start, end)) return end;
-  let last = end;
-  for (;;) {
-    const next = last + PACKET_HEADER_BYTES + STATUS_BYTES;
-    if (next > memory.length || memory[next - 1] !== 0) return last;
-    const to = next - STATUS_BYTES + lengthAt(memory, last);
-    if (to > memory.length || !fits(memory, next, to)) return last;
-    last = to;
-  }
-}
-
-/** Whether all events of the run from `start` to `end`, the first of which ends at `firstEnd`, have the checksums that they bring. */
-export function sumIsRight(memory: Buffer, start: number, firstEnd: number, end: number): boolean {
   let sum = 0;
   let at = start;
-  let to = firstEnd;
+  let to = end;
   for (;;) {
     const trailer = to - CHECKSUM_BYTES;
     const claimed = wordAt(memory, trailer);
     sum = crc32Word(crc32Join(sum, claimed, trailer - at), claimed);
-    if (to >= end) break;
+    const next = to + PACKET_HEADER_BYTES + STATUS_BYTES;
+    if (next > arrived || memory[next - 1] !== 0) break;
+    const nextEnd = next - STATUS_BYTES + lengthAt(memory, to);
+    if (nextEnd > arrived || !fits(memory, next, nextEnd)) break;
     // The next packet's header, and its 00.
     sum = crc32Byte(crc32Word(sum, wordAt(memory, to)), 0);
-    at = to + PACKET_HEADER_BYTES + STATUS_BYTES;
-    to += PACKET_HEADER_BYTES + lengthAt(memory, to);
+    at = next;
+    to = nextEnd;
   }
-  return crc32(memory.subarray(start, end)) === sum >>> 0;
+  return to > end && crc32(memory.subarray(start, to)) === sum >>> 0 ? to : end;
 }
 
 function fits(memory: Buffer, start: number, end: number): boolean {

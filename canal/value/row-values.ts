@@ -23,6 +23,11 @@ import { compileRowScanner, type RowScanner } from './row-scanner.ts';
 export type RowValue = null | number | string | Buffer;
 export type RowImage = Readonly<Record<string, RowValue>>;
 
+/** What `toString` comes to, without its questions: they cost a fifth of the whole for a short text. */
+interface SliceableBuffer extends Buffer {
+  utf8Slice(start: number, end: number): string;
+}
+
 /** How a column's bytes are read; what has no way of its own goes through `decodeValue`. */
 const WAY = { other: 0, int32: 1, uint32: 2, text: 3, int8: 4, uint8: 5, int16: 6, uint16: 7 } as const;
 
@@ -70,17 +75,33 @@ class CompiledValues implements RowValues {
     return images;
   }
 
+  /** Written out for the first columns: a place of the code that always sets the same property is several times as fast (measured). */
   #image(bytes: Buffer): RowImage {
     const image: Record<string, RowValue> = {};
     const names = this.#names;
-    const ways = this.#ways;
-    const { offsets, lengths } = this.#scanner;
-    for (let i = 0; i < names.length; i++) {
-      const length = lengths[i] as number;
-      const at = offsets[i] as number;
-      image[names[i] as string] = length < 0 ? null : this.#value(bytes, i, ways[i] as number, at, length);
-    }
+    const count = names.length;
+    if (count > 0) image[names[0] as string] = this.#valueOf(bytes, 0);
+    if (count > 1) image[names[1] as string] = this.#valueOf(bytes, 1);
+    if (count > 2) image[names[2] as string] = this.#valueOf(bytes, 2);
+    if (count > 3) image[names[3] as string] = this.#valueOf(bytes, 3);
+    if (count > 4) image[names[4] as string] = this.#valueOf(bytes, 4);
+    if (count > 5) image[names[5] as string] = this.#valueOf(bytes, 5);
+    if (count > 6) image[names[6] as string] = this.#valueOf(bytes, 6);
+    if (count > 7) image[names[7] as string] = this.#valueOf(bytes, 7);
+    for (let i = 8; i < count; i++) image[names[i] as string] = this.#valueOf(bytes, i);
     return image;
+  }
+
+  #valueOf(bytes: Buffer, column: number): RowValue {
+    const length = this.#scanner.lengths[column] as number;
+    if (length < 0) return null;
+    return this.#value(
+      bytes,
+      column,
+      this.#ways[column] as number,
+      this.#scanner.offsets[column] as number,
+      length,
+    );
   }
 
   #value(bytes: Buffer, column: number, way: number, at: number, length: number): RowValue {
@@ -101,7 +122,7 @@ class CompiledValues implements RowValues {
           0
         );
       case WAY.text:
-        return bytes.toString('utf8', at, at + length);
+        return (bytes as SliceableBuffer).utf8Slice(at, at + length);
       case WAY.int8:
         return ((bytes[at] as number) << 24) >> 24;
       case WAY.uint8:

@@ -34,7 +34,12 @@ for (const flavour of ['mysql56', 'mysql'] as const) {
         next: () => {
           const event = dump.next();
           if (event !== null && event.file === file) places.push({ file, end: event.end });
-          return event === null || event.bytes.length < 1_000 ? event : { ...event, bytes: Buffer.alloc(0) };
+          if (event === null || event.to - event.from < 1_000) return event;
+          const { kind, file: of, start, end } = event;
+          const { timestamp, typeCode, serverId, eventLength, logPos, flags, crc32 } = event.header;
+          const header = { timestamp, typeCode, serverId, eventLength, logPos, flags, crc32 };
+          const bytes = Buffer.alloc(0);
+          return { kind, header, bytes, memory: bytes, from: 0, to: 0, file: of, start, end };
         },
         fill: (signal: AbortSignal) => dump.fill(signal),
         close: () => dump.close(),

@@ -1,4 +1,3 @@
-import { readEventHeader } from '../../../../canal/event/header.ts';
 import { FeedHub, type FeedHubOptions } from '../../../../canal/feed/feed-hub.ts';
 import { type FeedLimits, SourceFeed } from '../../../../canal/feed/source-feed.ts';
 import { FactsCache } from '../../../../canal/schema/facts-cache.ts';
@@ -69,9 +68,8 @@ export class ScriptedLog {
   }
 
   #add(bytes: Buffer): void {
-    const header = readEventHeader(bytes, bytes.readUInt32LE(bytes.length - 4));
     const end = this.#writer.offset;
-    this.events.push(new LogEvent(header, bytes, 0, bytes.length, FILE, end - bytes.length, end));
+    this.events.push(new LogEvent(bytes, 0, bytes.length, true).placed(FILE, end - bytes.length, end));
     this.grown.wake();
   }
 }
@@ -109,7 +107,8 @@ export class ScriptedFeed implements EventFeed {
     const [format] = this.#log.events;
     if (this.#isFirst && format !== undefined) {
       this.#isFirst = false;
-      if (this.#next > 0) return { ...format, start: 4, end: 4 };
+      if (this.#next > 0)
+        return new LogEvent(format.memory, format.from, format.to, true).placed(format.file, 4, 4);
     }
     const event = this.#log.events[this.#next];
     if (event === undefined) return null;

@@ -177,6 +177,9 @@ describe('the offsets of a dump', () => {
         get payloadEnd() {
           return packets.end;
         },
+        get arrivedEnd() {
+          return packets.arrivedEnd;
+        },
         fill: () => Promise.resolve(),
       },
       { checksum: 'crc32', contiguous: true, skipTo: { file: FILE, offset: middle } },

@@ -8,22 +8,14 @@ import {
 import type { Clock } from '../../../../lib/clock.ts';
 import { HoltError } from '../../../../lib/errors.ts';
 import type { PositionText } from '../../../../model/position.ts';
+import { eventBytes } from '../../../support/raw-events.ts';
 
 const retry = (code: string) => new HoltError(code, code, { disposition: 'retry' });
 const pause = (code: string) => new HoltError(code, code, { disposition: 'pause' });
-const XID = 16;
 
 function event(offset: number): RawEvent {
-  const header = {
-    timestamp: 1,
-    typeCode: XID,
-    serverId: 1,
-    eventLength: 10,
-    logPos: offset + 10,
-    flags: 0,
-    crc32: 0,
-  };
-  return new LogEvent(header, Buffer.alloc(10), 0, 10, 'f', offset, offset + 10);
+  const bytes = eventBytes({ type: 'xid', body: Buffer.alloc(8), logPos: offset + 10 });
+  return new LogEvent(bytes, 0, bytes.length, true).placed('f', offset, offset + 10);
 }
 
 /** Gives its events and then fails. */

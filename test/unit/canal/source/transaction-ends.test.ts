@@ -8,7 +8,7 @@ import { LogWriter } from '../../../support/raw-events.ts';
 function raw(bytes: Buffer): RawEvent {
   const header = readEventHeader(bytes, verifyChecksum(bytes));
   const { length } = bytes;
-  return new LogEvent(header, bytes, 0, length, 'f', header.logPos - length, header.logPos);
+  return new LogEvent(bytes, 0, length, true).placed('f', header.logPos - length, header.logPos);
 }
 
 /** Ends found in events; a name a line shows which event ended one. */
