@@ -25,17 +25,21 @@ interface Running {
 }
 
 export class NodeChain implements Chain, AsyncDisposable {
-  readonly alter = null;
+  readonly alter: Chain['alter'];
   readonly #sides: Sides;
   #running: Running | null = null;
   #ledgered = 0n;
 
   private constructor(sides: Sides) {
     this.#sides = sides;
+    // Rows behind are decoded by what their table is: each schema change waits until all before it has arrived.
+    this.alter = sides.source.flavour === 'mysql56' ? async () => {} : null;
   }
 
   static async open(sides: Sides): Promise<NodeChain> {
     const chain = new NodeChain(sides);
+    // A backlog with schema changes in it: the log has to say which columns its rows have.
+    if (chain.alter === null) await sides.source.query('SET GLOBAL binlog_row_metadata = FULL');
     await chain.begin();
     return chain;
   }
@@ -86,6 +90,11 @@ export class NodeChain implements Chain, AsyncDisposable {
         cause: error,
       });
     }
+    const parked = await target.query(
+      "SELECT CONCAT(table_name, ': ', code, ': ', why) AS what FROM holt.parked WHERE pipeline = ? AND table_schema = ?",
+      [PIPELINE, schema],
+    );
+    if (parked.length > 0) throw new NotCarried(parked.map(({ what }) => String(what)).join('\n'));
     applied.batches += 1;
     const entries = await target.query(
       `SELECT id, kind, target_table FROM holt.ledger WHERE id > ${this.#ledgered} ORDER BY id`,

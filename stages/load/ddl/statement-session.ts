@@ -3,7 +3,7 @@
  * does with what it does not say (time zone, defaults of TIMESTAMP, checks, what time it is). Pure: which variables to set, from what they are now.
  */
 import { charsetOf } from '../../../canal/value/charset.ts';
-import type { DdlStatement } from '../../../model/ddl.ts';
+import { canMeanUtf8mb4, type DdlStatement, utf8mb4Collation } from '../../../model/ddl.ts';
 import type { StatementSession } from '../../../model/source-item.ts';
 
 /** Bits of `sql_mode` in the log that every server knows, by their names. Of those that only change rows, and of compound ones, none. */
@@ -46,6 +46,7 @@ export const STATEMENT_VARIABLES = [
   'foreign_key_checks',
   'unique_checks',
   'sql_auto_is_null',
+  'default_collation_for_utf8mb4',
   'timestamp',
 ] as const;
 const TIMESTAMP = 'timestamp';
@@ -73,6 +74,9 @@ export function statementSession(input: StatementSessionInput): readonly (readon
   wanted.set('collation_connection', collationOf(connection) ?? plainCollation(connection, collationOf));
   const server = session.charset === undefined ? null : collationOf(session.charset.server);
   if (server !== null) wanted.set('collation_server', server);
+  // Known to MySQL 8.0.11 and later; who sends a statement to others has seen that it means the same there.
+  const utf8mb4 = utf8mb4Collation(statement.server, session);
+  if (canMeanUtf8mb4(NEWEST_MYSQL, utf8mb4)) wanted.set('default_collation_for_utf8mb4', utf8mb4);
   if (session.timeZone !== undefined) wanted.set('time_zone', session.timeZone);
   if (session.explicitDefaultsForTimestamp !== undefined)
     wanted.set('explicit_defaults_for_timestamp', onOff(session.explicitDefaultsForTimestamp));
@@ -132,6 +136,7 @@ export function sqlModeText(bits: bigint, flavour: 'mysql' | 'mariadb'): string 
   return [...names, 'NO_ENGINE_SUBSTITUTION'].join(',');
 }
 
+const NEWEST_MYSQL = { flavour: 'mysql', version: Number.MAX_SAFE_INTEGER } as const;
 const UTF8MB4 = 45;
 /** Of utf8mb3, which older servers call utf8. */
 const UTF8_GENERAL_CI = 33;

@@ -221,10 +221,13 @@ export function readType(cursor: TokenCursor, notes: ReadingNotes): void {
 
 /** CHARACTER SET or COLLATE with its value. */
 export function readCharset(cursor: TokenCursor, notes: ReadingNotes): boolean {
-  if (!cursor.words('CHARACTER', 'SET') && !cursor.words('CHAR', 'SET') && !cursor.word('CHARSET', 'COLLATE'))
-    return false;
+  const at = cursor.start;
+  const isCharset = cursor.words('CHARACTER', 'SET') || cursor.words('CHAR', 'SET') || cursor.word('CHARSET');
+  if (!isCharset && !cursor.word('COLLATE')) return false;
   cursor.symbol('=');
-  notes.collation(cursor.peek()?.text ?? '');
+  const name = cursor.peek()?.text ?? '';
+  if (isCharset) notes.charset(name, at);
+  else notes.collation(name, at);
   readOptionValue(cursor);
   return true;
 }

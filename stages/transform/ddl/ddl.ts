@@ -10,6 +10,7 @@
  */
 import type { DdlKind, SqlServer } from '../../../model/ddl-kind.ts';
 import type { ErrorCodeName } from '../../../model/error-codes.ts';
+import type { StatementSession } from '../../../model/source-item.ts';
 import type { TableName } from '../../select/ddl.ts';
 import type { CommentEdge } from '../../select/sql-tokens.ts';
 
@@ -121,6 +122,8 @@ export interface DdlReading {
   readonly conditional: boolean;
   /** What only some servers have, by the words it is asked for; decided when the target is known. */
   readonly features: readonly Feature[];
+  /** What CHARACTER SET utf8mb4 means where a COLLATE does not say it: decided by server and session, when the target is known. */
+  readonly utf8mb4: { readonly stands: 'alone' | 'with-collation'; readonly session: StatementSession };
 }
 
 /** Something in the statement that not every server takes, or not every server takes alike. */

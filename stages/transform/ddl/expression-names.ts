@@ -51,7 +51,7 @@ function readWord(cursor: TokenCursor, notes: ReadingNotes, of: number, before: 
   const previous = before?.kind === 'word' ? before.text.toUpperCase() : null;
   // Names of character sets and collations.
   if (previous === 'COLLATE' || previous === 'CHARSET' || previous === 'SET' || previous === 'USING') {
-    notes.collation(token.text);
+    notes.collation(token.text, null);
     return;
   }
   // An introducer or the kind of a literal.

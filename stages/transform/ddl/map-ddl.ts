@@ -10,6 +10,7 @@
  */
 
 import type { TableRuleConfig } from '../../../model/config.ts';
+import { canMeanUtf8mb4, utf8mb4Collation } from '../../../model/ddl.ts';
 import type { SqlServer } from '../../../model/ddl-kind.ts';
 import type { ErrorCodeName } from '../../../model/error-codes.ts';
 import type { TableName } from '../../select/ddl.ts';
@@ -127,6 +128,15 @@ class StatementMapper {
     const features = source !== null && takesAll(source, target) ? comments : this.#reading.features;
     const missing = features.find((one) => !one.known(target));
     if (missing !== undefined) throw new Refusal('HOLT_DDL_TARGET_LACKS', missing.why);
+    const { stands, session } = this.#reading.utf8mb4;
+    if (stands !== 'alone' || source === null) return;
+    const meant = utf8mb4Collation(source, session);
+    const there = canMeanUtf8mb4(target, meant) ? meant : utf8mb4Collation(target, {});
+    if (there !== meant)
+      throw new Refusal(
+        'HOLT_DDL_TARGET_LACKS',
+        `CHARACTER SET utf8mb4 without COLLATE means ${meant} at the source, and ${there} at the target`,
+      );
   }
 
   // Tables

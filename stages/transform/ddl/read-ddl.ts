@@ -209,6 +209,10 @@ function finish(
     readBy,
     conditional: notes.conditional,
     features: [...notes.features, ...commentFeatures(reading)],
+    utf8mb4: {
+      stands: notes.hasUtf8mb4Alone ? 'alone' : 'with-collation',
+      session: statement.session ?? {},
+    },
   };
 }
 
@@ -257,8 +261,17 @@ function sameName(a: TableName, b: TableName): boolean {
 /** What two readings of one statement have to have in common. */
 function shapeOf(read: DdlRead): string {
   if (!read.readable || read.kind === 'none') return JSON.stringify(read);
-  const { kind, tables, columns, items, cuts, database, features } = read;
-  return JSON.stringify([kind, tables, columns, items, cuts, database, features.map((one) => one.word)]);
+  const { kind, tables, columns, items, cuts, database, features, utf8mb4 } = read;
+  return JSON.stringify([
+    kind,
+    tables,
+    columns,
+    items,
+    cuts,
+    database,
+    features.map((one) => one.word),
+    utf8mb4.stands,
+  ]);
 }
 
 function unreadable(why: string): DdlRead {

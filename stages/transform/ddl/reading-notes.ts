@@ -22,6 +22,9 @@ export class ReadingNotes {
   readonly features: Feature[] = [];
   database: NamePlace | null = null;
   conditional = false;
+  /** Where these begin. */
+  readonly #utf8mb4: number[] = [];
+  readonly #collations: number[] = [];
   readonly #sessionSchema: string;
   #lists = 0;
 
@@ -85,8 +88,25 @@ export class ReadingNotes {
     if (name !== null && !this.features.some((one) => one.word === name)) this.features.push(featureOf(name));
   }
 
-  collation(name: string): void {
+  charset(name: string, at: number): void {
+    if (name.toLowerCase() === 'utf8mb4') this.#utf8mb4.push(at);
+  }
+
+  /** `at`: of the clause; null within an expression, where it says nothing of a column. */
+  collation(name: string, at: number | null): void {
     this.feature(collationFeature(name));
+    if (at !== null) this.#collations.push(at);
+  }
+
+  /** CHARACTER SET utf8mb4 without a COLLATE for the same column, table or database. */
+  get hasUtf8mb4Alone(): boolean {
+    const collated = new Set(this.#collations.map((at) => this.#itemAt(at)));
+    return this.#utf8mb4.some((at) => !collated.has(this.#itemAt(at)));
+  }
+
+  /** The innermost item around a place; −1 outside all. */
+  #itemAt(at: number): number {
+    return this.items.findLastIndex(({ start, end }) => start <= at && at < end);
   }
 
   /** IF EXISTS or IF NOT EXISTS, if it stands there. */

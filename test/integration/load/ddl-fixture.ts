@@ -8,6 +8,7 @@ import { EventDecoder } from '../../../canal/event/decoder.ts';
 import { scanLog } from '../../../canal/source/scan-log.ts';
 import { waitFor } from '../../../lib/abort.ts';
 import type { DdlPolicyKind } from '../../../model/ddl.ts';
+import type { SqlServer } from '../../../model/ddl-kind.ts';
 import type { SourceItem, StatementSession } from '../../../model/source-item.ts';
 import type { LogPlace } from '../../../stages/load/ddl/ddl.ts';
 import { readLogEnd } from '../../../stages/load/ddl/target-log.ts';
@@ -22,6 +23,8 @@ export interface DdlStep {
   /** `schema`, `table`. */
   readonly tables: readonly (readonly [string, string])[];
   readonly session?: StatementSession;
+  /** The source's; MySQL 8.0 unless given. */
+  readonly server?: SqlServer;
 }
 
 /** A batch that is the statement, in its place: the first has seq 1. */
@@ -46,7 +49,7 @@ export function ddlBatch(pipeline: Pipeline, reign: RaisedReign, seq: number, st
           charset: 45,
           kind: step.kind,
           sourceRef: `binlog.000001:${at(seq).at?.offset}`,
-          server: { flavour: 'mysql', version: 80_000 },
+          server: step.server ?? { flavour: 'mysql', version: 80_011 },
           caseSensitive: true,
           ...(step.session === undefined ? {} : { session: step.session }),
         },

@@ -57,6 +57,38 @@ describeDatabase(['mysql', 'mysql56', 'mariadb'], 'the time of a schema change',
     });
 });
 
+describeDatabase(['mysql'], 'utf8mb4 without a collation', (context) => {
+  it('has the collation that it has at the source', async () => {
+    const make = (s: string, t: string, n: number) =>
+      ({
+        kind: 'create-table',
+        sql: `CREATE TABLE \`${s}\`.\`${t}-u${n}\` (a VARCHAR(9)) CHARSET utf8mb4`,
+        tables: [],
+      }) as const;
+    const one: DdlCase = {
+      name: 'CREATE',
+      steps: (s, t) => [
+        { ...make(s, t, 1), server: { flavour: 'mariadb', version: 101_100 } },
+        { ...make(s, t, 2), session: { defaultCollationForUtf8mb4: 45 } },
+        { ...make(s, t, 3), session: { defaultCollationForUtf8mb4: 255 } },
+        make(s, t, 4),
+      ],
+    };
+    const trial = await DdlTrial.begin(context, one);
+    await trial.finish();
+    const collations = await context.db.query(
+      'SELECT TABLE_COLLATION AS c FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME LIKE ? ORDER BY TABLE_NAME',
+      [context.schema, `${trial.pipeline.name}-u%`],
+    );
+    expect(collations.map(({ c }) => c)).toEqual([
+      'utf8mb4_general_ci',
+      'utf8mb4_general_ci',
+      'utf8mb4_0900_ai_ci',
+      'utf8mb4_0900_ai_ci',
+    ]);
+  });
+});
+
 describeWithOwn(['mariadb'], 'a MariaDB that lets nobody set the time (secure_timestamp)', () => {
   it('does schema changes that do not ask for it, and refuses those that do', async () => {
     const server = await startDatabase('mariadb', { settings: { secure_timestamp: 'YES' } });

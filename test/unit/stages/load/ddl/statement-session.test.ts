@@ -18,6 +18,7 @@ const NOW = new Map([
   ['foreign_key_checks', 'ON'],
   ['unique_checks', 'ON'],
   ['timestamp', '1795290812.080844'],
+  ['default_collation_for_utf8mb4', 'utf8mb4_0900_ai_ci'],
 ]);
 const NAMES = new Map([
   [33, 'utf8mb3_general_ci'],
@@ -66,6 +67,7 @@ describe('the session of a schema change', () => {
       character_set_client: 'gbk',
       collation_connection: 'gbk_chinese_ci',
       collation_server: 'utf8mb4_general_ci',
+      default_collation_for_utf8mb4: 'utf8mb4_general_ci',
       time_zone: 'Europe/Berlin',
       foreign_key_checks: 'OFF',
     });
@@ -124,6 +126,17 @@ describe('the session of a schema change', () => {
     expect(setStatement(undoAssignments(set, NOW))).toBe('SET SESSION timestamp = DEFAULT');
     expect(() => setStatement([['timestamp', '1; DROP TABLE t']])).toThrow(RangeError);
     expect(() => setStatement([['time_zone', 'DEFAULT)']])).toThrow(RangeError);
+  });
+
+  it('has the source’s collation for utf8mb4, by its log or its kind, where the target can have it', () => {
+    const there = (change: Partial<DdlStatement>) => assignments(change).default_collation_for_utf8mb4;
+    const mysql = { flavour: 'mysql', version: 80_036 } as const;
+    expect(there({})).toBe('utf8mb4_general_ci');
+    expect(there({ server: { flavour: 'mysql', version: 50_651 } })).toBe('utf8mb4_general_ci');
+    expect(there({ server: mysql, session: { defaultCollationForUtf8mb4: 45 } })).toBe('utf8mb4_general_ci');
+    // As it is already.
+    expect(there({ server: mysql })).toBeUndefined();
+    expect(there({ server: { flavour: 'mariadb', version: 110_800 } })).toBeUndefined();
   });
 
   it('knows what may depend on the time of the day', () => {

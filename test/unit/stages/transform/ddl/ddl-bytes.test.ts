@@ -270,3 +270,47 @@ describe('a mapped statement', () => {
     );
   });
 });
+
+describe('CHARACTER SET utf8mb4 without COLLATE', () => {
+  const OLD: SqlServer = { flavour: 'mysql', version: 50_651 };
+  const general = { session: { defaultCollationForUtf8mb4: 45 } };
+  const alone = [
+    'CREATE TABLE t (a VARCHAR(9) CHARACTER SET utf8mb4)',
+    'CREATE TABLE t (a INT) DEFAULT CHARSET=utf8mb4',
+    'CREATE TABLE t (a VARCHAR(9) CHARSET utf8mb4, b VARCHAR(9) COLLATE utf8mb4_bin) CHARSET latin1',
+    'ALTER TABLE t ADD b TEXT CHARACTER SET utf8mb4, ADD c TEXT COLLATE utf8mb4_bin',
+    'ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4',
+    'ALTER TABLE t DEFAULT CHARACTER SET = utf8mb4',
+    'CREATE DATABASE shop CHARACTER SET utf8mb4',
+  ];
+  const collated = [
+    'CREATE TABLE t (a VARCHAR(9) CHARACTER SET utf8mb4 NOT NULL COLLATE utf8mb4_bin) CHARSET=utf8mb4 COLLATE=utf8mb4_bin',
+    'CREATE TABLE t (a INT) COLLATE=utf8mb4_bin, CHARSET=utf8mb4',
+    'ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
+    'CREATE TABLE t (a VARCHAR(9) CHARACTER SET latin1)',
+  ];
+
+  it.each(alone)('is refused for a target at which it means another collation: %s', (sql) => {
+    expect(map(sql, { source: MYSQL, target: MARIADB, rules: [] })).toMatchObject({
+      code: 'HOLT_DDL_TARGET_LACKS',
+      why: expect.stringContaining('utf8mb4_0900_ai_ci at the source, and utf8mb4_general_ci at the target'),
+    });
+    // What it means there is what it means here, or the session can say so.
+    for (const pair of [
+      { source: MYSQL, target: MARIADB, ...general },
+      { source: MYSQL, target: MYSQL },
+      { source: MARIADB, target: MYSQL },
+      { source: OLD, target: MYSQL },
+      { source: OLD, target: MARIADB },
+      { source: MARIADB, target: OLD },
+    ])
+      expect(map(sql, { ...pair, rules: [] })).toMatchObject({ kind: 'sql' });
+    expect(
+      map(sql, { source: { flavour: 'mariadb', version: 110_800 }, target: MYSQL, rules: [] }),
+    ).toHaveProperty('code', 'HOLT_DDL_TARGET_LACKS');
+  });
+
+  it.each(collated)('is no matter where a collation is named: %s', (sql) => {
+    expect(map(sql, { source: MYSQL, target: MARIADB, rules: [] })).toMatchObject({ kind: 'sql' });
+  });
+});
