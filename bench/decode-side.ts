@@ -21,8 +21,9 @@ export interface DecodeTask {
   readonly user: string;
   readonly password: string;
   readonly schema: string;
-  /** The table whose only row ends the backlog. */
+  /** The table whose rows, `ends` of them, end the parts of the backlog; they are counted nowhere else. */
   readonly endTable: string;
+  readonly ends: number;
   /** GTID set before the backlog; and the file that it begins. */
   readonly start: string;
   readonly file: string;
@@ -131,14 +132,15 @@ async function holt(task: DecodeTask, open: BinlogEngine, taster: Taster): Promi
   };
   try {
     let begun = false;
+    let ends = 0;
     for (;;) {
       const item = reader.take() ?? (await reader.next(signal));
       if (item.kind === 'rows') {
         if (!begun) taster.begin();
         begun = true;
         for (const rows of item.rows) {
-          if (rows.shape.table === task.endTable) return taster.end();
-          take(rows);
+          if (rows.shape.table !== task.endTable) take(rows);
+          else if (++ends === task.ends) return taster.end();
         }
       }
       reader.ack();
@@ -180,6 +182,7 @@ async function zongji(task: DecodeTask, taster: Taster): Promise<DecodePass> {
   try {
     return await new Promise<DecodePass>((resolve, reject) => {
       let begun = false;
+      let ends = 0;
       reader.on('error', reject);
       reader.on('binlog', (given: unknown) => {
         const event = given as ZongjiRows;
@@ -187,8 +190,9 @@ async function zongji(task: DecodeTask, taster: Taster): Promise<DecodePass> {
         if (type !== 'WriteRows' && type !== 'UpdateRows' && type !== 'DeleteRows') return;
         if (!begun) taster.begin();
         begun = true;
-        if (event.tableMap[event.tableId]?.tableName === task.endTable) resolve(taster.end());
-        else if (type === 'UpdateRows') for (const row of event.rows) taster.change(row.before, row.after);
+        if (event.tableMap[event.tableId]?.tableName === task.endTable) {
+          if (++ends === task.ends) resolve(taster.end());
+        } else if (type === 'UpdateRows') for (const row of event.rows) taster.change(row.before, row.after);
         else if (type === 'WriteRows') for (const row of event.rows) taster.change(null, row);
         else for (const row of event.rows) taster.change(row, null);
       });

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from './bench.ts';
 import { catchup } from './catchup.ts';
+import { decode } from './decode.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { memory } from './memory.ts';
@@ -11,6 +12,7 @@ import { wan } from './wan.ts';
 import { workloads } from './workloads.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
+  decode,
   catchup,
   latency,
   wan,
