@@ -39,12 +39,15 @@ const PLAIN: ReadonlySet<ValueFamily | null> = new Set<ValueFamily | null>([
   'set',
 ]);
 
-/** BIT and SET of 8 bytes: signed and unsigned numbers in one CASE become a decimal, which a SET takes by way of a double. */
+/**
+ * SET of 8 bytes: signed and unsigned numbers in one CASE become a decimal, which a SET takes by way of a double. BIT of 32 bits and more: of
+ * numbers below and above 2^31 MariaDB makes one that it finds too long for the column.
+ */
 function isPlain({ source, target }: WrittenColumn): boolean {
   const family = sourceFamily(source);
   if (!PLAIN.has(family) || family !== targetFamily(target)) return false;
   if (family === 'set') return (source.meta & 0xff) < 8;
-  return family !== 'bit' || source.meta >> 8 < 7;
+  return family !== 'bit' || source.meta >> 8 < 4;
 }
 
 interface PatchColumn {
