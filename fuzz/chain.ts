@@ -20,8 +20,10 @@ export interface Chain {
   begin(): Promise<void>;
   /** Brings the target up to the marker that was just written at the source. */
   follow(schema: string, one: FuzzCase, applied: Applied): Promise<void>;
-  /** Brings over a schema change that was just made at the source, behind a marker; null where such come over by themselves. */
-  readonly alter: ((schema: string, sql: string) => Promise<void>) | null;
+  /** Whether all before a schema change of the case has to have arrived when it is made. */
+  waitsForSchema(one: FuzzCase): boolean;
+  /** Brings over a schema change that was just made at the source, where such do not come over by themselves. */
+  alter(schema: string, sql: string): Promise<void>;
   /** After a failure: nothing of the case may come with the next one. */
   reset(): Promise<void>;
 }

@@ -110,6 +110,11 @@ export class DirectChain implements Chain, AsyncDisposable {
     }
   }
 
+  /** Rows know nothing of the statement's place. */
+  waitsForSchema(): boolean {
+    return true;
+  }
+
   /** The statement itself goes to the target, with the time and zone that it has in the log. */
   async alter(schema: string, sql: string): Promise<void> {
     const reader = this.#reader;

@@ -6,7 +6,7 @@ import { waitFor } from '../lib/abort.ts';
 import { HoltInstallation } from '../test/support/holt-installation.ts';
 import { startZookeeper } from '../test/support/servers.ts';
 import type { ZookeeperServer } from '../test/support/zookeeper-server.ts';
-import { quoted } from './case.ts';
+import { type FuzzCase, quoted } from './case.ts';
 import type { Applied, Chain } from './chain.ts';
 import { MARKER_TABLE, SCHEMA_PREFIX, type Sides } from './sides.ts';
 
@@ -25,21 +25,16 @@ interface Running {
 }
 
 export class NodeChain implements Chain, AsyncDisposable {
-  readonly alter: Chain['alter'];
   readonly #sides: Sides;
   #running: Running | null = null;
   #ledgered = 0n;
 
   private constructor(sides: Sides) {
     this.#sides = sides;
-    // Rows behind are decoded by what their table is: each schema change waits until all before it has arrived.
-    this.alter = sides.source.flavour === 'mysql56' ? async () => {} : null;
   }
 
   static async open(sides: Sides): Promise<NodeChain> {
     const chain = new NodeChain(sides);
-    // A backlog with schema changes in it: the log has to say which columns its rows have.
-    if (chain.alter === null) await sides.source.query('SET GLOBAL binlog_row_metadata = FULL');
     await chain.begin();
     return chain;
   }
@@ -73,6 +68,14 @@ export class NodeChain implements Chain, AsyncDisposable {
       throw error;
     }
   }
+
+  /** Where the log does not name the columns, rows are decoded by what their table is when it is first met. */
+  waitsForSchema(one: FuzzCase): boolean {
+    return !one.session.some((sql) => sql.includes("binlog_row_metadata = 'FULL'"));
+  }
+
+  /** They are replicated. */
+  async alter(): Promise<void> {}
 
   async follow(schema: string, _one: unknown, applied: Applied): Promise<void> {
     const { source, target } = this.#sides;

@@ -131,7 +131,7 @@ class SourceRun {
             await source.query(step.sql);
             break;
           case 'ddl':
-            if (this.#options.chain.alter !== null) await this.#drain(source);
+            if (this.#options.chain.waitsForSchema(one)) await this.#drain(source);
             await this.#alter(source, step.table, step.op, step.sql);
             break;
           default:
@@ -173,7 +173,7 @@ class SourceRun {
   async #alter(source: Connection, table: string, op: string, sql: string): Promise<void> {
     const { schema, chain, done } = this.#options;
     if ((await this.#try(source, sql)) === null) return;
-    await chain.alter?.(schema, sql);
+    await chain.alter(schema, sql);
     done.push({ table, op });
   }
 }

@@ -14,8 +14,9 @@ import { failpoint } from '../../lib/failpoint.ts';
 import type { BatchHeader } from '../../model/batch.ts';
 import type { DataSourceConfig } from '../../model/config.ts';
 import { LANE } from '../../model/holt-tables.ts';
-import { type NodeId, pipelineId, type SiteId } from '../../model/ids.ts';
+import type { NodeId } from '../../model/ids.ts';
 import type { PositionText } from '../../model/position.ts';
+import { keptHeader, noCheckpoint } from './kept-batch.ts';
 import { type LedgerSummary, readLedgerEntry, type StoredLedgerEntry } from './ledger.ts';
 import type { LedgerEntry, LedgerWriter } from './ledger-contract.ts';
 import type { BatchApplier, PreparedBatch } from './load.ts';
@@ -114,7 +115,7 @@ async function open<Prepared extends PreparedBatch>(
     deadlineMs: options.deadlineMs ?? 60_000,
     accepts: (row) => row !== null,
   });
-  if (registering.kind === 'refused') throw missing(pipeline);
+  if (registering.kind === 'refused') throw noCheckpoint(pipeline);
   const { writer } = registering;
   try {
     // What an earlier attempt of ours left open must be gone before the row can say what became of it.
@@ -150,7 +151,7 @@ async function once<Prepared extends PreparedBatch>(
   try {
     await writer.execute('START TRANSACTION');
     const row = await readCheckpointRow(writer, pipeline, LANE.replay, true);
-    if (row === null) throw missing(pipeline);
+    if (row === null) throw noCheckpoint(pipeline);
     // Held now until COMMIT: of two that replay the same entry, the second finds it replayed.
     if (await isDone(writer, await readLedgerEntry(writer, { pipeline, id, lock: true }), token)) return;
     const { affectedRows } = await writer.execute(
@@ -222,46 +223,15 @@ function headerOf<Prepared extends PreparedBatch>(
   entry: StoredLedgerEntry,
   row: CheckpointRow | null,
 ): BatchHeader {
-  const end = entry.batchEnd as PositionText;
-  return {
-    version: 1,
-    pipeline: pipelineId(options.pipeline),
-    epoch: row?.epoch ?? 1,
-    tenure: row?.tenure ?? ('0'.repeat(32) as BatchHeader['tenure']),
-    seq: String(entry.seq),
-    part: 0,
-    lastPart: true,
-    configVersion: 0,
-    origin: entry.origin as SiteId,
-    start: end,
-    end,
-    endFile: '',
-    endOffset: 0,
-    lastEventTimestamp: 0,
-    lastEventCrc32: null,
-    source: '',
-    transactions: 1,
+  return keptHeader({
+    pipeline: options.pipeline,
+    node: options.node,
+    seq: entry.seq,
+    origin: entry.origin,
+    end: entry.batchEnd as PositionText,
+    commitUs: entry.commitUs,
     rows: 1,
-    firstCommitUs: entry.commitUs,
-    lastCommitUs: entry.commitUs,
-    selectedMs: 0,
-    extractedMs: null,
-    transformedMs: null,
-    payload: {
-      kind: 'node',
-      node: options.node,
-      site: entry.origin as SiteId,
-      address: '',
-      sha256: '0'.repeat(64),
-      bytes: entry.change.length,
-    },
-    hint: null,
-  };
-}
-
-function missing(pipeline: string): HoltError {
-  return new HoltError('HOLT_CHECKPOINT_MISSING', `${pipeline} has no checkpoint row at the target`, {
-    disposition: 'pause',
-    facts: { pipeline },
+    bytes: entry.change.length,
+    row,
   });
 }

@@ -20,10 +20,12 @@ import { type Logger, silentLogger } from '../../../lib/logger.ts';
 import type { BatchHeader } from '../../../model/batch.ts';
 import type { DataSourceConfig } from '../../../model/config.ts';
 import { LANE } from '../../../model/holt-tables.ts';
-import { type NodeId, pipelineId, type SiteId } from '../../../model/ids.ts';
+import type { NodeId } from '../../../model/ids.ts';
 import { surveyPayload } from '../../../model/payload.ts';
+import type { PositionText } from '../../../model/position.ts';
 import type { TransformedBatch } from '../../stage.ts';
 import { dropHeld, nextHeld, type StoredPayload } from '../held.ts';
+import { keptHeader, noCheckpoint } from '../kept-batch.ts';
 import { type ApplyResult, type BatchApplier, DivergenceSignal, type PreparedBatch } from '../load.ts';
 import { type CheckpointRow, readCheckpointRow } from '../target/checkpoint-row.ts';
 import { classify, targetError } from '../target/error-classes.ts';
@@ -160,7 +162,7 @@ async function open<Prepared extends PreparedBatch>(
     deadlineMs: 60_000,
     accepts: (row) => row !== null,
   });
-  if (registering.kind === 'refused') throw missing(pipeline);
+  if (registering.kind === 'refused') throw noCheckpoint(pipeline);
   return registering.writer;
 }
 
@@ -211,7 +213,7 @@ class Drainer<Prepared extends PreparedBatch> {
     try {
       await writer.execute('START TRANSACTION');
       const row = await readCheckpointRow(writer, pipeline, LANE.drain, true);
-      if (row === null) throw missing(pipeline);
+      if (row === null) throw noCheckpoint(pipeline);
       if (!(await this.#isDraining(false))) return 'over';
       // Read before the lane's row was locked: another may have applied it since.
       if (!(await this.#isOldest(entry))) return 'moved';
@@ -300,47 +302,15 @@ function headerOf<Prepared extends PreparedBatch>(
   entry: StoredPayload,
   row: CheckpointRow | null,
 ): BatchHeader {
-  const end = (row?.position.text ?? `file:held:held:${entry.firstId}`) as BatchHeader['end'];
-  const origin = entry.origin as SiteId;
-  return {
-    version: 1,
-    pipeline: pipelineId(options.pipeline),
-    epoch: row?.epoch ?? 1,
-    tenure: row?.tenure ?? ('0'.repeat(32) as BatchHeader['tenure']),
-    seq: String(entry.seq),
-    part: 0,
-    lastPart: true,
-    configVersion: 0,
-    origin,
-    start: end,
-    end,
-    endFile: '',
-    endOffset: 0,
-    lastEventTimestamp: 0,
-    lastEventCrc32: null,
-    source: '',
-    transactions: 1,
+  return keptHeader({
+    pipeline: options.pipeline,
+    node: options.node,
+    seq: entry.seq,
+    origin: entry.origin,
+    end: row?.position.text ?? (`file:held:held:${entry.firstId}` as PositionText),
+    commitUs: entry.sourceCommittedUs,
     rows: surveyPayload(entry.payload).rows,
-    firstCommitUs: entry.sourceCommittedUs,
-    lastCommitUs: entry.sourceCommittedUs,
-    selectedMs: 0,
-    extractedMs: null,
-    transformedMs: null,
-    payload: {
-      kind: 'node',
-      node: options.node,
-      site: origin,
-      address: '',
-      sha256: '0'.repeat(64),
-      bytes: entry.payload.length,
-    },
-    hint: null,
-  };
-}
-
-function missing(pipeline: string): HoltError {
-  return new HoltError('HOLT_CHECKPOINT_MISSING', `${pipeline} has no checkpoint row at the target`, {
-    disposition: 'pause',
-    facts: { pipeline },
+    bytes: entry.payload.length,
+    row,
   });
 }
