@@ -795,6 +795,10 @@ export const ERROR_CODES = {
     what: 'More requests came than one account or address may send.',
     remedy: 'Wait as long as the Retry-After header says; use the event stream in place of polling.',
   },
+  HOLT_ZNODE_UNKNOWN: {
+    what: 'There is nothing at that path of the coordination tree.',
+    remedy: '`holt zk tree` shows what there is.',
+  },
   HOLT_REQUEST_KEY_USED: {
     what: 'An Idempotency-Key was used again for another request.',
     remedy: 'Give each request a key of its own.',

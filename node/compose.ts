@@ -30,9 +30,14 @@ import { RedisPayloads } from '../stages/pipe/redis-payloads.ts';
 import { Accounts } from './access/accounts.ts';
 import { AuditLog } from './access/audit-log.ts';
 import { sealKey } from './access/records.ts';
+import { EventHub } from './api/event-hub.ts';
 import { startHttpServer } from './api/http-server.ts';
 import { RepeatedRequests } from './api/idempotency.ts';
-import { Installation } from './installation.ts';
+import { Peers, peerRoute } from './api/peers.ts';
+import { Cluster, LOG_LEVEL_QUESTION } from './cluster.ts';
+import { HISTORY_QUESTION, History } from './history/history.ts';
+import { CHECKS_QUESTION, Installation } from './installation.ts';
+import { isLogLevel, LogGate } from './log-levels.ts';
 import { nodeMetrics, StageTimes } from './metrics.ts';
 import { openTree } from './open-tree.ts';
 import { claimGuard } from './runtime/claim-guard.ts';
@@ -48,7 +53,10 @@ export interface NodeOptions {
   readonly config: HoltConfig;
   readonly node: NodeConfig;
   readonly release: string;
+  /** Takes every level. */
   readonly log: Logger;
+  /** Decides which lines are written; by default as the configuration says. */
+  readonly logGate?: LogGate;
   /** Tells a person at the terminal what is not for the log; default: nobody is told. */
   readonly announce?: (text: string) => void;
 }
@@ -148,10 +156,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 }
 
 async function compose(
-  { config, node, release, log, announce = () => {} }: NodeOptions,
+  { config, node, release, log: everyLine, logGate: given, announce = () => {} }: NodeOptions,
   disposer: Disposer,
 ): Promise<RunningNode> {
   const clock = systemClock;
+  const logGate = given ?? new LogGate(isLogLevel(node.log.level) ? node.log.level : 'info');
+  const log = logGate.logger(everyLine);
   const instance = randomBytes(8).toString('hex');
   const stopping = new AbortController();
   const background = new TaskGroup((error) => {
@@ -299,6 +309,7 @@ async function compose(
   });
   disposer.add(() => verifyRuns.close());
 
+  const peers = new Peers({ registry, client, log: log.child({ component: 'api' }) });
   const metrics = nodeMetrics({
     report: () => local.report(),
     statuses: (names) => collector.pipelines(names.map(pipelineId)),
@@ -313,10 +324,35 @@ async function compose(
     store,
     collector,
     verifyRuns,
+    peers,
     dataSource,
     clock,
     log: log.child({ component: 'api' }),
   });
+  const cluster = new Cluster({ config, tree, registry, peers, logGate, nowMs: () => clock.nowMs() });
+  const history = new History({
+    folder: join(node.dataDir, 'history'),
+    retentionDays: config.api.historyDays,
+    maxBytes: config.api.historyBytes,
+    look: () => lookedAt(config, local, collector, registry),
+    peers,
+    clock,
+    log: log.child({ component: 'history' }),
+  });
+  disposer.add(() => history.stop());
+  const events = new EventHub({
+    pipelines: () => installation.pipelines(),
+    nodes: () => installation.nodes(),
+    clock,
+    log: log.child({ component: 'api' }),
+  });
+  disposer.add(() => events.stop());
+  for (const [route, answer] of [
+    peerRoute(CHECKS_QUESTION, (asked) => installation.ownChecks(asked)),
+    peerRoute(HISTORY_QUESTION, (asked) => history.own(asked)),
+    peerRoute(LOG_LEVEL_QUESTION, (asked) => cluster.ownLogLevel(asked)),
+  ])
+    routes[route] = answer;
   const access = { tree, key: sealKey(recordsKey(node)), node: node.name, clock };
   const accounts = new Accounts({ ...access, api: config.api, log: log.child({ component: 'access' }) });
   const audit = new AuditLog({
@@ -335,6 +371,10 @@ async function compose(
     operations: installation,
     accounts,
     audit,
+    cluster,
+    history,
+    events,
+    clock,
     repeats: new RepeatedRequests({ ...access, log: log.child({ component: 'api' }) }),
     log: log.child({ component: 'api' }),
     release,
@@ -376,6 +416,7 @@ async function compose(
   background.spawn(async () => {
     await registry.ready(stopping.signal);
     background.spawn(() => keeper.run());
+    background.spawn(() => history.run());
     await tellSetup(accounts, http.url, announce, log);
     await pipelines.start(stopping.signal);
     serving = true;
@@ -390,6 +431,24 @@ async function compose(
       await disposer.dispose();
     },
   };
+}
+
+/** What of the installation this node keeps the history of: what it leads, and as the first of those present what nobody leads. */
+async function lookedAt(
+  config: HoltConfig,
+  local: LocalStatus,
+  collector: StatusCollector,
+  registry: TreeNodeRegistry,
+) {
+  const mine = new Set(
+    local.report().pipelines.flatMap((one) => (one.select === null ? [] : [one.pipeline])),
+  );
+  const isFirst = registry.nodes[0]?.node === registry.self.node;
+  const led = isFirst ? await collector.led() : null;
+  const names = config.pipelines
+    .map((one) => one.name)
+    .filter((name) => mine.has(name) || (led !== null && !led.has(name)));
+  return names.length === 0 ? [] : collector.pipelines(names);
 }
 
 /** Where there is no account yet, whoever started the node makes the first one. */

@@ -1,5 +1,6 @@
 /** `Operations` by a node: what it can tell from the tree, the targets and the other nodes, and what it asks of them. */
 
+import { z } from 'zod';
 import { definitionText } from '../canal/schema/definition.ts';
 import { SchemaReader } from '../canal/schema/schema-reader.ts';
 import { SourceSession } from '../canal/schema/source-session.ts';
@@ -34,6 +35,7 @@ import { ReplayLedger, replayLedgerEntry } from '../stages/load/replay.ts';
 import { TargetRaiser } from '../stages/load/target/raise.ts';
 import { forgetRun, hasRun, markHasRun } from '../stages/load/target/schema/run-row.ts';
 import { TableMapping } from '../stages/transform/table-mapping.ts';
+import type { PeerQuestion, Peers } from './api/peers.ts';
 import type {
   DdlDetailView,
   DdlView,
@@ -50,6 +52,7 @@ import type {
   SettleRequest,
   VerifyView,
 } from './operations.ts';
+import { verifyView } from './operations.ts';
 import { parkedViews } from './parked-view.ts';
 import { readableRow } from './readable-row.ts';
 import { ensureSchema, withSession } from './runtime/target-half.ts';
@@ -63,10 +66,23 @@ export interface InstallationOptions {
   readonly store: (pipeline: PipelineId) => PipelineStore;
   readonly collector: StatusCollector;
   readonly verifyRuns: VerifyRuns;
+  readonly peers: Pick<Peers, 'askAll'>;
   readonly dataSource: (name: DataSourceId) => DataSourceConfig;
   readonly clock: Clock;
   readonly log: Logger;
 }
+
+interface ChecksQuestion {
+  readonly pipeline: string;
+  /** Null for all of the pipeline. */
+  readonly id: string | null;
+}
+
+export const CHECKS_QUESTION: PeerQuestion<ChecksQuestion, { checks: VerifyView[] }> = {
+  name: 'checks',
+  question: z.strictObject({ pipeline: z.string(), id: z.string().nullable() }),
+  answer: z.object({ checks: z.array(verifyView) }),
+};
 
 /** Longest that an operation at a database may take. */
 const OPERATION_MS = 60_000;
@@ -357,8 +373,35 @@ export class Installation implements Operations {
     return this.#options.verifyRuns.start(await verifyInput(pipeline, source, this.#target(pipeline)));
   }
 
-  verify(_name: string, id: string): Promise<VerifyView> {
-    return Promise.resolve(this.#options.verifyRuns.report(id));
+  async verify(name: string, id: string): Promise<VerifyView> {
+    const { verifyRuns, peers } = this.#options;
+    const pipeline = this.#named(name).name;
+    const own = verifyRuns.find(id);
+    if (own !== null) return own;
+    const { answers } = await peers.askAll(CHECKS_QUESTION, { pipeline, id }, () => ({ checks: [] }));
+    const [found] = [...answers.values()].flatMap((one) => one.checks);
+    return found ?? verifyRuns.report(id);
+  }
+
+  async checks(name: string): Promise<readonly VerifyView[]> {
+    const { peers } = this.#options;
+    const pipeline = this.#named(name).name;
+    const { answers } = await peers.askAll(CHECKS_QUESTION, { pipeline, id: null }, () =>
+      this.ownChecks({ pipeline, id: null }),
+    );
+    return [...answers.values()].flatMap((one) => one.checks);
+  }
+
+  /** What this node says to `CHECKS_QUESTION`. */
+  ownChecks({ pipeline, id }: ChecksQuestion): { checks: VerifyView[] } {
+    const { verifyRuns } = this.#options;
+    const one = id === null ? null : verifyRuns.find(id);
+    if (id !== null) return { checks: one === null ? [] : [one] };
+    return { checks: verifyRuns.list().filter((each) => each.pipeline === pipeline) };
+  }
+
+  async known(name: string): Promise<void> {
+    this.#named(name);
   }
 
   #named(name: string): PipelineConfig {

@@ -21,7 +21,8 @@ const REDACTED = [
  */
 export function rootLogger(node: Pick<NodeConfig, 'name' | 'site' | 'log'>, release: string): PinoLogger {
   const options = {
-    level: node.log.level,
+    // Everything: `LogGate` decides, so that the level can be changed while it runs.
+    level: 'trace',
     base: { service: 'holt', version: release, node: node.name, site: node.site, pid: process.pid },
     redact: { paths: REDACTED, censor: '[redacted]' },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,

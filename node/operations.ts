@@ -228,6 +228,8 @@ export interface ResumeRequest {
 
 /** Every member throws HoltError; HOLT_PIPELINE_UNKNOWN for a name that is not configured. */
 export interface Operations {
+  /** @throws HoltError HOLT_PIPELINE_UNKNOWN. */
+  known(name: string): Promise<void>;
   nodes(): Promise<readonly NodeView[]>;
   /** The clocks of all parties, each as every node measures it that can. */
   clocks(): Promise<readonly ClockReading[]>;
@@ -255,5 +257,8 @@ export interface Operations {
   /** What a person says of a statement that was begun. */
   settleDdl(name: string, id: string, request: SettleRequest): Promise<DdlDetailView>;
   startVerify(name: string): Promise<VerifyView>;
+  /** Asked of all nodes: whichever runs it. */
   verify(name: string, id: string): Promise<VerifyView>;
+  /** Those that nodes remember, newest last. */
+  checks(name: string): Promise<readonly VerifyView[]>;
 }

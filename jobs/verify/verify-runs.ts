@@ -116,6 +116,17 @@ export class VerifyRuns {
     return this.#report(run);
   }
 
+  /** Null for a run that is not of this node. */
+  find(id: string): VerifyReport | null {
+    const run = this.#runs.get(id);
+    return run === undefined ? null : this.#report(run);
+  }
+
+  /** Oldest first. */
+  list(): readonly VerifyReport[] {
+    return [...this.#runs.values()].map((run) => this.#report(run));
+  }
+
   async close(): Promise<void> {
     this.#stop.abort(new AbortError('stopped'));
     await this.#queue.close();

@@ -14,11 +14,12 @@ import { isLoopback } from '../../lib/loopback.ts';
 import type { AuditEntry } from '../access/audit-log.ts';
 import { atLeast, mayTouch, type Principal } from '../access/role.ts';
 import { sameText } from '../access/secret-token.ts';
+import { sendEvents } from './event-stream.ts';
 import type { KnownAnswer, RepeatedRequests } from './idempotency.ts';
 import { maskedJson } from './masking.ts';
 import { openApiDocument } from './openapi.ts';
 import { problemDetails } from './problem-details.ts';
-import type { ApiServices, Call, Route } from './route.ts';
+import type { ApiServices, Call, OpenStream, Route } from './route.ts';
 import { ROUTES } from './routes/all.ts';
 import { csrfOf } from './routes/session.ts';
 
@@ -263,6 +264,15 @@ class Gate {
 
 const limitKeys = new WeakMap<FastifyRequest, string>();
 
+/** What a stream shows is decided when it is opened: any change of its account ends it. */
+function sameAccess(a: Principal | null, b: Principal | null): boolean {
+  return (
+    a !== null &&
+    b !== null &&
+    JSON.stringify([a.name, a.role, a.scopes]) === JSON.stringify([b.name, b.role, b.scopes])
+  );
+}
+
 interface Noted {
   who: string | null;
   object: string | null;
@@ -291,6 +301,15 @@ function serve(server: FastifyInstance, route: Route, gate: Gate, options: HttpS
     },
     handler: async (request, reply) => {
       const identity = identities.get(request) ?? { principal: null, session: null };
+      if (route.answer.kind === 'events') {
+        const noted: Noted = { who: null, object: null, detail: null };
+        const open = (await route.handle(callOf(request, reply, identity, noted, options))) as OpenStream;
+        const mayStay = async () => {
+          const now = await gate.identify(request).catch(() => identity);
+          return sameAccess(now.principal, identity.principal);
+        };
+        return sendEvents(request, reply, open, { mayStay, log: options.log });
+      }
       const noted: Noted = { who: null, object: null, detail: null };
       try {
         const work = async () => {
@@ -368,7 +387,7 @@ function callOf(
 
 /** Cut to its schema. */
 function answerOf(route: Route, value: unknown): KnownAnswer {
-  if (route.answer.kind === 'none') return { status: 204, body: null };
+  if (route.answer.kind !== 'json') return { status: 204, body: null };
   return { status: route.answer.status, body: route.answer.schema.parse(value) };
 }
 

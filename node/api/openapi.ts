@@ -47,8 +47,21 @@ export function openApiDocument(routes: readonly Route[], release: string): Json
         description: 'The same key and request within a day is carried out once; its answer is given again.',
         schema: { type: 'string', minLength: 1, maxLength: 255 },
       });
+    if (one.answer.kind === 'events')
+      parameters.push({
+        name: 'Last-Event-ID',
+        in: 'header',
+        required: false,
+        description: 'The last event that was received; sent by browsers by themselves.',
+        schema: { type: 'string' },
+      });
     const responses: Record<string, unknown> = {};
     if (one.answer.kind === 'none') responses['204'] = { description: 'Done.' };
+    else if (one.answer.kind === 'events')
+      responses['200'] = {
+        description: 'Server-sent events, with a comment every 15 s.',
+        content: { 'text/event-stream': { schema: { type: 'string' } } },
+      };
     else
       responses[String(one.answer.status)] = {
         description: one.answer.status === 202 ? 'Accepted; it is being done.' : 'The answer.',

@@ -15,6 +15,8 @@ export interface ProblemDetails {
 
 const STATUS: Readonly<Partial<Record<ErrorCodeName, number>>> = {
   HOLT_PIPELINE_UNKNOWN: 404,
+  HOLT_NODE_UNKNOWN: 404,
+  HOLT_ZNODE_UNKNOWN: 404,
   HOLT_LEDGER_MISSING: 404,
   HOLT_DDL_MISSING: 404,
   HOLT_DDL_SETTLED: 409,

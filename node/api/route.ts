@@ -6,16 +6,24 @@
  * does not name (a hash, a secret) cannot leave by mistake.
  */
 import { z } from 'zod';
+import type { Clock } from '../../lib/clock.ts';
 import type { Accounts } from '../access/accounts.ts';
 import type { AuditLog } from '../access/audit-log.ts';
 import type { Principal, Role } from '../access/role.ts';
+import type { Cluster } from '../cluster.ts';
+import type { History } from '../history/history.ts';
 import type { Operations } from '../operations.ts';
+import type { EventHub } from './event-hub.ts';
 
 /** What handlers work with. */
 export interface ApiServices {
   readonly operations: Operations;
   readonly accounts: Accounts;
   readonly audit: AuditLog;
+  readonly cluster: Pick<Cluster, 'sites' | 'batches' | 'claims' | 'znode' | 'logLevel' | 'setLogLevel'>;
+  readonly history: Pick<History, 'query'>;
+  readonly events: EventHub;
+  readonly clock: Clock;
   readonly release: string;
 }
 
@@ -70,7 +78,19 @@ export interface Route {
 
 export type Answer =
   | { readonly kind: 'json'; readonly status: 200 | 201 | 202; readonly schema: z.ZodType }
-  | { readonly kind: 'none' };
+  | { readonly kind: 'none' }
+  /** Server-sent events: `handle` answers with what opens the stream. */
+  | { readonly kind: 'events' };
+
+/** One event on its way to one follower. */
+export interface SentEvent {
+  readonly id: string;
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** Opens a stream; whatever `send` gets goes out. Resolves to the closing of it. */
+export type OpenStream = (send: (event: SentEvent) => void, signal: AbortSignal) => Promise<() => void>;
 
 const nothing = z.object({});
 
@@ -129,5 +149,27 @@ export function route<
         body: (body === null ? undefined : body.parse(call.body)) as z.output<B>,
       });
     },
+  };
+}
+
+/** A route that answers with server-sent events. */
+export function streamRoute<Q extends z.ZodType>(
+  given: Pick<Route, 'id' | 'path' | 'tag' | 'summary' | 'access'> & {
+    readonly query: Q;
+    handle(call: Call<unknown, z.output<Q>, unknown>): OpenStream;
+  },
+): Route {
+  return {
+    ...given,
+    method: 'GET',
+    params: nothing,
+    body: null,
+    answer: { kind: 'events' },
+    problems: [],
+    audited: false,
+    secret: false,
+    repeatable: false,
+    handle: (call) =>
+      Promise.resolve(given.handle({ ...call, query: given.query.parse(call.query) as z.output<Q> })),
   };
 }

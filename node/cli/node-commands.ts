@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { HoltConfig, NodeConfig } from '../../model/config.ts';
 import type { RunningNode } from '../compose.ts';
+import { isLogLevel, LogGate } from '../log-levels.ts';
 import { withConfig } from './config-commands.ts';
 
 export function addNodeCommands(program: Command, { release }: { readonly release: string }): void {
@@ -47,13 +48,16 @@ function listenOf(text: string): NodeConfig['listen'] {
 
 async function work(config: HoltConfig, node: NodeConfig, release: string): Promise<void> {
   const { rootLogger, startNode } = await composition();
-  const log = rootLogger(node, release);
+  const logGate = new LogGate(isLogLevel(node.log.level) ? node.log.level : 'info');
+  const everyLine = rootLogger(node, release);
+  const log = logGate.logger(everyLine);
   log.info({ event: 'node:starting', coordination: config.coordination.kind }, 'the node starts');
   const running = await startNode({
     config,
     node,
     release,
-    log,
+    log: everyLine,
+    logGate,
     announce: (text) => process.stdout.write(`${text}\n`),
   });
   const signal = await firstSignal();

@@ -94,6 +94,15 @@ export class StatusCollector {
     });
   }
 
+  /** Pipelines whose mainstem a node that answers says it holds. */
+  async led(): Promise<ReadonlySet<string>> {
+    return new Set(
+      [...(await this.#hearAll()).values()].flatMap(({ report }) =>
+        (report?.pipelines ?? []).flatMap((one) => (one.select === null ? [] : [one.pipeline])),
+      ),
+    );
+  }
+
   async clocks(): Promise<readonly ClockReading[]> {
     return [...(await this.#hearAll()).values()].flatMap(({ report }) => report?.clocks ?? []);
   }

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { literalSecret } from '../../conf/secret.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
+import { HoltError } from '../../lib/errors.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { Accounts } from '../../node/access/accounts.ts';
 import { AuditLog } from '../../node/access/audit-log.ts';
 import { sealKey } from '../../node/access/records.ts';
 import { ApiClient } from '../../node/api/client.ts';
+import { EventHub } from '../../node/api/event-hub.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../node/api/http-server.ts';
 import { RepeatedRequests } from '../../node/api/idempotency.ts';
 import type { Operations } from '../../node/operations.ts';
@@ -49,11 +51,12 @@ export class ApiBench implements AsyncDisposable {
   readonly tree: CoordinationTree;
   readonly embedded: EmbeddedServer;
   readonly folder: string;
+  readonly events: EventHub;
   readonly #server: HttpServer;
   readonly #running: Promise<void>;
 
   private constructor(
-    parts: Pick<ApiBench, 'accounts' | 'auditLog' | 'tree' | 'embedded' | 'folder'>,
+    parts: Pick<ApiBench, 'accounts' | 'auditLog' | 'tree' | 'embedded' | 'folder' | 'events'>,
     server: HttpServer,
     running: Promise<void>,
   ) {
@@ -62,6 +65,7 @@ export class ApiBench implements AsyncDisposable {
     this.tree = parts.tree;
     this.embedded = parts.embedded;
     this.folder = parts.folder;
+    this.events = parts.events;
     this.url = server.url;
     this.#server = server;
     this.#running = running;
@@ -88,13 +92,32 @@ export class ApiBench implements AsyncDisposable {
       passwordCost: { n: 1024, r: 8, p: 1 },
     });
     const auditLog = new AuditLog({ ...common, retentionDays: 30 });
+    const operations = failing(options.operations ?? {});
+    const events = new EventHub({
+      pipelines: () => operations.pipelines(),
+      nodes: () => operations.nodes(),
+      clock,
+      log: silentLogger,
+    });
+    const refused = () => Promise.reject(new HoltError('HOLT_NODE_UNKNOWN', 'there is no other node'));
     const server = await startHttpServer({
       host: '127.0.0.1',
       port: 0,
       tls: null,
       trustedProxies: [],
       openMetrics: true,
-      operations: failing(options.operations ?? {}),
+      operations,
+      cluster: {
+        sites: () => [],
+        batches: () => Promise.resolve([]),
+        claims: () => Promise.resolve([]),
+        znode: refused,
+        logLevel: refused,
+        setLogLevel: refused,
+      },
+      history: { query: (asked) => Promise.resolve({ ...asked, points: [], silent: [] }) },
+      events,
+      clock,
       accounts,
       audit: auditLog,
       release: '1.2.3',
@@ -104,7 +127,7 @@ export class ApiBench implements AsyncDisposable {
       log: silentLogger,
       ...options.server,
     });
-    return new ApiBench({ accounts, auditLog, tree, embedded, folder }, server, running);
+    return new ApiBench({ accounts, auditLog, tree, embedded, folder, events }, server, running);
   }
 
   client(token: string | null = ROOT_TOKEN): ApiClient {
@@ -141,6 +164,7 @@ export class ApiBench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.close();
+    await this.events.stop();
     await this.auditLog.close();
     await this.tree.stop();
     await this.#running;

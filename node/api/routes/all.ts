@@ -2,6 +2,7 @@ import type { Route } from '../route.ts';
 import { ACCOUNT_ROUTES } from './accounts.ts';
 import { AUDIT_ROUTES } from './audit.ts';
 import { CLUSTER_ROUTES } from './cluster.ts';
+import { EVENT_ROUTES } from './events.ts';
 import { PIPELINE_ROUTES } from './pipelines.ts';
 import { SESSION_ROUTES } from './session.ts';
 import { TABLE_ROUTES } from './tables.ts';
@@ -14,4 +15,5 @@ export const ROUTES: readonly Route[] = [
   ...AUDIT_ROUTES,
   ...PIPELINE_ROUTES,
   ...TABLE_ROUTES,
+  ...EVENT_ROUTES,
 ];

@@ -170,6 +170,21 @@ export const TABLE_ROUTES: readonly Route[] = [
     handle: ({ services, params }) => services.operations.startVerify(params.name),
   }),
   route({
+    id: 'listChecks',
+    method: 'GET',
+    path: '/pipelines/:name/checks',
+    tag: 'checks',
+    summary: 'Comparisons of the last day that nodes remember.',
+    access: 'viewer',
+    params: named,
+    query: pageQuery,
+    answer: pageOf(verifyView),
+    problems: ['HOLT_PIPELINE_UNKNOWN'],
+    async handle({ services, params, query }) {
+      return pageByKey(await services.operations.checks(params.name), (one) => one.id, query);
+    },
+  }),
+  route({
     id: 'getCheck',
     method: 'GET',
     path: '/pipelines/:name/checks/:id',

@@ -6,7 +6,7 @@ import { HoltError, messageOf } from '../../../lib/errors.ts';
 import { readNamedFile } from '../../../lib/named-file.ts';
 import type { ChannelTls } from './channel-server.ts';
 import { decompressor, isCodec } from './compression.ts';
-import { answerIsGenuine, signRequest } from './signature.ts';
+import { answerIsGenuine, type RequestFacts, signRequest } from './signature.ts';
 
 const MAX_JSON_BYTES = 8 * 1024 * 1024;
 
@@ -49,7 +49,16 @@ export class ChannelClient {
 
   /** A signed JSON answer. @throws HoltError HOLT_PIPE_UNREACHABLE, HOLT_PIPE_REFUSED, or the code the other node gave. */
   async json(base: string, target: string, signal: AbortSignal): Promise<unknown> {
-    const { response, nonce } = await this.#send(base, target, 'identity', signal);
+    return this.#json(base, { method: 'GET', target, body: Buffer.alloc(0) }, signal);
+  }
+
+  /** As `json`, with a JSON value for the other node; not sent again by itself. */
+  async post(base: string, target: string, value: unknown, signal: AbortSignal): Promise<unknown> {
+    return this.#json(base, { method: 'POST', target, body: Buffer.from(JSON.stringify(value)) }, signal);
+  }
+
+  async #json(base: string, request: RequestFacts, signal: AbortSignal): Promise<unknown> {
+    const { response, nonce } = await this.#send(base, request, 'identity', signal);
     const body = await this.#collect(response, base, MAX_JSON_BYTES);
     this.#check(response, nonce, body, base);
     return JSON.parse(body.toString('utf8'));
@@ -57,7 +66,12 @@ export class ChannelClient {
 
   /** Exactly the bytes wanted. @throws as `json`, and HOLT_PAYLOAD_CORRUPT for other bytes. */
   async bytes(base: string, target: string, wanted: BytesWanted, signal: AbortSignal): Promise<Buffer> {
-    const { response, nonce } = await this.#send(base, target, wanted.accept, signal);
+    const { response, nonce } = await this.#send(
+      base,
+      { method: 'GET', target, body: Buffer.alloc(0) },
+      wanted.accept,
+      signal,
+    );
     if (response.statusCode !== 200) {
       this.#check(response, nonce, await this.#collect(response, base, MAX_JSON_BYTES), base);
       throw unreachable(base, `status ${response.statusCode}`);
@@ -98,29 +112,34 @@ export class ChannelClient {
 
   #send(
     base: string,
-    target: string,
+    { method, target, body }: RequestFacts,
     accept: string,
     signal: AbortSignal,
   ): Promise<{ readonly response: IncomingMessage; readonly nonce: string }> {
     const url = new URL(target, base);
     const path = url.pathname + url.search;
     const signed = signRequest(this.#options.key, this.#options.node, this.#options.nowMs(), {
-      method: 'GET',
+      method,
       target: path,
-      body: Buffer.alloc(0),
+      body,
     });
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     return new Promise((resolve, reject) => {
       const call = send(
         url,
-        { method: 'GET', agent: this.#agent, signal, headers: { ...signed, 'accept-encoding': accept } },
+        {
+          method,
+          agent: this.#agent,
+          signal,
+          headers: { ...signed, 'accept-encoding': accept, 'content-length': body.length },
+        },
         (response) => resolve({ response, nonce: signed['holt-nonce'] }),
       );
       call.setTimeout(this.#silenceMs, () => call.destroy(new Error(`silent for ${this.#silenceMs} ms`)));
       call.on('error', (error) =>
         reject(signal.aborted ? signal.reason : unreachable(base, error.message, error)),
       );
-      call.end();
+      call.end(body);
     });
   }
 

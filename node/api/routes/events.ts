@@ -1,0 +1,136 @@
+/** The event stream, and the history. */
+import { z } from 'zod';
+import { HoltError } from '../../../lib/errors.ts';
+import { mayTouch, type Principal } from '../../access/role.ts';
+import { MAX_POINTS } from '../../history/history.ts';
+import { historyPoint } from '../../history/samples.ts';
+import type { PipelineStatusView } from '../../operations.ts';
+import { type HubEvent, TOPICS } from '../event-hub.ts';
+import { type Route, route, type SentEvent, streamRoute } from '../route.ts';
+
+const list = (text: string) => text.split(',').filter((one) => one !== '');
+
+/** What this follower may and wants to see of an event; null for nothing. */
+function shownTo(
+  { id, topic, kind, pipeline, data }: HubEvent,
+  principal: Principal,
+  wanted: { readonly topics: readonly string[]; readonly pipelines: readonly string[] | null },
+): SentEvent | null {
+  const sees = (name: string) =>
+    mayTouch(principal, name) && (wanted.pipelines === null || wanted.pipelines.includes(name));
+  if (topic !== 'all' && !wanted.topics.includes(topic)) return null;
+  if (pipeline !== null && !sees(pipeline)) return null;
+  if (kind !== 'snapshot') return { id, event: kind, data };
+  const whole = data as {
+    readonly pipelines: readonly PipelineStatusView[];
+    readonly nodes: readonly unknown[];
+  };
+  return {
+    id,
+    event: kind,
+    data: {
+      ...whole,
+      pipelines: wanted.topics.includes('pipelines')
+        ? whole.pipelines.filter((one) => sees(one.pipeline))
+        : [],
+      nodes: wanted.topics.includes('nodes') ? whole.nodes : [],
+    },
+  };
+}
+
+export const EVENT_ROUTES: readonly Route[] = [
+  streamRoute({
+    id: 'followEvents',
+    path: '/events',
+    tag: 'events',
+    summary:
+      'What changes, as it changes: first `snapshot` with everything, or, with Last-Event-ID, what was missed; then `pipeline` (its status), `pipeline-gone`, `nodes`, and `unreachable` and `reachable` when nothing can be known.',
+    access: 'viewer',
+    query: z.object({
+      topics: z
+        .string()
+        .max(200)
+        .default(TOPICS.join(','))
+        .describe(`Only these, separated by commas: ${TOPICS.join(', ')}.`),
+      pipelines: z.string().max(8192).optional().describe('Only these, separated by commas.'),
+    }),
+    handle({ services, principal, query, header }) {
+      const topics = list(query.topics);
+      for (const topic of topics)
+        if (!(TOPICS as readonly string[]).includes(topic))
+          throw new HoltError('HOLT_REQUEST_INVALID', `topics: there is no ${JSON.stringify(topic)}`, {
+            disposition: 'fatal',
+          });
+      if (principal === null) throw new HoltError('HOLT_UNAUTHENTICATED', 'nobody is logged in');
+      if (services.events.isFull)
+        throw new HoltError('HOLT_RATE_LIMIT', 'too many follow the events of this node', {
+          disposition: 'retry',
+          facts: { retryAfterSeconds: 30 },
+        });
+      const wanted = { topics, pipelines: query.pipelines === undefined ? null : list(query.pipelines) };
+      return async (send, signal) => {
+        const pass = (event: HubEvent) => {
+          const shown = shownTo(event, principal, wanted);
+          if (shown !== null) send(shown);
+        };
+        const { first, close } = await services.events.follow(header('last-event-id') ?? null, pass, signal);
+        for (const event of first) pass(event);
+        return close;
+      };
+    },
+  }),
+  route({
+    id: 'getHistory',
+    method: 'GET',
+    path: '/pipelines/:name/history',
+    tag: 'history',
+    summary:
+      'Lag, throughput and state over time, as the nodes kept them; steps of which nothing is known are left out.',
+    access: 'viewer',
+    params: z.object({ name: z.string().max(64) }),
+    query: z.object({
+      from: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .optional()
+        .describe('ms since 1970; an hour before `to` if absent.'),
+      to: z.coerce.number().int().min(0).optional().describe('ms since 1970; now if absent.'),
+      step: z.coerce
+        .number()
+        .int()
+        .min(5_000)
+        .max(86_400_000)
+        .optional()
+        .describe('ms of a point; about 300 points if absent.'),
+    }),
+    answer: z
+      .object({
+        pipeline: z.string(),
+        fromMs: z.number(),
+        toMs: z.number(),
+        stepMs: z.number(),
+        points: z.array(historyPoint).readonly(),
+        silent: z
+          .array(z.string())
+          .readonly()
+          .describe('Nodes that did not answer; what they saw is missing.'),
+      })
+      .meta({ id: 'History' }),
+    problems: ['HOLT_PIPELINE_UNKNOWN'],
+    async handle({ services, params, query }) {
+      await services.operations.known(params.name);
+      const toMs = query.to ?? Math.round(services.clock.nowMs());
+      const fromMs = query.from ?? toMs - 3_600_000;
+      const stepMs = query.step ?? Math.max(5_000, Math.ceil((toMs - fromMs) / 300 / 5_000) * 5_000);
+      if (toMs <= fromMs || (toMs - fromMs) / stepMs > MAX_POINTS)
+        throw new HoltError(
+          'HOLT_REQUEST_INVALID',
+          `from, to, step: 1 to ${MAX_POINTS} points are expected, from before to`,
+          { disposition: 'fatal' },
+        );
+      const found = await services.history.query({ pipeline: params.name, fromMs, toMs, stepMs });
+      return { pipeline: params.name, ...found };
+    },
+  }),
+];

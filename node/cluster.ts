@@ -1,0 +1,304 @@
+/** What the installation is made of, and what stands in its coordination tree: read only, from any node. */
+import { z } from 'zod';
+import { HoltError } from '../lib/errors.ts';
+import { batchHeader, parseTaskName } from '../model/batch.ts';
+import type { HoltConfig, PipelineConfig } from '../model/config.ts';
+import type { DataSourceId, PipelineId } from '../model/ids.ts';
+import { STAGES, TASK_STAGES } from '../model/stage.ts';
+import type { NodeRegistry } from '../scheduler/contract.ts';
+import { ACCESS, lockOf, mainLockPath, runningPath, stagePath } from '../scheduler/paths.ts';
+import { lockRecord, sourceRunning } from '../scheduler/records.ts';
+import type { CoordinationTree } from '../scheduler/tree/tree.ts';
+import type { PeerQuestion, Peers } from './api/peers.ts';
+import { LOG_LEVELS, type LogGate, type LogLevel } from './log-levels.ts';
+
+export const siteView = z
+  .object({
+    site: z.string(),
+    nodes: z.array(z.string()).readonly().describe('Nodes that are registered.'),
+    dataSources: z.array(z.object({ name: z.string(), host: z.string(), port: z.number() })).readonly(),
+    /** Pipelines that read here, and that write here. */
+    outgoing: z.array(z.string()).readonly(),
+    incoming: z.array(z.string()).readonly(),
+  })
+  .meta({ id: 'Site' });
+export type SiteView = z.infer<typeof siteView>;
+
+export const batchView = z
+  .object({
+    id: z.string().describe('Epoch, sequence number and part: the name of its task.'),
+    stage: z.enum(STAGES),
+    epoch: z.number(),
+    seq: z.string(),
+    part: z.number(),
+    lastPart: z.boolean(),
+    origin: z.string(),
+    transactions: z.number(),
+    rows: z.number(),
+    bytes: z.number().describe('Of the payload, as it goes between nodes.'),
+    firstCommitMs: z.number().describe("By the source's clock."),
+    lastCommitMs: z.number(),
+    selectedMs: z.number(),
+    extractedMs: z.number().nullable(),
+    transformedMs: z.number().nullable(),
+    endPosition: z.string().describe('Cut where it is long.'),
+    holder: z.string().nullable().describe('Node that has claimed it; null while it waits.'),
+    heldSinceMs: z.number().nullable(),
+  })
+  .meta({ id: 'Batch' });
+export type BatchView = z.infer<typeof batchView>;
+
+export const claimView = z
+  .object({
+    path: z.string(),
+    kind: z.enum(['source', 'mainstem', 'task']),
+    /** Of a mainstem or task. */
+    pipeline: z.string().nullable(),
+    stage: z.enum(STAGES).nullable(),
+    /** Of a source: its data source. */
+    source: z.string().nullable(),
+    node: z.string(),
+    sinceMs: z.number().nullable(),
+    ageMs: z.number().nullable().describe("By the asked node's clock."),
+  })
+  .meta({ id: 'Claim' });
+export type ClaimView = z.infer<typeof claimView>;
+
+export const znodeView = z
+  .object({
+    path: z.string(),
+    data: z.string().nullable().describe('Text as it stands there; null where it is hidden or no text.'),
+    hidden: z.boolean().describe('It is about who may use the API.'),
+    version: z.number(),
+    createdMs: z.number(),
+    changedMs: z.number(),
+    ephemeralOwner: z.string().nullable(),
+    children: z.number(),
+  })
+  .meta({ id: 'Znode' });
+export type ZnodeView = z.infer<typeof znodeView>;
+
+export const logLevelView = z
+  .object({ node: z.string(), level: z.enum(LOG_LEVELS) })
+  .meta({ id: 'LogLevel' });
+export type LogLevelView = z.infer<typeof logLevelView>;
+
+/** Null only asks. */
+export const LOG_LEVEL_QUESTION: PeerQuestion<{ level: LogLevel | null }, { level: LogLevel }> = {
+  name: 'log-level',
+  question: z.strictObject({ level: z.enum(LOG_LEVELS).nullable() }),
+  answer: z.strictObject({ level: z.enum(LOG_LEVELS) }),
+};
+
+export interface ClusterOptions {
+  readonly config: HoltConfig;
+  readonly tree: CoordinationTree;
+  readonly registry: NodeRegistry;
+  readonly peers: Peers;
+  readonly logGate: LogGate;
+  readonly nowMs: () => number;
+}
+
+const DEADLINE_MS = 5_000;
+/** Tasks of a pipeline that are shown; a window has fewer. */
+const MAX_BATCHES = 1_000;
+const MAX_POSITION = 500;
+
+export class Cluster {
+  readonly #options: ClusterOptions;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+  }
+
+  sites(): readonly SiteView[] {
+    const { config, registry } = this.#options;
+    return config.sites.map(({ name }) => ({
+      site: name,
+      nodes: registry.nodes.filter((one) => one.site === name).map((one) => one.node),
+      dataSources: config.dataSources
+        .filter((one) => one.site === name)
+        .map(({ name: source, host, port }) => ({ name: source, host, port })),
+      outgoing: config.pipelines.filter((one) => one.sourceSite === name).map((one) => one.name),
+      incoming: config.pipelines.filter((one) => one.targetSite === name).map((one) => one.name),
+    }));
+  }
+
+  /** Tasks that stand at a stage now, furthest stage first, oldest first. */
+  async batches(name: string): Promise<readonly BatchView[]> {
+    const pipeline = this.#pipeline(name);
+    const found = await Promise.all(
+      [...TASK_STAGES].reverse().map(async (stage) => {
+        const path = stagePath(pipeline, stage);
+        const tasks = (await this.#children(path)).filter((task) => parseTaskName(task) !== null);
+        const views = await Promise.all(
+          tasks.slice(0, MAX_BATCHES).map(async (task): Promise<BatchView | null> => {
+            const [node, lock] = await Promise.all([
+              this.#json(`${path}/${task}`),
+              this.#json(lockOf(`${path}/${task}`)),
+            ]);
+            const header = batchHeader.safeParse(node);
+            if (!header.success) return null;
+            const held = lockRecord.safeParse(lock);
+            const { data } = header;
+            return {
+              id: task,
+              stage,
+              epoch: data.epoch,
+              seq: data.seq,
+              part: data.part,
+              lastPart: data.lastPart,
+              origin: data.origin,
+              transactions: data.transactions,
+              rows: data.rows,
+              bytes: data.payload.bytes,
+              firstCommitMs: data.firstCommitUs / 1000,
+              lastCommitMs: data.lastCommitUs / 1000,
+              selectedMs: data.selectedMs,
+              extractedMs: data.extractedMs,
+              transformedMs: data.transformedMs,
+              endPosition: data.end.slice(0, MAX_POSITION),
+              holder: held.success ? held.data.node : null,
+              heldSinceMs: held.success ? held.data.sinceMs : null,
+            };
+          }),
+        );
+        return views.filter((one) => one !== null);
+      }),
+    );
+    return found.flat();
+  }
+
+  /** Every lock that stands, with who holds it. */
+  async claims(): Promise<readonly ClaimView[]> {
+    const { config, nowMs } = this.#options;
+    const now = nowMs();
+    const age = (sinceMs: number | null) =>
+      sinceMs === null ? null : Math.max(0, Math.round(now - sinceMs));
+    const sources = [...new Set(config.pipelines.map((one) => one.source))].map(
+      async (source: DataSourceId): Promise<readonly ClaimView[]> => {
+        const path = runningPath(source);
+        const value = await this.#options.tree.get(path, { deadlineMs: DEADLINE_MS });
+        const parsed = sourceRunning.safeParse(value === null ? null : jsonOf(value.data));
+        if (!parsed.success || value === null) return [];
+        const { mtimeMs: sinceMs } = value.stat;
+        const node = parsed.data.node ?? parsed.data.address;
+        return [
+          { path, kind: 'source', pipeline: null, stage: null, source, node, sinceMs, ageMs: age(sinceMs) },
+        ];
+      },
+    );
+    const locks = config.pipelines.map(async ({ name }): Promise<readonly ClaimView[]> => {
+      const mainstem = await this.#lock(mainLockPath(name));
+      const tasks = await Promise.all(
+        TASK_STAGES.map(async (stage) => {
+          const parent = stagePath(name, stage);
+          const names = (await this.#children(parent)).filter((task) => parseTaskName(task) !== null);
+          const held = await Promise.all(
+            names.slice(0, MAX_BATCHES).map(async (task) => this.#lock(lockOf(`${parent}/${task}`))),
+          );
+          return held.filter((one) => one !== null).map((one) => ({ ...one, kind: 'task' as const, stage }));
+        }),
+      );
+      const all = [
+        ...(mainstem === null ? [] : [{ ...mainstem, kind: 'mainstem' as const, stage: 'select' as const }]),
+        ...tasks.flat(),
+      ];
+      return all.map((one) => ({ ...one, pipeline: name, source: null, ageMs: age(one.sinceMs) }));
+    });
+    return (await Promise.all([...sources, ...locks])).flat();
+  }
+
+  /** @throws HoltError HOLT_ZNODE_UNKNOWN. */
+  async znode(path: string): Promise<{ readonly node: ZnodeView; readonly children: readonly string[] }> {
+    const { tree } = this.#options;
+    const normal = path === '' || path === '/' ? '/' : path;
+    if (
+      !/^\/(?:[^/\s]+(?:\/[^/\s]+)*)?$/.test(normal) ||
+      normal.length > 1024 ||
+      /(?:^|\/)\.\.?(?:\/|$)/.test(normal)
+    )
+      throw new HoltError('HOLT_REQUEST_INVALID', `${JSON.stringify(path)} is no path of the tree`, {
+        disposition: 'fatal',
+      });
+    const [value, children] = await Promise.all([
+      tree.get(normal, { deadlineMs: DEADLINE_MS }),
+      tree.children(normal, { deadlineMs: DEADLINE_MS }),
+    ]);
+    if (value === null)
+      throw new HoltError('HOLT_ZNODE_UNKNOWN', `there is no ${normal} in the tree`, {
+        disposition: 'fatal',
+      });
+    const hidden = (normal === ACCESS || normal.startsWith(`${ACCESS}/`)) && value.data.length > 0;
+    const text = value.data.toString('utf8');
+    const { version, ctimeMs, mtimeMs, ephemeralOwner } = value.stat;
+    return {
+      node: {
+        path: normal,
+        data: hidden || text.includes('\ufffd') ? null : text,
+        hidden,
+        version,
+        createdMs: ctimeMs,
+        changedMs: mtimeMs,
+        ephemeralOwner,
+        children: children?.names.length ?? 0,
+      },
+      children: children?.names ?? [],
+    };
+  }
+
+  async logLevel(node: string): Promise<LogLevelView> {
+    return this.#level(node, null);
+  }
+
+  /** Until the node starts again. */
+  async setLogLevel(node: string, level: LogLevel): Promise<LogLevelView> {
+    return this.#level(node, level);
+  }
+
+  /** What this node says to `LOG_LEVEL_QUESTION`. */
+  ownLogLevel({ level }: { readonly level: LogLevel | null }): { level: LogLevel } {
+    const { logGate } = this.#options;
+    if (level !== null) logGate.level = level;
+    return { level: logGate.level };
+  }
+
+  async #level(node: string, level: LogLevel | null): Promise<LogLevelView> {
+    const { peers } = this.#options;
+    const answer =
+      node === peers.self
+        ? this.ownLogLevel({ level })
+        : await peers.ask(node, LOG_LEVEL_QUESTION, { level });
+    return { node, level: answer.level };
+  }
+
+  #pipeline(name: string): PipelineId {
+    const found = this.#options.config.pipelines.find((one: PipelineConfig) => one.name === name);
+    if (found !== undefined) return found.name;
+    throw new HoltError('HOLT_PIPELINE_UNKNOWN', `there is no pipeline ${JSON.stringify(name)}`, {
+      disposition: 'fatal',
+    });
+  }
+
+  async #lock(path: string) {
+    const parsed = lockRecord.safeParse(await this.#json(path));
+    return parsed.success ? { path, node: parsed.data.node as string, sinceMs: parsed.data.sinceMs } : null;
+  }
+
+  async #json(path: string): Promise<unknown> {
+    const value = await this.#options.tree.get(path, { deadlineMs: DEADLINE_MS });
+    return value === null ? null : jsonOf(value.data);
+  }
+
+  async #children(path: string): Promise<readonly string[]> {
+    return (await this.#options.tree.children(path, { deadlineMs: DEADLINE_MS }))?.names ?? [];
+  }
+}
+
+function jsonOf(data: Buffer): unknown {
+  try {
+    return JSON.parse(data.toString('utf8'));
+  } catch {
+    return null;
+  }
+}
