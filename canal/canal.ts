@@ -60,6 +60,11 @@ export interface CanalEngine extends Service {
   openReader(options: ReaderOptions): Promise<CanalReader>;
   /** Turns a configured start into a position; used only when there is no checkpoint. */
   resolveStart(start: StartConfig): Promise<Position>;
+  /**
+   * Whether the source still has what a position includes, though nothing is read from there.
+   * @throws HOLT_SOURCE_POSITION_FOREIGN, HOLT_SOURCE_POSITION_PURGED
+   */
+  mustHave(text: PositionText): Promise<void>;
   /** Head of the source's log now. */
   currentPosition(): Promise<Position>;
   /** The position after one more transaction. */

@@ -194,6 +194,14 @@ export class BinlogEngine implements CanalEngine {
     );
   }
 
+  mustHave(text: PositionText): Promise<void> {
+    const position: Position = { text, at: null, lastEvent: null };
+    const { source } = this.#options;
+    return this.#ask((connection, facts) =>
+      checkPosition({ endpoint: source, connection, facts, position, readFrom: null, clock: this.#clock }),
+    );
+  }
+
   currentPosition(): Promise<Position> {
     return this.#ask((connection, facts) => currentPosition(connection, facts));
   }

@@ -37,6 +37,8 @@ export interface ApplySpec {
   readonly detect: boolean;
   /** Rows go as events of the binlog wherever they may; absent in older cases. */
   readonly rowEvents?: boolean;
+  /** Rows go over so many lanes; absent: over one connection, in order. */
+  readonly lanes?: number;
 }
 
 export interface TableSpec {

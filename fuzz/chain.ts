@@ -7,6 +7,8 @@ export interface Applied {
   rows: number;
   /** Batches that went row by row. */
   careful: number;
+  /** Shares of batches that lanes have committed. */
+  shares?: number;
   /** Parts of batches that came in several. */
   inParts: number;
   /** Changes that were not applied as they came, as `kind table`. */

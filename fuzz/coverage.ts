@@ -35,6 +35,7 @@ export class Coverage {
   rows = 0;
   careful = 0;
   inParts = 0;
+  shares = 0;
   readonly refused = new Map<number, number>();
   readonly ordered = new Map<string, number>();
   readonly #cells = new Map<string, number>();
@@ -50,6 +51,7 @@ export class Coverage {
     this.rows += result.applied.rows;
     this.careful += result.applied.careful;
     this.inParts += result.applied.inParts;
+    this.shares += result.applied.shares ?? 0;
     for (const [errno, count] of result.refused) add(this.refused, errno, count);
     for (const why of result.applied.ordered.values()) add(this.ordered, why, 1);
     for (const { table: name, op } of result.done) {
@@ -76,7 +78,7 @@ export class Coverage {
     const operations = [...OPERATIONS, ...DDL_OPERATIONS];
     const number = (count: number | undefined): string => String(count ?? 0).padStart(5);
     const lines = [
-      `${this.pair}: ${this.cases} cases, ${this.statements} statements that changed rows, ${this.rows} row changes applied, ${this.careful} batches went row by row, ${this.inParts} parts`,
+      `${this.pair}: ${this.cases} cases, ${this.statements} statements that changed rows, ${this.rows} row changes applied, ${this.careful} batches went row by row, ${this.inParts} parts${this.shares === 0 ? '' : `, ${this.shares} shares of lanes`}`,
       `  refused by the source: ${[...this.refused].map(([errno, count]) => `${errno} ${count} times`).join(', ') || 'nothing'}`,
       `  written in order: ${[...this.ordered].map(([why, count]) => `${why}: ${count}`).join('; ') || 'nothing'}`,
       `  operations: ${operations.map((op, i) => `${letter(i)} ${op}`).join(', ')}`,

@@ -21,12 +21,14 @@ import { connectTarget } from '../stages/load/target/mysql2-connection.ts';
 import type { TargetSession } from '../stages/load/target/target-connection.ts';
 import { BatchFormer, type FormedBatch } from '../stages/select/batch-former.ts';
 import { TableFilter } from '../stages/select/table-filter.ts';
+import type { TransformedBatch } from '../stages/stage.ts';
 import { Transformer } from '../stages/transform/transform.ts';
 import { headerOf } from '../test/support/batch-header.ts';
 import type { Database } from '../test/support/database.ts';
 import { repositoryRoot } from '../test/support/inventory.ts';
 import type { ApplySpec, FuzzCase } from './case.ts';
 import { type Applied, type Chain, FuzzerError } from './chain.ts';
+import { LaneApply } from './lane-apply.ts';
 import { MARKER_TABLE, openSession, SCHEMA_PREFIX } from './sides.ts';
 
 /** Parts are small, so that a few large values make a transaction that comes in several. */
@@ -55,6 +57,7 @@ export class DirectChain implements Chain, AsyncDisposable {
   #reader: CanalReader | null = null;
   #session: TargetSession | null = null;
   #looks: TargetSession | null = null;
+  #lanes: TargetSession[] = [];
 
   private constructor(engine: BinlogEngine, target: Database) {
     this.#engine = engine;
@@ -93,6 +96,7 @@ export class DirectChain implements Chain, AsyncDisposable {
       applied,
       session: await this.#sessionOf(),
       looks: await this.#looksOf(),
+      lanes: await this.#lanesOf(one.apply.lanes ?? 0),
     });
     const signal = AbortSignal.timeout(READ_DEADLINE_MS);
     try {
@@ -149,8 +153,18 @@ export class DirectChain implements Chain, AsyncDisposable {
     this.#reader = null;
     await this.#session?.close().catch(() => {});
     await this.#looks?.close().catch(() => {});
+    await Promise.all(this.#lanes.map((one) => one.close().catch(() => {})));
     this.#session = null;
     this.#looks = null;
+    this.#lanes = [];
+  }
+
+  async #lanesOf(count: number): Promise<readonly TargetSession[]> {
+    while (this.#lanes.length < count)
+      this.#lanes.push(
+        await connectTarget(dataSourceOf(this.#target, 'west', 990_100), { session: { rowEvents: true } }),
+      );
+    return this.#lanes.slice(0, count);
   }
 
   async #sessionOf(): Promise<TargetSession> {
@@ -190,6 +204,7 @@ class CaseRun {
   #batch = 0;
   #pending = 0;
   #isOpen = false;
+  readonly #lanes: LaneApply | null;
 
   constructor(options: {
     readonly schema: string;
@@ -198,6 +213,7 @@ class CaseRun {
     readonly applied: Applied;
     readonly session: TargetSession;
     readonly looks: TargetSession;
+    readonly lanes: readonly TargetSession[];
   }) {
     const { schema, spec, applied, session, looks } = options;
     const pipeline = pipelineOf(schema, spec);
@@ -235,6 +251,8 @@ class CaseRun {
       maxStatementBytes: spec.maxStatementBytes,
       eventsFromRows: spec.rowEvents === true ? 1 : Number.POSITIVE_INFINITY,
     });
+    this.#lanes =
+      options.lanes.length === 0 ? null : new LaneApply({ applier: this.#applier, sessions: options.lanes });
   }
 
   async take(item: SourceItem, signal: AbortSignal): Promise<void> {
@@ -259,13 +277,22 @@ class CaseRun {
       transactions: formed.transactions,
       part: formed.part,
       lastPart: formed.lastPart,
+      start: formed.start,
+      end: formed.end.text,
     });
     const selected = await (await this.#extractor).process({ header, payload: formed.payload }, signal);
-    const prepared = await this.#applier.prepare(this.#transformer.transform(selected, 0), signal);
+    const prepared = await this.#prepared(this.#transformer.transform(selected, 0), signal);
     for (const [table, why] of prepared.ordered) this.#applied.ordered.set(table, why);
     await this.#apply(formed, prepared, signal);
     this.#applied.batches += 1;
     this.#applied.rows += formed.rows;
+  }
+
+  async #prepared(batch: TransformedBatch, signal: AbortSignal): Promise<AppliedBatch> {
+    if (this.#lanes === null || this.#isOpen) return this.#applier.prepare(batch, signal);
+    const { rest, lanes } = await this.#lanes.apply(batch, signal);
+    this.#applied.shares = (this.#applied.shares ?? 0) + lanes;
+    return rest;
   }
 
   /** As Load does it: a divergence undoes the batch (of one in parts, the part), and it goes again with care. */

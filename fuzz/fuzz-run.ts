@@ -20,6 +20,8 @@ export interface FuzzRunOptions {
   readonly say: (text: string) => void;
   /** Failing cases are shrunk and kept; else they are only told. */
   readonly keep: boolean;
+  /** Rows go over so many lanes (apply mode `parallel`); 0: over one connection. */
+  readonly lanes: number;
   /** Most failures before the run gives up. */
   readonly maxFailures: number;
 }
@@ -42,7 +44,9 @@ export async function fuzzRun(options: FuzzRunOptions): Promise<FuzzRunResult> {
   const found: Found[] = [];
   const start = performance.now();
   for (let index = from; options.mayGoOn(index - from) && found.length < options.maxFailures; index++) {
-    const one = generateCase({ seed, index, pair });
+    const generated = generateCase({ seed, index, pair });
+    const one: FuzzCase =
+      options.lanes === 0 ? generated : { ...generated, apply: { ...generated.apply, lanes: options.lanes } };
     let failure: Failure | null;
     try {
       const result = await runCase(sides, chain, one);

@@ -6,6 +6,7 @@
  *     --pair A-B        one pair of servers; default: all of them, one after the other
  *     --case N          that case alone
  *     --nodes           real nodes over ZooKeeper in place of the stages in one process; schema changes are replicated
+ *     --mode parallel   rows go over lanes, some of which die in between
  *     --no-keep         what fails is not shrunk into test/regressions/fuzz/
  *     --faults          the faults planted on purpose, each to be found within a minute; --only TEXT in its name
  *     --bytes           the byte fuzzer of all decoders
@@ -24,6 +25,8 @@ import { Sides, type SidesEndpoints } from './sides.ts';
 /** From so long on, a run must have tried everything. */
 const WHOLE_RUN_SECONDS = 1800;
 
+const LANES = 3;
+
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 function pairsOf(text: string | undefined): readonly PairName[] {
@@ -41,6 +44,7 @@ const { values } = parseArgs({
     pair: { type: 'string' },
     case: { type: 'string' },
     nodes: { type: 'boolean', default: false },
+    mode: { type: 'string', default: 'prefix' },
     keep: { type: 'boolean', default: true },
     'max-failures': { type: 'string', default: '5' },
     faults: { type: 'boolean', default: false },
@@ -77,6 +81,7 @@ async function pairs(): Promise<void> {
       from: only ?? 0,
       mayGoOn: (cases) => (only === null ? performance.now() < end : cases < 1),
       say,
+      lanes: values.mode === 'parallel' ? LANES : 0,
       keep: values.keep,
       maxFailures: Number(values['max-failures']),
     });

@@ -121,6 +121,10 @@ class Shrinker {
     );
     const { apply } = this.best;
     if (apply.detect) await this.#try({ ...this.best, apply: { ...this.best.apply, detect: false } });
+    if (apply.lanes !== undefined) {
+      const { lanes: _, ...rest } = this.best.apply;
+      await this.#try({ ...this.best, apply: rest });
+    }
     if (apply.rowEvents === true)
       await this.#try({ ...this.best, apply: { ...this.best.apply, rowEvents: false } });
     if (apply.maxStatementBytes !== 1_000_000)

@@ -9,7 +9,7 @@ import { HoltError } from '../lib/errors.ts';
 import { splitChunk } from './chunk-position.ts';
 import { type GtidSet, gtidSetOf, type MysqlGtid } from './gtid-set.ts';
 import { type MariadbPosition, mariadbPositionOf, parseMariadbGtid } from './mariadb-gtid.ts';
-import { formOf, type PositionText, parseFilePosition } from './position.ts';
+import { formOf, type Position, type PositionText, parseFilePosition } from './position.ts';
 
 /** A position without what is done of a transaction that is cut into several. */
 function wholeOf(text: PositionText): PositionText {
@@ -34,6 +34,24 @@ export function covers(position: PositionText, other: PositionText): boolean {
     default:
       return form satisfies never;
   }
+}
+
+/**
+ * True if `position` lies behind `other` in the same log. Both were read on one server, or it is not known any more where: then
+ * `at` is null. By their places where both have one: numbers of MariaDB's transactions may go back in a domain.
+ */
+export function isBeyond(position: Position, other: Position): boolean {
+  if (position.text === other.text) return false;
+  const [mine, theirs] = [position.at, other.at];
+  if (mine !== null && theirs !== null && baseOf(mine.file) === baseOf(theirs.file))
+    return compareFiles(mine, theirs) > 0;
+  return !covers(other.text, position.text);
+}
+
+/** A position that is beyond none: of what moves only now and then, and has not since another was here. */
+export function nowhere(position: Position): Position {
+  const form = formOf(wholeOf(position.text));
+  return form === 'file' ? position : { text: `${form}:` as PositionText, at: null, lastEvent: null };
 }
 
 /** Asks of transaction after transaction whether the position includes it. @throws HOLT_POSITION_INVALID */
@@ -108,6 +126,10 @@ export class TransactionsBehind {
 interface Place {
   readonly file: string;
   readonly offset: number;
+}
+
+function baseOf(file: string): string {
+  return file.slice(0, file.lastIndexOf('.') + 1);
 }
 
 /** Files are numbered: `binlog.999999` is followed by `binlog.1000000`. */

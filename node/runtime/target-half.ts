@@ -41,6 +41,7 @@ export function targetHalf(options: TargetHalfOptions): TargetHalf {
     startPosition: () => startOf(options.pipeline(), engine),
     hasRunAtSource: (signal) => withSession(source, signal, (session) => hasRun(session, run)),
     markRunAtSource: (signal) => withSession(source, signal, (session) => markHasRun(session, run)),
+    sourceHas: (text) => engine.mustHave(text),
     lanes: () => lanesOf(options.pipeline()).lanes,
     onState: options.onState,
     clock,

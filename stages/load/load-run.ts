@@ -15,7 +15,7 @@ import { HoltError } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { BatchHeader } from '../../model/batch.ts';
 import { newLoaderId, parseTenure } from '../../model/ids.ts';
-import type { PositionText } from '../../model/position.ts';
+import type { Position } from '../../model/position.ts';
 import type { LoadOutcome, LoadStats, TransformedBatch, TransformedDdl } from '../stage.ts';
 import { DdlLoad } from './ddl/ddl-load.ts';
 import { GuardedTransaction } from './guarded-transaction.ts';
@@ -74,7 +74,7 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
   readonly #ddl: DdlLoad<Prepared>;
   #open: OpenTransaction | null = null;
   #nextSeq = 1n;
-  #takenAt: PositionText | null = null;
+  #takenAt: Position | null = null;
   /** How often the batch at work lost its connection while its statements were executed. */
   #cutShort = 0;
 
@@ -118,7 +118,7 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
   }
 
   /** Where the stream's row was when Load was taken; null before. */
-  get takenAt(): PositionText | null {
+  get takenAt(): Position | null {
     return this.#takenAt;
   }
 
@@ -189,7 +189,7 @@ export class TargetLoadRun<Prepared extends PreparedBatch = PreparedBatch> imple
         const taken = await this.#session.take({ epoch, tenure, loader: newLoaderId() }, signal);
         if ('kind' in taken) return taken;
         this.#nextSeq = taken.seq + 1n;
-        this.#takenAt = taken.position.text;
+        this.#takenAt = taken.position;
         return null;
       });
     } finally {

@@ -28,13 +28,13 @@ import { HoltError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
 import { type Logger, silentLogger } from '../../../lib/logger.ts';
 import type { BatchHeader } from '../../../model/batch.ts';
-import type { PositionText } from '../../../model/position.ts';
-import { coveredBy, covers } from '../../../model/position-cover.ts';
+import type { Position } from '../../../model/position.ts';
+import { coveredBy, isBeyond } from '../../../model/position-cover.ts';
 import type { LoadOutcome, LoadStats, TransformedBatch } from '../../stage.ts';
 import type { ApplyResult, BatchApplier, LoadRun, PreparedBatch } from '../load.ts';
 import { type LoadRunOptions, TargetLoadRun } from '../load-run.ts';
 import type { LoadSessionOptions } from '../load-session.ts';
-import type { GuardStatement } from '../target/guard.ts';
+import { endOf, type GuardStatement } from '../target/guard.ts';
 import { Lane } from './lane.ts';
 import { type LanePlan, planWith, readLanePlan, writeLanePlan } from './lane-plan.ts';
 import type { Laned, LanedPrepared } from './lane-preparer.ts';
@@ -57,7 +57,7 @@ export class LanedLoadRun<Serial extends PreparedBatch, Share extends PreparedBa
   readonly #stream: TargetLoadRun<Serial>;
   readonly #lanes: readonly Lane<Share>[];
   /** By lane that has done more than the stream's row says: how far. Empty: all are level. */
-  readonly #ahead = new Map<number, PositionText>();
+  readonly #ahead = new Map<number, Position>();
   /** What is on record; null for nothing. */
   #plan: LanePlan | null = null;
   /** Tenure and loader that the lanes write for. */
@@ -105,8 +105,7 @@ export class LanedLoadRun<Serial extends PreparedBatch, Share extends PreparedBa
     const { lanes, takenAt } = this.#stream;
     if (takenAt === null) return { kind: 'lost-run' };
     this.#ahead.clear();
-    for (const { lane, position } of lanes)
-      if (!covers(takenAt, position.text)) this.#ahead.set(lane, position.text);
+    for (const { lane, position } of lanes) if (isBeyond(position, takenAt)) this.#ahead.set(lane, position);
     if (this.#ahead.size > 0 || this.#lanes.length > 0) {
       const plan = await this.#stream.ask(signal, (one) => readLanePlan(one, this.#options.pipeline));
       if (plan !== null && 'kind' in plan) return plan;
@@ -227,16 +226,17 @@ export class LanedLoadRun<Serial extends PreparedBatch, Share extends PreparedBa
   }
 
   #doneAhead(): LanesDone {
-    return new Map([...this.#ahead].map(([lane, position]) => [lane, coveredBy(position)]));
+    return new Map([...this.#ahead].map(([lane, position]) => [lane, coveredBy(position.text)]));
   }
 
   /** The stream's row is at the batch's end. */
-  #passed({ end, seq }: BatchHeader): void {
+  #passed(header: BatchHeader): void {
     if (this.#ahead.size === 0) return;
-    for (const [lane, position] of this.#ahead) if (covers(end, position)) this.#ahead.delete(lane);
+    const { position: here } = endOf(header);
+    for (const [lane, position] of this.#ahead) if (!isBeyond(position, here)) this.#ahead.delete(lane);
     if (this.#ahead.size === 0)
       this.#log.info(
-        { event: 'lanes:level', pipeline: this.#options.pipeline, batch: seq },
+        { event: 'lanes:level', pipeline: this.#options.pipeline, batch: header.seq },
         'all lanes are level again',
       );
   }

@@ -11,9 +11,10 @@ import { HoltError } from '../../../lib/errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
 import { type Logger, silentLogger } from '../../../lib/logger.ts';
 import type { DataSourceConfig } from '../../../model/config.ts';
-import { LANE } from '../../../model/holt-tables.ts';
+import { isParallelLane, LANE } from '../../../model/holt-tables.ts';
 import { parseTenure, type Tenure } from '../../../model/ids.ts';
-import type { Position } from '../../../model/position.ts';
+import type { Position, PositionText } from '../../../model/position.ts';
+import { isBeyond, nowhere } from '../../../model/position-cover.ts';
 import { judgeOpenDdl, type Settlement, unsettled, writeSettlements } from '../ddl/settle.ts';
 import { readPlannedLanes } from '../lanes/lane-plan.ts';
 import { selectStateStatement } from '../select-state.ts';
@@ -49,6 +50,8 @@ export interface RaiserOptions {
   readonly markRunAtSource: (signal: AbortSignal) => Promise<void>;
   /** Parallel lanes that the pipeline is to have now; default: none. */
   readonly lanes?: () => number;
+  /** Throws where the source lacks something of a position that lanes have reached beyond the stream's. Default: not asked. */
+  readonly sourceHas?: (position: PositionText) => Promise<void>;
   readonly connect?: ConnectTarget;
   readonly onState?: (state: RaiseState) => void;
   /** How long a killed session may take to go before the raise fails (and may be tried again). */
@@ -314,6 +317,9 @@ export class TargetRaiser {
       stream !== undefined && isElsewhere
         ? { text: stream.position.text, at: null, lastEvent: null }
         : stream?.position;
+    const ahead = request.position === undefined ? lanesAhead(rows, stream) : [];
+    for (const text of new Set(ahead.map((lane) => lane.position.text)))
+      await this.#options.sourceHas?.(text);
     const position = request.position ?? kept ?? (await this.#options.startPosition(signal));
     const tenure = parseTenure(randomBytes(16).toString('hex'));
     this.#ownTenures.push(tenure);
@@ -328,11 +334,25 @@ export class TargetRaiser {
       await writer.execute(
         updateStatement(pipeline, rows, set, { withPosition: request.position !== undefined, isElsewhere }),
       );
+    // They move only with batches that have rows for them: what they say of earlier ones must not be taken for more than it is.
+    const level = rows.filter(({ lane }) => isParallelLane(lane) && !ahead.some((one) => one.lane === lane));
+    if (level.length > 0)
+      await writer.execute(
+        `UPDATE holt.checkpoint SET ${positionAssignments(nowhere(position))} ` +
+          `WHERE pipeline = ${bytesLiteral(pipeline)} AND lane IN (${level.map(({ lane }) => integerLiteral(lane)).join(', ')})`,
+      );
     // What is known of changes under way belongs to the old position.
     if (request.position !== undefined) await writer.execute(selectStateStatement(pipeline, null));
     try {
       for (const lane of decision.newLanes)
-        await writer.execute(insertStatement(pipeline, lane, this.#options, set));
+        await writer.execute(
+          insertStatement(
+            pipeline,
+            lane,
+            this.#options,
+            isParallelLane(lane) ? { ...set, position: nowhere(position) } : set,
+          ),
+        );
     } catch (error) {
       if (
         !(error instanceof TargetServerError) ||
@@ -407,6 +427,15 @@ interface RaisedValues {
   readonly position: Position;
   readonly sourceIdentity: string;
   readonly targetIdentity: string;
+}
+
+/** After a fault lanes may be ahead of the stream by parts of a batch: a source without its transactions is another history. */
+function lanesAhead(
+  rows: readonly CheckpointRow[],
+  stream: CheckpointRow | undefined,
+): readonly CheckpointRow[] {
+  if (stream === undefined) return [];
+  return rows.filter(({ lane, position }) => isParallelLane(lane) && isBeyond(position, stream.position));
 }
 
 /** Of rows that are locked. Never assigns seq nor origin: a raise is no mark. */

@@ -273,7 +273,7 @@ export class LanedPipeline {
     return rows.map(({ lane, seq, position }) => [
       Number(lane),
       Number(seq),
-      Number(position.toString().split(/[-:]/).at(-1)),
+      position.toString() === 'mysql:' ? 0 : Number(position.toString().split(/[-:]/).at(-1)),
     ]);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PositionText } from '../../../model/position.ts';
-import { coveredBy, covers, TransactionsBehind } from '../../../model/position-cover.ts';
+import { coveredBy, covers, isBeyond, nowhere, TransactionsBehind } from '../../../model/position-cover.ts';
 
 const A = '00000000-0000-0000-0000-00000000000a';
 const B = '00000000-0000-0000-0000-00000000000b';
@@ -25,6 +25,36 @@ describe('a position covers another', () => {
   ])('%s, %s: %s', (one, other, expected) => {
     expect(covers(at(one), at(other))).toBe(expected);
   });
+});
+
+describe('a position is beyond another', () => {
+  const place = (text: string, file: string | null, offset = 0) => ({
+    text: at(text),
+    at: file === null ? null : { file, offset },
+    lastEvent: null,
+  });
+
+  it.each([
+    // Numbers may go back in a domain: places do not.
+    [place('mariadb:0-1-15', 'bin.000001', 500), place('mariadb:0-2-9', 'bin.000001', 900), false],
+    [place('mariadb:0-2-9', 'bin.000001', 900), place('mariadb:0-1-15', 'bin.000001', 500), true],
+    [place('mariadb:0-1-15', null), place('mariadb:0-1-9', 'bin.000001', 900), true],
+    [place('mariadb:0-1-9', null), place('mariadb:0-1-15', 'bin.000001', 900), false],
+    // Files of another name say nothing of each other.
+    [place('mariadb:0-1-9', 'mysql-bin.000007', 4), place('mariadb:0-1-15', 'bin.000001', 900), false],
+    [place('mariadb:0-1-9', 'bin.000007', 4), place('mariadb:0-1-9', 'bin.000001', 900), false],
+  ])('%o, %o: %s', (one, other, expected) => {
+    expect(isBeyond(one, other)).toBe(expected);
+  });
+
+  it.each(['mariadb:0-1-15', `mysql:${A}:1-9`, 'file:s:bin.000001:500'])(
+    'nowhere is not beyond %s',
+    (text) => {
+      const here = place(text, 'bin.000001', 500);
+      expect(isBeyond(nowhere(here), here)).toBe(false);
+      expect(isBeyond(nowhere(here), { ...here, at: null })).toBe(false);
+    },
+  );
 });
 
 describe('a position includes transactions by their names', () => {
