@@ -14,6 +14,7 @@ import { SqlBatchApplier } from '../../../stages/load/apply/batch-applier.ts';
 import { TargetSchema } from '../../../stages/load/apply/target-schema.ts';
 import { LanePreparer } from '../../../stages/load/lanes/lane-preparer.ts';
 import { LanedLoadRun, type LanedLoadRunOptions } from '../../../stages/load/lanes/laned-load-run.ts';
+import { UnparkedApplier } from '../../../stages/load/lanes/unparked-applier.ts';
 import type { ApplyResult, BatchApplier, PreparedBatch } from '../../../stages/load/load.ts';
 import type { RaiserOptions, TargetRaiser } from '../../../stages/load/target/raise.ts';
 import type { TargetConnection } from '../../../stages/load/target/target-connection.ts';
@@ -155,11 +156,12 @@ export class LanedPipeline {
         }),
       );
     const [serial, shares] = [make(), make()];
+    const shareApplier = new UnparkedApplier({ pipeline: this.pipeline.name, inner: shares });
     const preparer = new LanePreparer({
       lanes,
       minRows: 1,
       serial,
-      share: shares,
+      share: shareApplier,
       plan: (shape, route) => shares.inner.plan(shape, route),
       isProcessed: () => false,
     });
@@ -168,7 +170,7 @@ export class LanedPipeline {
       node: nodeId('node-w'),
       target: this.pipeline.config,
       applier: serial,
-      shareApplier: shares,
+      shareApplier,
       lanes,
       ...change,
     });

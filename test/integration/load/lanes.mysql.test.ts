@@ -1,11 +1,14 @@
 import { expect, it } from 'vitest';
 import { waitFor } from '../../../lib/abort.ts';
+import { HoltError } from '../../../lib/errors.ts';
 import { DivergenceSignal } from '../../../stages/load/load.ts';
+import { insertParked } from '../../../stages/load/parked/parked-rows.ts';
 import { guardStatement } from '../../../stages/load/target/guard.ts';
 import { DATABASE_FLAVOURS } from '../../support/database.ts';
 import { describeDatabase } from '../../support/shared-servers.ts';
-import { LanedPipeline } from './lanes-fixture.ts';
+import { GTID_SOURCE, LanedPipeline } from './lanes-fixture.ts';
 import { kindOf, noSignal } from './load-fixture.ts';
+import { Sessions } from './target-fixture.ts';
 
 describeDatabase(DATABASE_FLAVOURS, 'parallel lanes', (context) => {
   it('apply every change once and in order, each lane with marks of its own without a gap', async () => {
@@ -133,6 +136,45 @@ describeDatabase(DATABASE_FLAVOURS, 'parallel lanes', (context) => {
       kind: 'stop',
       error: { code: 'HOLT_LANES_UNCLEAR' },
     });
+    await run.close();
+  });
+
+  it('ahead of a source that lacks what they have done let nobody reign', async () => {
+    const laned = await LanedPipeline.on(context);
+    const first = await laned.reign(3);
+    await leaveApart(laned, await laned.taken(first, 3), laned.batch(first, 1, 0, 20));
+    const asked: string[] = [];
+    const lacking = laned.raiser(3, {
+      sourceHas: async (position) => {
+        asked.push(position);
+        throw new HoltError('HOLT_SOURCE_POSITION_FOREIGN', 'it lacks them', { disposition: 'pause' });
+      },
+    });
+    await expect(laned.pipeline.takeOver(lacking)).rejects.toMatchObject({
+      code: 'HOLT_SOURCE_POSITION_FOREIGN',
+    });
+    expect(asked).toEqual([`mysql:${GTID_SOURCE}:1-20`]);
+    // Nobody has raised: a source that has them may.
+    expect((await laned.reign(3)).epoch).toBe(first.epoch + 1);
+  });
+
+  it('write nothing while a table is parked: its changes are held in the order of the source', async () => {
+    const laned = await LanedPipeline.on(context);
+    const reign = await laned.reign(3);
+    const { run, prepare } = await laned.taken(reign, 3);
+    await run.load(await prepare(laned.batch(reign, 1, 0, 10)), noSignal);
+    const before = (await laned.lanes()).slice(1);
+    await using sessions = new Sessions();
+    const name = { schema: 'elsewhere', table: 't' };
+    const park = { name, target: name, root: name, code: 'HOLT_TABLE_PARKED', why: 'a test', by: 'test' };
+    await insertParked(await sessions.to(laned.pipeline.config), laned.pipeline.name, park);
+    expect(kindOf(await run.load(await prepare(laned.batch(reign, 2, 10, 30)), noSignal))).toBe('applied');
+    expect((await laned.lanes()).slice(1)).toEqual(before);
+    expect(await laned.tables()).toEqual(laned.expected(30));
+    await context.db.query('DELETE FROM holt.parked WHERE pipeline = ?', [laned.pipeline.name]);
+    expect(kindOf(await run.load(await prepare(laned.batch(reign, 3, 30, 50)), noSignal))).toBe('applied');
+    expect((await laned.lanes()).slice(1)).not.toEqual(before);
+    expect(await laned.tables()).toEqual(laned.expected(50));
     await run.close();
   });
 
