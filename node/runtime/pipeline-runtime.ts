@@ -180,6 +180,7 @@ export class PipelineRuntime {
         onPart: (header) => share.rows.add(header.rows),
         onWork: (header, queueMs) => share.work(header, queueMs),
         onLoaded: ({ header, stats, durationMs }) => {
+          share.applied(header);
           share.done(header.rows, durationMs);
           meter.ledgered += stats.ledgered;
         },

@@ -53,6 +53,7 @@ export class StageMeter {
   readonly #queue: MeanMeter;
   readonly #busy: MeanMeter;
   #waiting: string | null = null;
+  #applied: { readonly epoch: number; readonly seq: string } | null = null;
 
   constructor(clock: Clock, times: BatchTimes | null = null) {
     this.#clock = clock;
@@ -99,6 +100,11 @@ export class StageMeter {
     this.#problem = null;
   }
 
+  /** The target's COMMIT of a batch was answered. */
+  applied({ epoch, seq }: BatchHeader): void {
+    this.#applied = { epoch, seq };
+  }
+
   wait(what: string | null): void {
     this.#waiting = what;
   }
@@ -136,6 +142,7 @@ export class StageMeter {
       lastDurationMs: this.#lastDurationMs,
       standing: this.#told(this.#standing()),
       work: this.#told(lowestOf(this.#work)),
+      applied: this.#applied,
       queueMs: this.#queue.mean(),
       busyMs: this.#busy.mean(),
       waiting: this.#waiting,

@@ -17,10 +17,10 @@ const problem = z.strictObject({ code: z.string(), message: z.string(), sinceMs:
 
 /** What the mainstem's node knows of the lag. Durations at the moment of the report. */
 export const lagReport = z.strictObject({
-  /** Of the oldest change read and not applied; null when there is none. Not published: it is still at Select. */
-  oldest: measured.extend({ published: z.boolean() }).nullable(),
-  /** Ages of the oldest batches in flight, in order. */
-  flights: z.array(measured.extend({ seq: z.string(), part: z.number() })),
+  /** Batches in flight, as far as receipts were heard of, in order: the age of the oldest change of each. Not published: still at Select. */
+  flights: z.array(measured.extend({ seq: z.string(), published: z.boolean() })),
+  /** Age of the oldest change that is read and in no batch of the window; null when there is none. */
+  pending: measured.nullable(),
   read: measured.nullable(),
   readBytes: z.number().nullable(),
   upstreamMs: z.number().nullable(),
@@ -71,6 +71,8 @@ export const stageReport = z.strictObject({
   standing: z.strictObject({ seq: z.string(), part: z.number(), forMs: z.number() }).nullable(),
   /** The oldest batch that is being worked on here, and for how long; null when none is. */
   work: z.strictObject({ seq: z.string(), part: z.number(), forMs: z.number() }).nullable(),
+  /** Load: the last batch whose COMMIT was answered here; null before the first, and at other stages. */
+  applied: z.strictObject({ epoch: z.number(), seq: z.string() }).nullable(),
   /** How long batches of the last seconds waited here before their work began, and how long that took, on average; null without any. */
   queueMs: z.number().nullable(),
   busyMs: z.number().nullable(),

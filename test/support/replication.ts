@@ -15,6 +15,9 @@ export interface ReplicationOptions {
   readonly target: DatabaseFlavour;
   readonly sourceSettings?: DatabaseServerOptions['settings'];
   readonly targetSettings?: DatabaseServerOptions['settings'];
+  /** Clocks of the servers, in the words of libfaketime. */
+  readonly sourceClock?: string;
+  readonly targetClock?: string;
   readonly nodes?: Readonly<Record<string, string>>;
   /** Transactions a second. */
   readonly rate?: number;
@@ -44,14 +47,14 @@ export class Replication implements AsyncDisposable {
 
   /** Servers, tables at both ends, configuration; no node runs yet. */
   static async create(options: ReplicationOptions): Promise<Replication> {
-    const source = await startDatabase(
-      options.source,
-      options.sourceSettings === undefined ? {} : { settings: options.sourceSettings },
-    );
-    const target = await startDatabase(
-      options.target,
-      options.targetSettings === undefined ? {} : { settings: options.targetSettings },
-    );
+    const source = await startDatabase(options.source, {
+      ...(options.sourceSettings === undefined ? {} : { settings: options.sourceSettings }),
+      ...(options.sourceClock === undefined ? {} : { clock: options.sourceClock }),
+    });
+    const target = await startDatabase(options.target, {
+      ...(options.targetSettings === undefined ? {} : { settings: options.targetSettings }),
+      ...(options.targetClock === undefined ? {} : { clock: options.targetClock }),
+    });
     const zookeeper = await startZookeeper();
     await createShop(source.db, { sites: ['east'] });
     await createShop(target.db, { sites: ['east'] });

@@ -135,13 +135,8 @@ export class LagMeter {
     const isStuckSince = oldest !== null ? Math.max(this.#movedMs, oldest.sinceMs) : this.#readMovedMs;
     const somethingWaits = oldest !== null || (readLag !== null && readLag.ms > 0);
     return {
-      oldest:
-        oldest === null ? null : { ms: oldest.ms, errorMs: oldest.errorMs, published: oldest.published },
-      flights: this.#flights.slice(0, MAX_LISTED).map((one) => ({
-        seq: String(one.seq),
-        part: one.part,
-        ...ageOf(momentOf(one.first, source), nowMs),
-      })),
+      flights: this.#listed(source, nowMs),
+      pending: read.pending === null ? null : ageOf(momentOf(read.pending, source), nowMs),
       read: readLag,
       readBytes: bytesBehind(read.at, source),
       upstreamMs: read.upstreamMs,
@@ -159,25 +154,30 @@ export class LagMeter {
     return lagMs === null ? null : catchUpMs([...this.#samples, { atMs: nowMs, lagMs }]);
   }
 
+  /** One a batch, whatever its parts. */
+  #listed(source: SourceView, nowMs: number): LagReport['flights'] {
+    const listed: LagReport['flights'] = [];
+    let last: bigint | null = null;
+    for (const { seq, first, published } of this.#flights) {
+      if (seq === last) continue;
+      if (listed.length === MAX_LISTED) break;
+      last = seq;
+      listed.push({ seq: String(seq), published, ...ageOf(momentOf(first, source), nowMs) });
+    }
+    return listed;
+  }
+
   /** The oldest change read and not applied. */
   #oldest(
     read: ReadFacts,
     source: SourceView,
     nowMs: number,
-  ): (Measured & { readonly published: boolean; readonly sinceMs: number }) | null {
+  ): (Measured & { readonly sinceMs: number }) | null {
     const [flight] = this.#flights;
     if (flight !== undefined)
-      return {
-        ...ageOf(momentOf(flight.first, source), nowMs),
-        published: flight.published,
-        sinceMs: flight.sinceMs,
-      };
+      return { ...ageOf(momentOf(flight.first, source), nowMs), sinceMs: flight.sinceMs };
     if (read.pending === null) return null;
-    return {
-      ...ageOf(momentOf(read.pending, source), nowMs),
-      published: false,
-      sinceMs: read.pending.takenMs,
-    };
+    return { ...ageOf(momentOf(read.pending, source), nowMs), sinceMs: read.pending.takenMs };
   }
 
   /** Age of the oldest change that Select has not read; 0 when it has read all. Null before it has read anything. */

@@ -5,8 +5,8 @@ import { type PipelineFacts, pipelineStatus, STALLED_MS } from '../../../../node
 const NOW = 1_700_000_000_000;
 
 const lag: LagReport = {
-  oldest: null,
   flights: [],
+  pending: null,
   read: { ms: 0, errorMs: 0 },
   readBytes: 0,
   upstreamMs: null,
@@ -44,6 +44,7 @@ const stage: StageReport = {
   lastDurationMs: 5,
   standing: null,
   work: null,
+  applied: null,
   queueMs: null,
   busyMs: null,
   waiting: null,
@@ -62,18 +63,8 @@ const tasks = (seq: string, holder: string | null, count = 1) => ({
 
 /** What the mainstem reports of batches in flight, by number and age. */
 const inFlight = (ages: Readonly<Record<string, number>>, more: Partial<LagReport> = {}): SelectReport => {
-  const flights = Object.entries(ages).map(([seq, ms]) => ({ seq, part: 0, ms, errorMs: 5 }));
-  const [oldest] = flights;
-  return {
-    ...select,
-    inFlight: flights.length,
-    lag: {
-      ...lag,
-      flights,
-      oldest: oldest === undefined ? null : { ms: oldest.ms, errorMs: oldest.errorMs, published: true },
-      ...more,
-    },
-  };
+  const flights = Object.entries(ages).map(([seq, ms]) => ({ seq, ms, errorMs: 5, published: true }));
+  return { ...select, inFlight: flights.length, lag: { ...lag, flights, ...more } };
 };
 
 function facts(overrides: Partial<PipelineFacts> = {}): PipelineFacts {
@@ -131,11 +122,28 @@ describe('pipelineStatus()', () => {
   });
 
   test('what is read and not published is at Select, though others are at work on older ones elsewhere', () => {
-    const oldest = { ms: 300, errorMs: 2, published: false };
-    const unpublished = { ...inFlight({ 4: 300 }, { oldest }), inFlight: 3 };
+    const flights = [{ seq: '4', ms: 300, errorMs: 2, published: false }];
+    const unpublished = inFlight({}, { flights });
     expect(pipelineStatus(facts({ select: unpublished }))).toMatchObject({ lagStage: 'select', lagMs: 300 });
+    const pending = inFlight({}, { pending: { ms: 200, errorMs: 2 } });
+    const status = pipelineStatus(facts({ select: pending }));
+    expect(status).toMatchObject({ lagStage: 'select', lagMs: 200 });
+    expect(status.stages[0]).toMatchObject({ stage: 'select', batches: 1, lagMs: 200 });
     // Published and at no stage any more: the receipt is under way.
     expect(pipelineStatus(facts({ select: inFlight({ 4: 300 }) })).lagStage).toBe('load');
+  });
+
+  test('what Load has applied counts no more, though its receipt was not heard of yet', () => {
+    const applied = (epoch: number, seq: string) => ({
+      extract: [],
+      transform: [],
+      load: [{ node: 'west-1', report: { ...stage, applied: { epoch, seq } } }],
+    });
+    const flying = inFlight({ 4: 900, 5: 80 });
+    expect(pipelineStatus(facts({ select: flying, reports: applied(3, '4') }))).toMatchObject({ lagMs: 80 });
+    expect(pipelineStatus(facts({ select: flying, reports: applied(3, '5') }))).toMatchObject({ lagMs: 0 });
+    // The numbers of another reign are others.
+    expect(pipelineStatus(facts({ select: flying, reports: applied(2, '5') }))).toMatchObject({ lagMs: 900 });
   });
 
   test('what is not read is at Select', () => {
@@ -150,8 +158,8 @@ describe('pipelineStatus()', () => {
   test.each(['select', 'extract', 'transform', 'load'] as const)(
     'what is stuck at %s is not running, and the stage and its holder are named',
     (stage) => {
-      const oldest = { ms: 2_000, errorMs: 5, published: stage !== 'select' };
-      const stuck = inFlight({ 5: 2_000 }, { oldest, stalledMs: STALLED_MS + 100 });
+      const flights = [{ seq: '5', ms: 2_000, errorMs: 5, published: stage !== 'select' }];
+      const stuck = inFlight({}, { flights, stalledMs: STALLED_MS + 100 });
       const holder = stage === 'select' ? 'east-1' : 'west-9';
       const stages = { extract: none, transform: none, load: none };
       const status = pipelineStatus(
