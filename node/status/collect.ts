@@ -202,7 +202,17 @@ export class StatusCollector {
       ),
       silent: new Map(
         [...heard].flatMap(([node, { report, answeredMs }]) =>
-          report === null ? [[node, answeredMs === null ? null : monotonicMs - answeredMs]] : [],
+          report === null
+            ? [
+                [
+                  node,
+                  {
+                    agoMs: answeredMs === null ? null : monotonicMs - answeredMs,
+                    stages: this.#options.registry.nodes.find((one) => one.node === node)?.stages ?? [],
+                  },
+                ],
+              ]
+            : [],
         ),
       ),
       reports: { extract: reports('extract'), transform: reports('transform'), load: reports('load') },
@@ -239,6 +249,7 @@ export class StatusCollector {
         seq: String(key.seq),
         part: key.part,
         commitMs: header.success ? header.data.firstCommitUs / 1000 : null,
+        payloadNode: header.success && header.data.payload.kind === 'node' ? header.data.payload.node : null,
       },
       holder,
     };

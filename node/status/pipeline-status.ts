@@ -7,7 +7,7 @@
 
 import type { LagView, Measured } from '../../model/lag.ts';
 import { UNKNOWN_LAG } from '../../model/lag.ts';
-import { STAGES, type StageName, type TaskStage } from '../../model/stage.ts';
+import { STAGES, type StageName, TASK_STAGES, type TaskStage } from '../../model/stage.ts';
 import type { DesiredState, PipelineState } from '../../model/status.ts';
 import type { LaneView, ParkedTableView, StageStatusView } from '../operations.ts';
 import type { LagReport, SelectReport, StageReport } from './node-report.ts';
@@ -16,7 +16,13 @@ import type { LagReport, SelectReport, StageReport } from './node-report.ts';
 export interface StageTasks {
   readonly tasks: number;
   /** The oldest batch there, with its source commit time (ms since 1970, as the log says it); null without tasks. */
-  readonly lowest: { readonly seq: string; readonly part: number; readonly commitMs: number | null } | null;
+  readonly lowest: {
+    readonly seq: string;
+    readonly part: number;
+    readonly commitMs: number | null;
+    /** Node in whose memory its payload is; null where it is elsewhere. */
+    readonly payloadNode: string | null;
+  } | null;
   /** Node that holds the claim on the lowest task; null when nobody does. */
   readonly holder: string | null;
 }
@@ -25,6 +31,12 @@ export interface StageTasks {
 export interface Refusal {
   readonly code: string;
   readonly message: string;
+}
+
+export interface SilentNode {
+  /** How long ago it last answered; null for never. */
+  readonly agoMs: number | null;
+  readonly stages: readonly string[];
 }
 
 export interface PipelineFacts {
@@ -53,8 +65,8 @@ export interface PipelineFacts {
   readonly session: { readonly state: string; readonly leaseMs: number } | null;
   /** What keeps a node from taking the free mainstem, as it says itself; null when nobody says anything. */
   readonly hindrance: { readonly code: string; readonly message: string } | null;
-  /** Nodes that do not answer, and how long ago they last did (ms); null for never. */
-  readonly silent: ReadonlyMap<string, number | null>;
+  /** Nodes that do not answer. */
+  readonly silent: ReadonlyMap<string, SilentNode>;
   /** Nodes that refuse our calls. */
   readonly refusals: ReadonlyMap<string, Refusal>;
   /** Reports of every node that answered, per stage. */
@@ -175,16 +187,40 @@ function oldestFlight(facts: PipelineFacts): LagReport['flights'][number] | null
 
 /** Where the oldest change is that is not applied. Batches stay in order: it is at the stage furthest down the flow that has any. */
 function lagStageOf(facts: PipelineFacts, stages: readonly StageStatus[]): StageName | null {
-  if (facts.mainstem === null || facts.desired.desired !== 'running') return null;
-  const furthest = stages.findLast((one) => one.stage !== 'select' && one.batches > 0)?.stage ?? null;
+  if (facts.desired.desired !== 'running') return null;
   const report = reportOf(facts);
-  // Nobody says what was read: what was published is seen all the same.
-  if (report === null) return furthest ?? 'select';
+  // Nobody reads, and what was read may be in the memory of a node that is gone: others wait for it.
+  if (report === null) return 'select';
   const oldest = oldestFlight(facts);
-  // Published, and no task any more: the receipt is under way.
-  if (oldest !== null) return oldest.published ? (furthest ?? 'load') : 'select';
+  if (oldest !== null) {
+    if (!oldest.published) return 'select';
+    // Published, and no task any more: the receipt is under way.
+    const at = furthestOf(stages);
+    return at === null ? 'load' : (keeperOf(facts, at)?.stage ?? at);
+  }
   if (report.pending !== null || report.read === null || report.read.ms > 0) return 'select';
   return null;
+}
+
+function furthestOf(stages: readonly StageStatus[]): TaskStage | null {
+  return (
+    TASK_STAGES.findLast((stage) => stages.some((one) => one.stage === stage && one.batches > 0)) ?? null
+  );
+}
+
+/** Who keeps a stage waiting: a node that does not answer and has the payload of its oldest batch, from its work at an earlier stage. */
+function keeperOf(
+  { stages, silent }: PipelineFacts,
+  at: TaskStage,
+): { readonly stage: StageName; readonly node: string; readonly agoMs: number | null } | null {
+  const { lowest, holder } = stages[at];
+  const node = lowest?.payloadNode ?? null;
+  const keeper = node === null || node === holder ? undefined : silent.get(node);
+  if (node === null || keeper === undefined) return null;
+  const stage = STAGES.findLast(
+    (one) => STAGES.indexOf(one) < STAGES.indexOf(at) && keeper.stages.includes(one),
+  );
+  return stage === undefined ? null : { stage, node, agoMs: keeper.agoMs };
 }
 
 function isOwnerAlive({ select, session }: PipelineFacts): boolean {
@@ -269,7 +305,7 @@ function meanOf(values: readonly (number | null)[]): number | null {
 }
 
 function silenceOf({ silent }: PipelineFacts, node: string | null): number | null {
-  return node === null ? null : (silent.get(node) ?? null);
+  return node === null ? null : (silent.get(node)?.agoMs ?? null);
 }
 
 // ── the state ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -335,15 +371,22 @@ function ownerUnknown({ refusals, select, session, silent }: PipelineFacts, main
     );
   // It answers, and knows nothing of the lock: it was started anew, and the lock is of the one before.
   if (session !== null) return shown('unknown', `${holds} from before it was started, and does not lead yet`);
-  const agoMs = silent.get(mainstem) ?? null;
+  const agoMs = silent.get(mainstem)?.agoMs ?? null;
   const heard = agoMs === null ? 'never' : `${secondsOf(agoMs)} ago`;
   return shown('unknown', `${holds} and does not answer; last heard ${heard}`);
 }
 
 /** Why nothing moves, as far as it is known. */
 function standstill(facts: PipelineFacts, stages: readonly StageStatus[], lag: LagView): StateView {
-  const at = stages.find((one) => one.stage === lag.stage);
   const what = `nothing has moved for ${secondsOf(lag.stalledMs)}`;
+  const furthest = furthestOf(stages);
+  const keeper = furthest === null || lag.stage === 'select' ? null : keeperOf(facts, furthest);
+  if (keeper !== null)
+    return shown(
+      'degraded',
+      `${what}: ${furthest} waits for a batch of ${keeper.node}, which ${heardOf(keeper.agoMs)}`,
+    );
+  const at = stages.find((one) => one.stage === lag.stage);
   if (at === undefined) return shown('degraded', what);
   if (at.holder === null) return shown('degraded', `${what}: no node takes ${at.stage}${silentText(facts)}`);
   const who = `${at.stage} on ${at.holder}`;
@@ -354,6 +397,10 @@ function standstill(facts: PipelineFacts, stages: readonly StageStatus[], lag: L
     return shown('degraded', `${what}: ${who}, which ${heard}`);
   }
   return shown('degraded', `${what}: ${who} is ${at.waiting ?? doing(at)}`);
+}
+
+function heardOf(agoMs: number | null): string {
+  return agoMs === null ? 'was never heard' : `has not answered for ${secondsOf(agoMs)}`;
 }
 
 /** Whoever would take it may be among those who do not answer. */

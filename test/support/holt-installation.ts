@@ -35,6 +35,8 @@ export interface InstallationOptions {
   readonly logLevel?: string;
   /** Added to every node's spec. */
   readonly nodeSpec?: object;
+  /** Added to the spec of a node, by its name. */
+  readonly nodeSpecs?: Readonly<Record<string, object>>;
   /** Where the world looks different from one node; each such node gets a configuration file of its own. */
   readonly seenFrom?: Readonly<Record<string, NodeSight>>;
 }
@@ -199,6 +201,7 @@ export class HoltInstallation implements AsyncDisposable {
         clusterKey: '${env:HOLT_CLUSTER_KEY}',
         log: { level: options.logLevel ?? 'info' },
         ...options.nodeSpec,
+        ...options.nodeSpecs?.[name],
         ...options.seenFrom?.[name]?.spec,
       };
     }

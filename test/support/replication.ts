@@ -23,6 +23,8 @@ export interface ReplicationOptions {
   readonly rate?: number;
   readonly pipeline?: object;
   readonly nodeSpec?: object;
+  /** By node. */
+  readonly nodeSpecs?: Readonly<Record<string, object>>;
 }
 
 export const PIPELINE = 'east-west';
@@ -72,6 +74,7 @@ export class Replication implements AsyncDisposable {
         },
       },
       ...(options.nodeSpec === undefined ? {} : { nodeSpec: options.nodeSpec }),
+      ...(options.nodeSpecs === undefined ? {} : { nodeSpecs: options.nodeSpecs }),
     });
     return new Replication({ source, target, zookeeper, holt }, options.rate ?? 100);
   }

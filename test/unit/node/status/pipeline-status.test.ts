@@ -57,7 +57,7 @@ const nobody = { by: 'someone', why: '', code: null, sinceMs: null } as const;
 /** Tasks at a stage, the oldest of which has this number. */
 const tasks = (seq: string, holder: string | null, count = 1) => ({
   tasks: count,
-  lowest: { seq, part: 0, commitMs: NOW - 60_000 },
+  lowest: { seq, part: 0, commitMs: NOW - 60_000, payloadNode: null },
   holder,
 });
 
@@ -176,7 +176,7 @@ describe('pipelineStatus()', () => {
   test('a holder that does not answer is said to be the cause', () => {
     const stuck = inFlight({ 5: 2_000 }, { stalledMs: 1_800 });
     const stages = { extract: none, transform: none, load: tasks('5', 'west-1') };
-    const silent = new Map([['west-1', 1_900]]);
+    const silent = new Map([['west-1', { agoMs: 1_900, stages: ['load'] }]]);
     expect(pipelineStatus(facts({ select: stuck, stages, silent }))).toMatchObject({
       state: 'degraded',
       reason: 'nothing has moved for 1.8 s: load on west-1, which has not answered for 1.9 s',
@@ -220,14 +220,31 @@ describe('pipelineStatus()', () => {
     });
   });
 
-  test('is never running while the owner does not answer; what stands at stages is named, else Select', () => {
-    const silent = new Map([['east-1', 30_000]]);
+  test('a stage that waits for a payload in the memory of a node that does not answer is not the cause', () => {
+    const stuck = inFlight({ 5: 2_000 }, { stalledMs: 1_800 });
+    const kept = { seq: '5', part: 0, commitMs: NOW, payloadNode: 'west-2' };
+    const stages = { extract: none, transform: none, load: { ...tasks('5', 'west-1'), lowest: kept } };
+    const silent = new Map([['west-2', { agoMs: 1_900, stages: ['transform'] }]]);
+    expect(pipelineStatus(facts({ select: stuck, stages, silent }))).toMatchObject({
+      state: 'degraded',
+      lagStage: 'transform',
+      reason:
+        'nothing has moved for 1.8 s: load waits for a batch of west-2, which has not answered for 1.9 s',
+    });
+    expect(pipelineStatus(facts({ select: stuck, stages })).lagStage).toBe('load');
+  });
+
+  test('is never running while the owner does not answer: nobody reads, and others may wait for what it has', () => {
+    const silent = new Map([['east-1', { agoMs: 30_000, stages: ['select'] }]]);
     const gone = { select: null, session: null, silent };
     const status = pipelineStatus(facts(gone));
     expect(status).toMatchObject({ state: 'unknown', lagMs: null, lagStage: 'select' });
     expect(status.reason).toContain('last heard 30 s ago');
     const stages = { extract: none, transform: none, load: tasks('5', 'west-1') };
-    expect(pipelineStatus(facts({ ...gone, stages }))).toMatchObject({ state: 'unknown', lagStage: 'load' });
+    expect(pipelineStatus(facts({ ...gone, stages }))).toMatchObject({
+      state: 'unknown',
+      lagStage: 'select',
+    });
   });
 
   test('is never running on the word of an owner whose lease is over', () => {
@@ -293,7 +310,7 @@ describe('pipelineStatus()', () => {
     expect(pipelineStatus(facts(free))).toMatchObject({
       state: 'degraded',
       code: null,
-      lagStage: null,
+      lagStage: 'select',
       reason: 'no node holds the mainstem',
     });
     const hindrance = { code: 'HOLT_SOURCE_ACCESS_DENIED', message: 'login as holt: Access denied' };
@@ -339,7 +356,7 @@ describe('pipelineStatus()', () => {
       state: 'degraded',
       reason: 'nothing has moved for 19 s: no node takes transform',
     });
-    const silent = new Map([['west-1', 20_000]]);
+    const silent = new Map([['west-1', { agoMs: 20_000, stages: ['transform'] }]]);
     expect(pipelineStatus(facts({ select: stuck, stages, silent })).reason).toBe(
       'nothing has moved for 19 s: no node takes transform; no answer from west-1',
     );

@@ -1,0 +1,151 @@
+/** Lag and state as they are shown while stages stand still, clocks are wrong and nothing happens (G9): for the short and the long tests. */
+import { expect } from 'vitest';
+import { waitFor } from '../../lib/abort.ts';
+import { STAGES, type StageName } from '../../model/stage.ts';
+import type { PipelineStatusView } from '../../node/operations.ts';
+import type { HoltNode } from '../support/holt-installation.ts';
+import { deviationOf, LagProbe, type ShownLag } from '../support/lag-probe.ts';
+import { PIPELINE, Replication, type ReplicationOptions } from '../support/replication.ts';
+
+/** One node a stage: whoever stands still is that stage and no other. */
+export const STAGE_NODES = {
+  nodes: { 'n-select': 'east', 'n-extract': 'east', 'n-transform': 'west', 'n-load': 'west' },
+  nodeSpecs: Object.fromEntries(STAGES.map((stage) => [`n-${stage}`, { stages: [stage] }])),
+} as const;
+
+export const nodeOf = (stage: StageName): string => `n-${stage}`;
+
+/** A node that answers while that of `stage` does not. */
+export function witnessOf(run: Replication, stage: StageName): HoltNode {
+  return run.holt.node(nodeOf(stage === 'transform' ? 'load' : 'transform'));
+}
+
+/** Until `stage` is named as the one that holds the lag, and nothing is said to be well; answers how long that took, ms. */
+export async function untilNamed(
+  run: Replication,
+  stage: StageName,
+): Promise<{ readonly status: PipelineStatusView; readonly tookMs: number }> {
+  const startedMs = performance.now();
+  const witness = witnessOf(run, stage);
+  let last: PipelineStatusView | null = null;
+  const status = await waitFor(
+    async () => {
+      last = await witness.api.pipeline(PIPELINE).catch(() => null);
+      return last !== null && last.lagStage === stage && !isWell(last) ? last : null;
+    },
+    { timeoutMs: 60_000, pollMs: 20, what: `${stage} to be named` },
+  ).catch((error: unknown) => {
+    throw new Error(`${stage} was not named; last seen ${JSON.stringify(last)}`, { cause: error });
+  });
+  return { status, tookMs: performance.now() - startedMs };
+}
+
+function isWell({ state }: PipelineStatusView): boolean {
+  return state === 'running' || state === 'idle' || state === 'catching-up';
+}
+
+/** While a stage is frozen, nobody may say that it runs; the metrics name the stage, too. */
+export function expectFrozen(status: PipelineStatusView, stage: StageName): void {
+  expect(status.lagStage).toBe(stage);
+  expect(status.state).toBe(stage === 'select' ? 'unknown' : 'degraded');
+  expect(status.reason).toContain(nodeOf(stage));
+}
+
+export async function metricsOf(node: HoltNode): Promise<string> {
+  return (await fetch(`${node.apiUrl}/metrics`, { signal: AbortSignal.timeout(10_000) })).text();
+}
+
+/** Requests to ZooKeeper that write, since the node started. */
+export async function writesOf(node: HoltNode): Promise<number> {
+  const text = await metricsOf(node);
+  return ['create', 'set', 'remove', 'multi'].reduce(
+    (sum, op) =>
+      sum + Number(new RegExp(`^holt_zk_requests_total\\{op="${op}"\\} (\\S+)`, 'm').exec(text)?.[1] ?? 0),
+    0,
+  );
+}
+
+export interface AccuracyPhase {
+  readonly name: string;
+  readonly ms: number;
+  /** Between two transactions; null writes nothing. */
+  readonly everyMs: number | null;
+  readonly rows?: number;
+  /** Load's node stands still meanwhile. */
+  readonly frozen?: boolean;
+  /** Sets the source's clock when it begins. */
+  readonly clock?: string;
+}
+
+export interface AccuracySample extends ShownLag {
+  readonly phase: string;
+  readonly state: string;
+  /** From what was measured, up to 50 ms before, ms. */
+  readonly deviationMs: number;
+}
+
+/** Lets transactions through in these phases, asks for the status all the while, and compares with what was measured. */
+export async function accuracyRun(
+  options: ReplicationOptions,
+  phases: readonly AccuracyPhase[],
+): Promise<readonly AccuracySample[]> {
+  await using run = await Replication.create({
+    nodes: { 'east-1': 'east', 'west-1': 'west' },
+    ...options,
+  });
+  await using probe = await LagProbe.create(run.source.db, run.target.db);
+  await run.holt.start();
+  await run.reigning();
+  const shown: (ShownLag & Pick<AccuracySample, 'phase' | 'state'>)[] = [];
+  const asked = run.holt.node('east-1');
+  let phase = 'start';
+  let over = false;
+  const asking = (async () => {
+    while (!over) {
+      const fromMs = performance.now();
+      const status = await asked.api.pipeline(PIPELINE);
+      const toMs = performance.now();
+      shown.push({ asked: { fromMs, toMs }, lag: status.lag.endToEnd, phase, state: status.state });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  asking.catch(() => {});
+  for (const { name, ms, everyMs, rows = 1, frozen = false, clock } of phases) {
+    phase = name;
+    if (clock !== undefined) await run.source.setClock(clock);
+    if (frozen) await run.holt.node('west-1').freeze();
+    await writeFor(probe, ms, everyMs, rows);
+    if (frozen) run.holt.node('west-1').thaw();
+  }
+  await run.until('the pipeline to drain', ({ state, lagMs }) => state === 'idle' && lagMs === 0);
+  over = true;
+  await asking;
+  await waitFor(() => probe.passages().every(({ seen }) => Number.isFinite(seen.toMs)), {
+    timeoutMs: 60_000,
+    what: 'everything to be seen at the target',
+  });
+  const passages = probe.passages();
+  return shown.map((one) => ({ ...one, deviationMs: deviationOf(passages, one, 50) }));
+}
+
+async function writeFor(probe: LagProbe, ms: number, everyMs: number | null, rows: number): Promise<void> {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs) {
+    const startedMs = performance.now();
+    if (everyMs !== null) await probe.write(rows);
+    const restMs = Math.min(endMs, startedMs + (everyMs ?? 50)) - performance.now();
+    if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+  }
+}
+
+/** For people who read why it failed: the worst first. */
+export function worstOf(samples: readonly AccuracySample[]): string {
+  return [...samples]
+    .sort((a, b) => b.deviationMs - a.deviationMs)
+    .slice(0, 8)
+    .map(
+      ({ phase, state, lag, deviationMs, asked }) =>
+        `${phase} ${state}: ${Math.round(lag?.ms ?? -1)} ±${Math.round(lag?.errorMs ?? -1)} ms, off by ${Math.round(deviationMs)} ms, answered in ${Math.round(asked.toMs - asked.fromMs)} ms`,
+    )
+    .join('\n');
+}
