@@ -31,6 +31,8 @@ export class SourceSight {
   readonly #party: Party;
   #timeline = new SourceTimeline();
   #files: SourceView['files'] = [];
+  /** Length of a heartbeat in the log; null before one was read. */
+  #heartbeatBytes: number | null = null;
   #engine: BinlogEngine | null = null;
   #heartbeat: HeartbeatWriter | null = null;
 
@@ -45,6 +47,7 @@ export class SourceSight {
     const timeline = new SourceTimeline();
     this.#timeline = timeline;
     this.#files = [];
+    this.#heartbeatBytes = null;
     this.#engine = engine;
     this.#heartbeat = heartbeat;
     return new LogGauge({
@@ -71,7 +74,8 @@ export class SourceSight {
   }
 
   /** A heartbeat row was read: for what was written before anybody here looked. */
-  read({ atUs, end }: ReadHeartbeat): void {
+  read({ atUs, end, bytes }: ReadHeartbeat): void {
+    this.#heartbeatBytes = bytes > 0 ? bytes : null;
     const moment = this.#options.clocks.moment(this.#party, atUs / 1000);
     if (moment === null) return;
     const { atMs, errorMs } = moment;
@@ -86,6 +90,7 @@ export class SourceSight {
       clock: clocks.offset(this.#party),
       files: this.#files,
       exactCommitTimes: this.#engine?.logsExactCommitTimes ?? false,
+      heartbeatBytes: this.#heartbeatBytes,
       heartbeatMs: beatMs === null ? null : beatMs - clock.nowMs() + clock.monotonicMs(),
     };
   }

@@ -170,6 +170,8 @@ export interface ReadHeartbeat {
   readonly atUs: number;
   /** Behind its transaction. */
   readonly end: BinlogCoordinates;
+  /** Of its transaction in the log. */
+  readonly bytes: number;
 }
 
 /** A transaction in parts, between its first part and its last. */
@@ -870,7 +872,7 @@ export class BatchFormer {
     if (kind !== 'own') this.#passedOwnOnly = false;
   }
 
-  #noteHoltRows({ rows: all, end }: RowsItem): void {
+  #noteHoltRows({ rows: all, start, end }: RowsItem): void {
     for (const rows of all) {
       if (rows.shape.schema !== HOLT_SCHEMA) continue;
       const { heartbeats, laneStarts, ddlRows = readDdlRows } = this.#options.holtRows ?? HOLT_ROWS;
@@ -880,7 +882,7 @@ export class BatchFormer {
       for (const beat of heartbeats(rows))
         if (beat.site === this.#options.site && beat.cluster === this.#options.cluster) {
           this.#heartbeatUs = Math.max(this.#heartbeatUs ?? 0, beat.atUs);
-          this.#options.onHeartbeat?.({ atUs: beat.atUs, end });
+          this.#options.onHeartbeat?.({ atUs: beat.atUs, end, bytes: end.offset - start.offset });
         }
     }
   }

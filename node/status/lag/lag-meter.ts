@@ -30,6 +30,8 @@ export interface SourceView {
   readonly files: readonly { readonly file: string; readonly bytes: number }[];
   readonly exactCommitTimes: boolean;
   readonly heartbeatMs: number | null;
+  /** Length of a heartbeat's transaction in the log; null before one was read. */
+  readonly heartbeatBytes: number | null;
 }
 
 /** A batch that the window counts. */
@@ -46,8 +48,10 @@ interface Flight extends NewFlight {
   published: boolean;
 }
 
-/** A heartbeat on its way is nothing that anybody waits for. */
+/** What is younger is on its way, not late. */
 const ON_THE_WAY_MS = 50;
+/** Heartbeats that may be unread and nobody waits for them. More, and reading is behind whatever else there is. */
+const HEARTBEATS_UNREAD = 2;
 /** Without a look for so long, nobody knows where the log ends. */
 const LOOK_FRESH_MS = 2_000;
 const KEPT_SAMPLES_MS = 20_000;
@@ -190,6 +194,8 @@ export class LagMeter {
       const blindMs = nowMs - timeline.lookedMs;
       return blindMs <= LOOK_FRESH_MS ? { ms: 0, errorMs: 0 } : { ms: blindMs, errorMs: blindMs };
     }
+    // Heartbeats are no changes: nobody waits for them.
+    if (this.#isHeartbeatsOnly(at, source)) return { ms: 0, errorMs: 0 };
     const toMs = behind.toMs ?? nowMs;
     if (behind.fromMs !== null) {
       const age = ageOf({ atMs: (behind.fromMs + toMs) / 2, errorMs: (toMs - behind.fromMs) / 2 }, nowMs);
@@ -198,6 +204,14 @@ export class LagMeter {
     // Older than anything that was looked at: what was read last says how far back we are.
     if (last === null) return null;
     return ageOf(momentOf(last, source), nowMs);
+  }
+
+  /** By the length of what is unread: one or two heartbeats to the byte. */
+  #isHeartbeatsOnly(at: BinlogCoordinates, source: SourceView): boolean {
+    const { heartbeatBytes } = source;
+    const unread = bytesBehind(at, source);
+    if (heartbeatBytes === null || unread === null) return false;
+    return unread % heartbeatBytes === 0 && unread / heartbeatBytes <= HEARTBEATS_UNREAD;
   }
 
   #checkpoint(source: SourceView, nowMs: number): Measured | null {
