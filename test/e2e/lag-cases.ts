@@ -51,13 +51,9 @@ export function expectFrozen(status: PipelineStatusView, stage: StageName): void
   expect(status.reason).toContain(nodeOf(stage));
 }
 
-export async function metricsOf(node: HoltNode): Promise<string> {
-  return (await fetch(`${node.apiUrl}/metrics`, { signal: AbortSignal.timeout(10_000) })).text();
-}
-
 /** Requests to ZooKeeper that write, since the node started. */
 export async function writesOf(node: HoltNode): Promise<number> {
-  const text = await metricsOf(node);
+  const text = await node.metrics();
   return ['create', 'set', 'remove', 'multi'].reduce(
     (sum, op) =>
       sum + Number(new RegExp(`^holt_zk_requests_total\\{op="${op}"\\} (\\S+)`, 'm').exec(text)?.[1] ?? 0),

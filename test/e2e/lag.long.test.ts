@@ -11,7 +11,6 @@ import {
   type AccuracySample,
   accuracyRun,
   expectFrozen,
-  metricsOf,
   nodeOf,
   STAGE_NODES,
   untilNamed,
@@ -174,9 +173,11 @@ describe('G9 true lag', () => {
 
 async function expectAlike(run: Replication, stage: StageName): Promise<void> {
   const witness = witnessOf(run, stage);
-  expect(await metricsOf(witness)).toContain(
+  expect(await witness.metrics()).toContain(
     `holt_pipeline_lag_stage{pipeline="${PIPELINE}",stage="${stage}"} 1`,
   );
-  const { stdout } = await promisify(execFile)(process.execPath, [HOLT, 'lag', '--server', witness.apiUrl]);
+  const { stdout } = await promisify(execFile)(process.execPath, [HOLT, 'lag', '--server', witness.apiUrl], {
+    env: { ...process.env, HOLT_TOKEN: witness.token },
+  });
   expect(stdout.split('\n')[1]).toMatch(new RegExp(`^${PIPELINE} .* ${stage} `));
 }

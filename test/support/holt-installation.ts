@@ -64,6 +64,8 @@ export class HoltNode {
   readonly api: ApiClient;
   readonly apiUrl: string;
   readonly logFile: string;
+  /** The installation's own API token. */
+  readonly token: string;
   readonly #start: (failpoints: NodeStart) => Promise<KeptProcess>;
   #process: KeptProcess | null = null;
 
@@ -80,6 +82,7 @@ export class HoltNode {
     this.site = options.site;
     this.apiUrl = options.apiUrl;
     this.logFile = options.logFile;
+    this.token = options.token;
     this.api = new ApiClient({ server: options.apiUrl, timeoutMs: 5_000, token: options.token });
     this.#start = options.start;
   }
@@ -111,6 +114,16 @@ export class HoltNode {
       },
       { timeoutMs, pollMs: 50, what: `node ${this.name} to be ready` },
     );
+  }
+
+  /** Prometheus text. */
+  async metrics(): Promise<string> {
+    const answer = await fetch(`${this.apiUrl}/metrics`, {
+      headers: { authorization: `Bearer ${this.token}` },
+      signal: AbortSignal.timeout(10_000),
+    });
+    if (!answer.ok) throw new Error(`metrics of ${this.name}: status ${answer.status}`);
+    return answer.text();
   }
 
   async kill(): Promise<void> {
