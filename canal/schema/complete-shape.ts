@@ -11,6 +11,7 @@ import { HOLT_SCHEMA } from '../../model/holt-tables.ts';
 import { bitmapHas } from '../../model/rows.ts';
 import type { ColumnShape, TableShape } from '../../model/table-shape.ts';
 import type { TableMap } from '../event/event.ts';
+import { collationOfCharset } from '../value/charset.ts';
 import { type Doubt, LOOKED_THROUGH_BYTES } from './certainty.ts';
 import { describeLogged, fitsDeclared } from './declared-type.ts';
 import type { ColumnFacts, TableFacts } from './table-facts.ts';
@@ -126,11 +127,18 @@ function columnOf(
     meta: map.metas[index] ?? 0,
     nullable: bitmapHas(map.nullable, index),
     unsigned: map.unsigned?.[index] ?? (fact !== null && /\b(?:unsigned|zerofill)\b/.test(fact.declared)),
-    collation: logged !== 0 ? logged : Math.max(0, fact?.collation ?? 0),
+    collation: logged !== 0 ? logged : collationOf(fact),
     carrier: 'binlog',
     declared: fact?.declared ?? null,
     ...(hidden ? { hidden } : {}),
   };
+}
+
+/** Where only the character set is known, any collation of it: how the bytes read is the same. */
+function collationOf(fact: ColumnFacts | null): number {
+  if (fact === null) return 0;
+  if (fact.collation === -1 && fact.charset !== undefined) return collationOfCharset(fact.charset) ?? 0;
+  return Math.max(0, fact.collation);
 }
 
 function keyOf(
@@ -172,7 +180,8 @@ function columnFits(map: TableMap, index: number, fact: ColumnFacts | undefined)
     return false;
   const collation = map.collations?.[index] ?? 0;
   // Its bytes could be of any character set.
-  if (TEXT_TYPES.has(type) && collation === 0 && fact.collation === -1) return false;
+  if (TEXT_TYPES.has(type) && collation === 0 && fact.collation === -1 && fact.charset === undefined)
+    return false;
   return !(TEXT_TYPES.has(type) && collation !== 0 && fact.collation > 0 && collation !== fact.collation);
 }
 

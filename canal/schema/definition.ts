@@ -18,6 +18,7 @@ const tableFacts = z.object({
         .transform((text) => BigInt(text))
         .nullable(),
       collation: z.number(),
+      charset: z.string().optional(),
     }),
   ),
   primaryKey: z.array(z.string()),
@@ -31,6 +32,7 @@ const tableFacts = z.object({
   ),
   type: z.string().default(''),
   collation: z.number().optional(),
+  charset: z.string().optional(),
   changedAt: z.number().nullable().optional(),
 });
 
@@ -48,9 +50,14 @@ export function parseDefinition(text: string): TableFacts | null {
   }
   const parsed = tableFacts.safeParse(json);
   if (!parsed.success) return null;
-  const { collation, changedAt, ...rest } = parsed.data;
+  const { columns, collation, charset, changedAt, ...rest } = parsed.data;
   return {
     ...rest,
+    columns: columns.map(({ charset: own, ...column }) => ({
+      ...column,
+      ...(own === undefined ? {} : { charset: own }),
+    })),
+    ...(charset === undefined ? {} : { charset }),
     ...(collation === undefined ? {} : { collation }),
     ...(changedAt === undefined ? {} : { changedAt }),
   };

@@ -179,6 +179,9 @@ export class FactsCache {
           set(change.to, facts);
           break;
         }
+        case 'create':
+          set(name, change.facts);
+          break;
         case 'create-like': {
           const facts = this.#followed(this.#knownName(change.like));
           set(name, facts === null ? null : { ...facts, changedAt: null });

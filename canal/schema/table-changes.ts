@@ -20,8 +20,10 @@ export type TableChange =
   | { readonly kind: 'rename'; readonly name: ChangedName; readonly to: ChangedName }
   | { readonly kind: 'drop'; readonly name: ChangedName }
   | { readonly kind: 'drop-schema'; readonly schema: string }
+  /** Made anew, as it is from then on. */
+  | { readonly kind: 'create'; readonly name: ChangedName; readonly facts: TableFacts }
   | { readonly kind: 'create-like'; readonly name: ChangedName; readonly like: ChangedName }
-  /** Made anew, or made into something that cannot be said. */
+  /** Made, or made into, something that cannot be said. */
   | { readonly kind: 'unknown'; readonly name: ChangedName };
 
 /** In the statement's own order. Null: it may change any table whose name stands in it. */

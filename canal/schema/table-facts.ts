@@ -9,6 +9,8 @@ export interface ColumnFacts {
   readonly octetLength: bigint | null;
   /** Id of its collation, 63 for a binary string, 0 where it does not apply, −1 where it is not known. */
   readonly collation: number;
+  /** Its character set, where that is known and the collation is not. */
+  readonly charset?: string;
 }
 
 export interface UniqueKeyFacts {
@@ -30,6 +32,8 @@ export interface TableFacts {
   readonly type?: string;
   /** Id of the collation of its new text columns. */
   readonly collation?: number;
+  /** Their character set, where that is known and the collation is not. */
+  readonly charset?: string;
   /** When it was made or last altered, seconds since 1970 by the source's clock, as far as the server keeps it; a change of name need not count. */
   readonly changedAt?: number | null;
 }

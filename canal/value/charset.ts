@@ -56,6 +56,12 @@ const CHARSETS: ReadonlyMap<number, string> = new Map(
   ),
 );
 
+/** One of the collations of a character set; null for a name that is not known. */
+export function collationOfCharset(charset: string): number | null {
+  const first = COLLATION_IDS[charset]?.split(' ')[0];
+  return first === undefined ? null : Number(first.split('-')[0]);
+}
+
 /** The character set of a collation; null for an id that is not known, and for 0. */
 export function charsetOf(collation: number): string | null {
   return CHARSETS.get(collation) ?? null;

@@ -6,6 +6,7 @@
  */
 import type { ChangedName, ReadTableChanges, TableChange } from '../../canal/schema/table-changes.ts';
 import type { ColumnFacts, TableFacts, UniqueKeyFacts } from '../../canal/schema/table-facts.ts';
+import { collationOfCharset } from '../../canal/value/charset.ts';
 import type { SqlServer } from '../../model/ddl-kind.ts';
 import type { SourceStatement } from '../../model/source-item.ts';
 import { statementEffects } from './ddl.ts';
@@ -66,11 +67,15 @@ const SHOWN: Readonly<Record<string, string>> = {
 /** A text type's width in bytes of its length, and where a declared length leads. */
 const TEXT_SIZES = ['tiny', '', 'medium', 'long'] as const;
 
+type Alteration = (facts: TableFacts) => TableFacts | null;
+
 class Statement {
   readonly #tokens: readonly SqlToken[];
   readonly #schema: string;
   readonly #server: SqlServer;
   #at = 0;
+  /** What the table's options say; empty where it is not known, null where they say nothing. */
+  #tableCharset: string | null = null;
   /** Columns that get other names, all at once: of the names in one statement, all are those before it. */
   readonly renames: (readonly [from: string, to: string])[] = [];
   /** Other columns that it speaks of: where one of them is renamed too, which one is meant is not decided here. */
@@ -129,10 +134,17 @@ class Statement {
 
   #create(): readonly TableChange[] | null {
     if (this.#words('OR', 'REPLACE', 'TABLE') || this.#words('TABLE')) {
+      // It may be there already, as another one.
+      const isSure = !this.#peekWord('IF');
       this.#ifExists();
       const name = this.#tableName();
+      const start = this.#at;
       const inside = this.#symbol('(');
-      if (!this.#words('LIKE')) return [{ kind: 'unknown', name }];
+      if (!this.#words('LIKE')) {
+        this.#at = start;
+        const facts = isSure ? this.#definition() : null;
+        return [facts === null ? { kind: 'unknown', name } : { kind: 'create', name, facts }];
+      }
       const like = this.#tableName();
       if (inside) this.#symbol(')');
       return [{ kind: 'create-like', name, like }];
@@ -151,11 +163,49 @@ class Statement {
     return [{ kind: 'alter', name, alter: (facts) => withKey(facts, { name: key, ...columns }) }];
   }
 
+  /** What stands behind CREATE TABLE and the name; null for what is not understood. */
+  #definition(): TableFacts | null {
+    try {
+      return this.#columnsAndKeys();
+    } catch (error) {
+      if (!(error instanceof NotUnderstood)) throw error;
+      return null;
+    }
+  }
+
+  #columnsAndKeys(): TableFacts | null {
+    const columns: Alteration[] = [];
+    const keys: Alteration[] = [];
+    if (!this.#symbol('(')) return null;
+    do {
+      const isKey = ['CONSTRAINT', 'PRIMARY', 'UNIQUE'].some((word) => this.#peekWord(word));
+      const step = this.#add();
+      if (step === 'unknown') return null;
+      if (step !== null) (isKey ? keys : columns).push(step);
+    } while (this.#symbol(','));
+    if (!this.#symbol(')')) return null;
+    const words = this.#tokens
+      .slice(this.#at)
+      .flatMap(({ kind, text }) => (kind === 'word' ? [text.toUpperCase()] : []));
+    // More columns, from a query; or the two of a period.
+    if (words.some((word) => ['SELECT', 'TABLE', 'WITH'].includes(word))) return null;
+    if (words.includes('VALUES') && !words.includes('PARTITION')) return null;
+    while (this.#at < this.#tokens.length) {
+      if (!this.#option()) return null;
+      this.#symbol(',');
+    }
+    let facts: TableFacts | null = { columns: [], primaryKey: [], uniqueKeys: [], type: 'BASE TABLE' };
+    if (this.#tableCharset) facts = { ...facts, charset: this.#tableCharset };
+    // Keys may stand before their columns.
+    for (const step of [...columns, ...keys]) if (facts !== null) facts = step(facts);
+    return facts;
+  }
+
   #alterTable(): readonly TableChange[] {
     this.#ifExists();
     const name = this.#tableName();
     this.#wait();
-    const steps: ((facts: TableFacts) => TableFacts | null)[] = [];
+    const steps: Alteration[] = [];
     let to: ChangedName | null = null;
     while (this.#at < this.#tokens.length) {
       const renamed = this.#rename();
@@ -175,6 +225,12 @@ class Statement {
     const { renames } = this;
     const involved = new Set(renames.flat().map((one) => one.toLowerCase()));
     if (this.touched.some((one) => involved.has(one.toLowerCase()))) return this.#unknown(name, to);
+    const charset = this.#tableCharset;
+    if (charset !== null) {
+      // Of columns in the same statement it is not said whether they are of the former or the new one.
+      if (this.touched.length > 0 || renames.length > 0) return this.#unknown(name, to);
+      steps.push(({ collation: _, charset: __, ...facts }) => ({ ...facts, ...(charset && { charset }) }));
+    }
     if (steps.length > 0 || renames.length > 0)
       changes.push({
         kind: 'alter',
@@ -211,7 +267,7 @@ class Statement {
   }
 
   /** One specification: what it does to the columns and keys; null for nothing. */
-  #alteration(): ((facts: TableFacts) => TableFacts | null) | 'unknown' | null {
+  #alteration(): Alteration | 'unknown' | null {
     if (this.#words('ADD')) return this.#add();
     if (this.#words('DROP')) return this.#dropPart();
     if (this.#words('MODIFY')) {
@@ -261,7 +317,7 @@ class Statement {
     throw new NotUnderstood();
   }
 
-  #add(): ((facts: TableFacts) => TableFacts | null) | 'unknown' | null {
+  #add(): Alteration | 'unknown' | null {
     if (this.#peekWord('PARTITION') || this.#peekWord('FOREIGN') || this.#peekWord('CHECK')) {
       this.#skipItem();
       return null;
@@ -327,7 +383,7 @@ class Statement {
     return (facts) => added(facts, column, place);
   }
 
-  #dropPart(): ((facts: TableFacts) => TableFacts | null) | 'unknown' | null {
+  #dropPart(): Alteration | 'unknown' | null {
     if (this.#words('PRIMARY', 'KEY')) return (facts) => ({ ...facts, primaryKey: [] });
     if (this.#words('INDEX') || this.#words('KEY') || this.#words('CONSTRAINT')) {
       this.#ifExists();
@@ -366,9 +422,8 @@ class Statement {
         key = 'unique';
       } else if (this.#words('DEFAULT') || this.#words('ON', 'UPDATE')) this.#value();
       else if (this.#words('CHARACTER', 'SET') || this.#words('CHARSET') || this.#words('COLLATE')) {
-        this.#name();
-        charset = true;
-      } else if (this.#words('ASCII') || this.#words('UNICODE') || this.#words('BINARY')) charset = true;
+        charset = charsetIn(this.#name()) || (charset ?? '');
+      } else if (this.#words('ASCII') || this.#words('UNICODE') || this.#words('BINARY')) charset = '';
       else if (this.#words('COMMENT')) this.#take();
       else if (
         this.#words('AUTO_INCREMENT') ||
@@ -400,7 +455,7 @@ class Statement {
       name,
       key,
       isText,
-      ownCharset: charset,
+      charset,
       facts: {
         name,
         declared: `${type.name}${type.argument}${unsigned ? ' unsigned' : ''}`,
@@ -418,16 +473,18 @@ class Statement {
     /** Of what is no text. */
     readonly collation: number;
     readonly unsigned: boolean;
-    readonly charset: boolean;
+    /** As `NewColumn.charset`. */
+    readonly charset: string | null;
   } {
     const word = this.#take();
     if (word.kind !== 'word') throw new NotUnderstood();
     let name = word.text.toLowerCase();
-    let charset = false;
+    let charset: string | null = null;
     if (name === 'national') {
       name = this.#take().text.toLowerCase();
-      charset = true;
+      charset = '';
     }
+    if (name === 'nchar' || name === 'nvarchar') charset = '';
     if (name === 'double') this.#words('PRECISION');
     if (name === 'long') {
       name = this.#words('VARBINARY') ? 'mediumblob' : 'mediumtext';
@@ -537,9 +594,9 @@ class Statement {
       return true;
     }
     if (name === 'DEFAULT') this.#at += 1;
-    if (this.#words('CHARACTER', 'SET') || this.#words('CHARSET')) {
+    if (this.#words('CHARACTER', 'SET') || this.#words('CHARSET') || this.#words('COLLATE')) {
       this.#symbol('=');
-      this.#take();
+      this.#tableCharset = charsetIn(this.#take().text) || (this.#tableCharset ?? '');
       return true;
     }
     if (!OPTIONS.has((this.#tokens[this.#at]?.text ?? '').toUpperCase())) return false;
@@ -571,7 +628,7 @@ class Statement {
 
   /** To the comma that ends this specification. */
   #skipItem(): void {
-    while (this.#at < this.#tokens.length && !this.#symbolAhead(',')) {
+    while (this.#at < this.#tokens.length && !this.#symbolAhead(',') && !this.#symbolAhead(')')) {
       if (this.#symbolAhead('(')) this.#value();
       else this.#at += 1;
     }
@@ -657,8 +714,8 @@ interface NewColumn {
   readonly name: string;
   readonly key: 'primary' | 'unique' | null;
   readonly isText: boolean;
-  /** A character set or collation was given. */
-  readonly ownCharset: boolean;
+  /** The character set that was given; empty where it is not known, null for that of the table. */
+  readonly charset: string | null;
   readonly facts: ColumnFacts;
 }
 
@@ -692,11 +749,17 @@ const TYPES: ReadonlySet<string> = new Set(
 );
 
 const OPTIONS: ReadonlySet<string> = new Set(
-  `ALGORITHM LOCK ENGINE TYPE AUTO_INCREMENT AVG_ROW_LENGTH CHECKSUM COLLATE COMMENT COMPRESSION CONNECTION DELAY_KEY_WRITE ENCRYPTION
+  `ALGORITHM LOCK ENGINE TYPE AUTO_INCREMENT AVG_ROW_LENGTH CHECKSUM COMMENT COMPRESSION CONNECTION DELAY_KEY_WRITE ENCRYPTION
    ENCRYPTED ENCRYPTION_KEY_ID INSERT_METHOD KEY_BLOCK_SIZE MAX_ROWS MIN_ROWS PACK_KEYS PAGE_CHECKSUM PAGE_COMPRESSED
    PAGE_COMPRESSION_LEVEL ROW_FORMAT SEQUENCE STATS_AUTO_RECALC STATS_PERSISTENT STATS_SAMPLE_PAGES TABLESPACE TRANSACTIONAL
    SECONDARY_ENGINE ENGINE_ATTRIBUTE SECONDARY_ENGINE_ATTRIBUTE AUTOEXTEND_SIZE`.split(/\s+/),
 );
+
+/** The character set that its name, or that of a collation, begins with; empty where it is not known. `utf8` is one or another, as the server is set. */
+function charsetIn(name: string): string {
+  const first = name.toLowerCase().split('_')[0] ?? '';
+  return collationOfCharset(first) === null ? '' : first;
+}
 
 /** Names of columns and keys are compared without regard to case, by every server. */
 function isName(a: string, b: string): boolean {
@@ -706,8 +769,9 @@ function isName(a: string, b: string): boolean {
 function inTable(facts: TableFacts, column: NewColumn): ColumnFacts {
   const { facts: own } = column;
   if (!column.isText) return own;
-  const collation = column.ownCharset ? UNKNOWN_COLLATION : (facts.collation ?? UNKNOWN_COLLATION);
-  return { ...own, collation };
+  const charset = column.charset ?? facts.charset ?? '';
+  const collation = column.charset === null ? (facts.collation ?? UNKNOWN_COLLATION) : UNKNOWN_COLLATION;
+  return { ...own, collation, ...(charset !== '' && { charset }) };
 }
 
 function added(facts: TableFacts, column: NewColumn, place: Place): TableFacts | null {

@@ -139,6 +139,19 @@ for (const flavour of ['mariadb', 'mysql'] as const)
           expect(names(last)).toEqual(['a', 'id', 'd', 'c', 'f', 'n', 'g', 'h']);
         });
 
+        it('is decoded from where the table was made in it', async () => {
+          const schema = await db.freshSchema('made');
+          const start = await at();
+          await run(schema, CREATE);
+          for (const [ddl, insert] of STEPS) {
+            if (ddl !== null) await run(schema, ddl);
+            await run(schema, `INSERT INTO %.t VALUES ${insert}`);
+          }
+          await writeMarker(db, schema, 1);
+          const { rows } = await rowsFrom(schema, start, []);
+          expect(rows).toEqual(STEPS.map(([, , row]) => row));
+        });
+
         it('is not guessed where nothing is known of its beginning', async () => {
           const schema = await db.freshSchema('unknown');
           await run(schema, CREATE);

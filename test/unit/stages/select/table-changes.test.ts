@@ -105,6 +105,66 @@ describe('tableChanges()', () => {
     expect(facts?.columns.slice(-2).map(({ collation }) => collation)).toEqual([255, -1]);
   });
 
+  const made = (sql: string, server: Parameters<typeof tableChanges>[1] = MYSQL): TableFacts | null => {
+    const [change] = tableChanges(statementOf(sql), server) ?? [];
+    return change?.kind === 'create' ? change.facts : null;
+  };
+
+  it('reads what a table is made of', () => {
+    const facts = made(
+      `CREATE TABLE t (
+         CONSTRAINT p PRIMARY KEY (id, a),
+         id INT UNSIGNED AUTO_INCREMENT COMMENT 'x, y)',
+         a VARCHAR(10) CHARACTER SET latin1 NOT NULL UNIQUE,
+         b TEXT COLLATE utf8mb4_bin, c CHAR(3), d ENUM('x', 'y'), e JSON, f BLOB DEFAULT (CONCAT('(', 'x')),
+         UNIQUE KEY u (c, a(3)), KEY k (b(10)), FULLTEXT (b), CHECK (a > 0), FOREIGN KEY (a) REFERENCES p (id) ON DELETE CASCADE
+       ) ENGINE=InnoDB AUTO_INCREMENT 5 DEFAULT CHARSET=gbk COMMENT='AS SELECT' PARTITION BY RANGE (id) (PARTITION p VALUES LESS THAN (5))`,
+    );
+    expect(facts?.columns).toMatchObject([
+      { name: 'id', declared: 'int unsigned', nullable: false },
+      { name: 'a', declared: 'varchar(10)', nullable: false, collation: -1, charset: 'latin1' },
+      { name: 'b', declared: 'text', nullable: null, collation: -1, charset: 'utf8mb4' },
+      { name: 'c', declared: 'char(3)', collation: -1, charset: 'gbk' },
+      { name: 'd', declared: "enum('x','y')" },
+      { name: 'e', declared: 'json', collation: 0 },
+      { name: 'f', declared: 'blob', collation: 63 },
+    ]);
+    expect(facts?.primaryKey).toEqual(['id', 'a']);
+    expect(facts?.uniqueKeys).toEqual([
+      { name: 'a', columns: ['a'], partial: false },
+      { name: 'u', columns: ['c', 'a'], partial: true },
+    ]);
+    expect(facts?.charset).toBe('gbk');
+  });
+
+  it.each([
+    'CREATE TABLE t (a INT) AS SELECT 1 AS b',
+    'CREATE TABLE t (a INT) SELECT 1 AS b',
+    'CREATE TABLE t AS SELECT 1 AS b',
+    'CREATE TABLE t (a INT) VALUES ROW(1)',
+    'CREATE TABLE t (a INT) START TRANSACTION',
+    'CREATE TABLE t (a INT) WITH SYSTEM VERSIONING',
+    'CREATE TABLE t (a INT, PERIOD FOR SYSTEM_TIME (x, y))',
+    'CREATE TABLE t (a INT REFERENCES p (id))',
+    'CREATE TABLE t (a SOMETHING)',
+    "CREATE TABLE t (a ENUM('x '))",
+  ])('does not guess what %s makes', (sql) => {
+    expect(made(sql)).toBeNull();
+    expect(tableChanges(statementOf(sql), MYSQL)).toEqual([
+      { kind: 'unknown', name: { schema: 'shop', table: 't' } },
+    ]);
+  });
+
+  it('does not take the former character set for that of columns after another one', () => {
+    const altered = (sql: string) => {
+      const [change] = tableChanges(statementOf(sql), MYSQL) ?? [];
+      return change?.kind === 'alter' ? change.alter(FACTS) : null;
+    };
+    expect(altered('ALTER TABLE t DEFAULT CHARACTER SET latin1')).toMatchObject({ charset: 'latin1' });
+    expect(altered('ALTER TABLE t COLLATE = utf8mb4_bin')?.collation).toBeUndefined();
+    expect(altered('ALTER TABLE t ADD d TEXT, DEFAULT CHARSET latin1')).toBeNull();
+  });
+
   it('follows keys', () => {
     const [change] =
       tableChanges(
@@ -138,7 +198,10 @@ describe('tableChanges()', () => {
     ['DROP DATABASE s', [{ kind: 'drop-schema', schema: 's' }]],
     ['CREATE TABLE t LIKE s.u', [{ kind: 'create-like', like: { schema: 's', table: 'u' } }]],
     ['CREATE TABLE IF NOT EXISTS t (LIKE u)', [{ kind: 'create-like' }]],
-    ['CREATE TABLE t (id INT PRIMARY KEY)', [{ kind: 'unknown', name: { schema: 'shop', table: 't' } }]],
+    ['CREATE TABLE t (id INT PRIMARY KEY)', [{ kind: 'create', name: { schema: 'shop', table: 't' } }]],
+    ['CREATE OR REPLACE TABLE s.t (id INT)', [{ kind: 'create', name: { schema: 's', table: 't' } }]],
+    // It may be there already, as another one.
+    ['CREATE TABLE IF NOT EXISTS t (id INT)', [{ kind: 'unknown', name: { schema: 'shop', table: 't' } }]],
     ['DROP TEMPORARY TABLE t', []],
   ])('%s', (sql, expected) => {
     const changes = tableChanges(statementOf(sql), MYSQL);
