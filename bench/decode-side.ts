@@ -29,6 +29,8 @@ export interface DecodeTask {
   readonly file: string;
   /** The first pass is cold; passes go on until those after it have taken so long together. */
   readonly warmSeconds: number;
+  /** And at least so many of them. */
+  readonly warmPasses: number;
   readonly digest: boolean;
 }
 
@@ -216,7 +218,11 @@ const once = async (digest: boolean): Promise<{ pass: DecodePass; digest: string
   return { pass, digest: taster.digest };
 };
 const passes: DecodePass[] = [(await once(false)).pass];
-for (let warm = 0; warm < task.warmSeconds; warm += passes.at(-1)?.seconds ?? 0)
+for (
+  let warm = 0;
+  warm < task.warmSeconds || passes.length <= task.warmPasses;
+  warm += passes.at(-1)?.seconds ?? 0
+)
   passes.push((await once(false)).pass);
 const digest = task.digest ? (await once(true)).digest : null;
 await engine?.stop();

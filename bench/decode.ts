@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Backlog, END_TABLE, PARTS, SCHEMA } from './backlog.ts';
 import type { Bench } from './bench.ts';
-import { benchSettings, cpuSeconds } from './bench-servers.ts';
+import { type BenchFlavour, benchSettings, cpuSeconds } from './bench-servers.ts';
 import type { DecodePass, DecodeReport, DecodeTask } from './decode-side.ts';
 import { type FigureResult, median, type RateResult, rounded } from './measurement.ts';
 import { oneOf, optionsOf } from './options.ts';
@@ -35,7 +35,6 @@ const SIDES = [
   { name: 'zongji', side: 'zongji', mode: 'values' },
   { name: 'holt raw', side: 'holt', mode: 'raw' },
 ] as const;
-type Side = (typeof SIDES)[number];
 
 /** Of a side in all its rounds, a figure a round. */
 interface Rates {
@@ -92,21 +91,8 @@ export const decode: Bench = {
     recorder.fact('transactions', transactions);
     recorder.fact('row changes', backlog.rows);
     recorder.fact('binlog bytes', backlog.binlogBytes);
-    const file = String((await source.db.query('SHOW BINARY LOGS')).at(-1)?.Log_name);
-    const taskOf = ({ side, mode }: Side, digest: boolean): DecodeTask => ({
-      side,
-      mode,
-      port: source.port,
-      user: source.db.user,
-      password: source.db.password,
-      schema: SCHEMA,
-      endTable: END_TABLE,
-      ends: PARTS,
-      start: `${server}:${backlog.start}`,
-      file,
-      warmSeconds: quick ? 1 : WARM_SECONDS,
-      digest,
-    });
+    const reading = await readingOf(backlog, server);
+    const warmSeconds = quick ? 1 : WARM_SECONDS;
 
     const rates = new Map<string, Rates>(SIDES.map(({ name }) => [name, { cold: [], warm: [], cpu: [] }]));
     const seen = new Map<string, { readonly digest: string | null; readonly sum: number }>();
@@ -115,7 +101,14 @@ export const decode: Bench = {
       for (const side of SIDES) {
         const isFirst = round === 1 && side.mode === 'values';
         const before = cpuSeconds(source.pid);
-        const report = await runSide(taskOf(side, isFirst));
+        const report = await runSide({
+          ...reading,
+          side: side.side,
+          mode: side.mode,
+          warmSeconds,
+          warmPasses: 1,
+          digest: isFirst,
+        });
         const serverCpu = cpuSeconds(source.pid) - before;
         const [first, ...rest] = report.passes;
         if (first === undefined) throw new Error(`${side.name} has read nothing`);
@@ -196,6 +189,23 @@ function added(passes: readonly DecodePass[]): DecodePass {
     }),
     { rows: 0, seconds: 0, cpuSeconds: 0, sum: 0 },
   );
+}
+
+/** What a side has to know of a backlog, which is the last file of its source's log. */
+export async function readingOf(
+  { source, start }: Backlog,
+  flavour: BenchFlavour,
+): Promise<Omit<DecodeTask, 'side' | 'mode' | 'warmSeconds' | 'warmPasses' | 'digest'>> {
+  return {
+    port: source.port,
+    user: source.db.user,
+    password: source.db.password,
+    schema: SCHEMA,
+    endTable: END_TABLE,
+    ends: PARTS,
+    start: `${flavour}:${start}`,
+    file: String((await source.db.query('SHOW BINARY LOGS')).at(-1)?.Log_name),
+  };
 }
 
 /** One side in a process just started. */

@@ -96,7 +96,7 @@ export function smallResult({ rowsPerSecond, peerRowsPerSecond, ratio }: SmallCa
 }
 
 /** As sysbench's transactions, most of them on a tenth of the rows. */
-function smallPlan() {
+export function smallPlan() {
   const id = (name: string) =>
     `SET @${name} = 1 + FLOOR(RAND() * IF(RAND() < 0.8, ${ROWS / 10}, ${ROWS})), @c = REPEAT(MD5(RAND()), 3)`;
   return procedureBacklog({

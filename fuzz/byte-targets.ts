@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EventDecoder } from '../canal/event/decoder.ts';
 import type { BinlogEvent, TableMap } from '../canal/event/event.ts';
+import { readEventHeader, verifyChecksum } from '../canal/event/header.ts';
 import { parseQueryStatus } from '../canal/event/query-status.ts';
 import { decodeHandshake } from '../canal/protocol/handshake.ts';
 import { PacketSplitter } from '../canal/protocol/packet-splitter.ts';
@@ -94,17 +95,26 @@ function damagedEvents(random: Random, { description, events }: Log): void {
   const event = events[at] as Buffer;
   const before = events[at - 1] as Buffer;
   if (before[4] !== TYPE_TABLE_MAP) {
-    consumer.take(decoder.decode(damagedBody(random, event)));
+    consumer.take(decodedAmid(decoder, damagedBody(random, event)));
     return;
   }
   // Rows want the map before them: either of the two is damaged.
   const inMap = random.int(1, 2) === 1;
   try {
-    consumer.take(decoder.decode(inMap ? damagedBody(random, before) : before));
+    consumer.take(decodedAmid(decoder, inMap ? damagedBody(random, before) : before));
   } catch (error) {
     if (!(error instanceof HoltError)) throw error;
   }
-  consumer.take(decoder.decode(inMap ? event : damagedBody(random, event)));
+  consumer.take(decodedAmid(decoder, inMap ? event : damagedBody(random, event)));
+}
+
+/** As in a dump, where an event lies among others: what is read of those shows as a value that is not the event's, or as none of a code. */
+function decodedAmid(decoder: EventDecoder, event: Buffer): BinlogEvent {
+  const memory = Buffer.concat([Buffer.alloc(40, 0xfb), event, Buffer.alloc(40, 0xfc)]);
+  const [from, to] = [40, 40 + event.length];
+  const isSummed = decoder.format?.checksum === 'crc32';
+  const header = readEventHeader(memory, isSummed ? verifyChecksum(memory, from, to) : null, from, to);
+  return decoder.decodeVerified(memory, header, from, to);
 }
 
 /** Header and checksum fit what has become of the body. */
