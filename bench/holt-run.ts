@@ -177,10 +177,13 @@ export class HoltRun implements AsyncDisposable {
   }
 }
 
-/** True while lanes have committed what the stream's row does not say yet. */
+/** True while lanes are beyond what the stream's row says: of the batch in hand, or after a rewind. */
 function lanesAhead(pipeline: string): string {
-  const of = `FROM holt.checkpoint WHERE pipeline = '${pipeline}' AND lane`;
-  return `(SELECT MAX(applied_at) ${of} BETWEEN 1 AND 999) > (SELECT applied_at ${of} = 0)`;
+  const place = (of: string) => `(${of}.position_file, ${of}.position_offset)`;
+  return (
+    `(SELECT COUNT(*) FROM holt.checkpoint l JOIN holt.checkpoint s ON s.pipeline = l.pipeline AND s.lane = 0 ` +
+    `WHERE l.pipeline = '${pipeline}' AND l.lane BETWEEN 1 AND 999 AND ${place('l')} > ${place('s')}) > 0`
+  );
 }
 
 /** Catches the backlog up twice by the same nodes. Unequal tables or an entry in the ledger are errors. */

@@ -219,7 +219,7 @@ export const pipelineSpec = z.strictObject({
         .int()
         .min(1)
         .max(1_000_000)
-        .default(500)
+        .default(2000)
         .describe(
           'parallel: a batch with fewer rows goes in one transaction, as in mode prefix: one commit is quicker than several.',
         ),

@@ -70,7 +70,10 @@ async function pairs(): Promise<void> {
         ? await Sides.start(pair)
         : Sides.at(JSON.parse(values.endpoints) as SidesEndpoints);
     await using chain = values.nodes
-      ? await NodeChain.open(sides)
+      ? await NodeChain.open(
+          sides,
+          values.mode === 'parallel' ? { apply: { mode: 'parallel', lanes: LANES, minRows: 1 } } : {},
+        )
       : await DirectChain.open(sides.source, sides.target);
     const end = performance.now() + (seconds * 1000) / names.length;
     const { coverage, found } = await fuzzRun({

@@ -26,15 +26,18 @@ interface Running {
 
 export class NodeChain implements Chain, AsyncDisposable {
   readonly #sides: Sides;
+  /** Of the pipeline, beside what it carries. */
+  readonly #spec: object;
   #running: Running | null = null;
   #ledgered = 0n;
 
-  private constructor(sides: Sides) {
+  private constructor(sides: Sides, spec: object) {
     this.#sides = sides;
+    this.#spec = spec;
   }
 
-  static async open(sides: Sides): Promise<NodeChain> {
-    const chain = new NodeChain(sides);
+  static async open(sides: Sides, spec: object = {}): Promise<NodeChain> {
+    const chain = new NodeChain(sides, spec);
     await chain.begin();
     return chain;
   }
@@ -50,7 +53,13 @@ export class NodeChain implements Chain, AsyncDisposable {
         sessionTimeout: '10s',
         nodes: { 'east-1': 'east', 'west-1': 'west' },
         pipelines: {
-          [PIPELINE]: { source: 'east-db', target: 'west-db', start: 'now', tables: [`${SCHEMA_PREFIX}*.*`] },
+          [PIPELINE]: {
+            source: 'east-db',
+            target: 'west-db',
+            start: 'now',
+            tables: [`${SCHEMA_PREFIX}*.*`],
+            ...this.#spec,
+          },
         },
       });
       this.#running = { zookeeper, holt };
