@@ -45,6 +45,16 @@ export interface Delays {
   readonly zookeeperWriteMs: number;
 }
 
+/** The source did not keep the rate: there is no figure, and other rates may still have theirs. */
+export class VoidRun extends Error {
+  override readonly name = 'VoidRun';
+}
+
+export function isVoid(error: unknown): VoidRun {
+  if (error instanceof VoidRun) return error;
+  throw error;
+}
+
 export async function createDelayTable(server: DatabaseServer): Promise<void> {
   await server.db.query(
     `CREATE DATABASE IF NOT EXISTS ${SCHEMA} CHARACTER SET utf8mb4;
@@ -52,7 +62,7 @@ export async function createDelayTable(server: DatabaseServer): Promise<void> {
   );
 }
 
-/** @throws Error when the source did not keep the rate (the run is void), or the tables are not equal in the end. */
+/** @throws VoidRun when the source did not keep the rate, Error when the tables are not equal in the end. */
 export async function measureDelay(options: DelayRun): Promise<Delays> {
   const { source, target, tps, seconds, say } = options;
   const most = Math.ceil(tps * seconds * 1.2) + 1_000;
@@ -116,7 +126,7 @@ export async function measureDelay(options: DelayRun): Promise<Delays> {
   const took = (last - first) / 1000;
   const rate = delays.length / Math.max(took, seconds * 0.5);
   if (rate < LEAST_RATE * tps)
-    throw new Error(
+    throw new VoidRun(
       `void: the source committed ${rate.toFixed(0)} transactions/s of ${tps}; this machine has no room for the rate`,
     );
   const sorted = (of: readonly (readonly [number, number])[]) =>

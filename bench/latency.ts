@@ -7,7 +7,7 @@
 import { startDatabase } from '../test/support/servers.ts';
 import type { Bench } from './bench.ts';
 import { benchSettings } from './bench-servers.ts';
-import { createDelayTable, type Delays, measureDelay } from './delay.ts';
+import { createDelayTable, type Delays, isVoid, measureDelay, VoidRun } from './delay.ts';
 import { HoltRun, LAYOUTS, type Layout } from './holt-run.ts';
 import { type Result, rounded } from './measurement.ts';
 import { oneOf, optionsOf } from './options.ts';
@@ -65,10 +65,15 @@ export const latency: Bench = {
       zookeeper: run.zookeeper,
       say: recorder.say,
     };
-    await measureDelay({ ...parts, ...WARM_UP });
+    await measureDelay({ ...parts, ...WARM_UP }).catch(isVoid);
     for (const tps of (text('tps') ?? '').split(',').map(Number)) {
       const seconds = Number(text('seconds') ?? (quick ? QUICK_SECONDS : (SECONDS[tps] ?? 60)));
-      const delays = await measureDelay({ ...parts, tps, seconds });
+      const delays = await measureDelay({ ...parts, tps, seconds }).catch(isVoid);
+      if (delays instanceof VoidRun) {
+        recorder.say(delays.message);
+        process.exitCode = 1;
+        continue;
+      }
       for (const [name, points] of [
         ['p50', delays.p50BySecond],
         ['p99', delays.p99BySecond],
