@@ -55,6 +55,8 @@ export class StageWorker implements Service {
   readonly #state: RunningState;
   readonly #group: TaskGroup;
   #core: { readonly version: number; readonly core: Promise<StageCore> } | null = null;
+  /** Batches at work. Counted here: the group forgets a task some turns after it has ended, too late for who waits for a place. */
+  #atWork = 0;
   #slotFree: (() => void) | null = null;
   #over: Promise<void> = Promise.resolve();
 
@@ -72,7 +74,7 @@ export class StageWorker implements Service {
 
   /** Batches being worked on here. */
   get active(): number {
-    return this.#group.size;
+    return this.#atWork;
   }
 
   run(): Promise<void> {
@@ -94,7 +96,7 @@ export class StageWorker implements Service {
 
   async #loop(): Promise<void> {
     while (this.#state.shouldRun()) {
-      if (this.#group.size >= this.#options.concurrency) {
+      if (this.#atWork >= this.#options.concurrency) {
         await new Promise<void>((resolve) => {
           this.#slotFree = resolve;
           this.#state.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -113,6 +115,7 @@ export class StageWorker implements Service {
   }
 
   #spawn(claim: Claim): void {
+    this.#atWork += 1;
     this.#group.spawn(async () => {
       const { header, seq } = claim;
       const nowMs = this.#options.clock.monotonicMs();
@@ -123,6 +126,7 @@ export class StageWorker implements Service {
       } finally {
         over?.();
         this.#options.onTrouble?.(null);
+        this.#atWork -= 1;
         this.#slotFree?.();
         this.#slotFree = null;
       }
