@@ -795,6 +795,14 @@ export const ERROR_CODES = {
     what: 'More requests came than one account or address may send.',
     remedy: 'Wait as long as the Retry-After header says; use the event stream in place of polling.',
   },
+  HOLT_CONFIG_VERSION: {
+    what: 'The configuration of a pipeline was changed by somebody else since it was read.',
+    remedy: 'Read it again, make the change there, and send it with the new ETag.',
+  },
+  HOLT_IF_MATCH_MISSING: {
+    what: 'A configuration is to be replaced without saying which version it replaces.',
+    remedy: 'Send the ETag of GET as If-Match.',
+  },
   HOLT_ZNODE_UNKNOWN: {
     what: 'There is nothing at that path of the coordination tree.',
     remedy: '`holt zk tree` shows what there is.',

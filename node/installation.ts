@@ -16,6 +16,7 @@ import type { Position } from '../model/position.ts';
 import { positionFromInput } from '../model/position-input.ts';
 import type { PipelineStore } from '../scheduler/contract.ts';
 import type { CoordinationTree } from '../scheduler/tree/tree.ts';
+import { isTreeError } from '../scheduler/tree/tree-error.ts';
 import { SqlBatchApplier } from '../stages/load/apply/batch-applier.ts';
 import { TargetSchema } from '../stages/load/apply/target-schema.ts';
 import { deleteCheckpoint, readCheckpoint } from '../stages/load/checkpoint.ts';
@@ -37,6 +38,7 @@ import { forgetRun, hasRun, markHasRun } from '../stages/load/target/schema/run-
 import { TableMapping } from '../stages/transform/table-mapping.ts';
 import type { PeerQuestion, Peers } from './api/peers.ts';
 import type {
+  ConfigView,
   DdlDetailView,
   DdlView,
   DesiredChange,
@@ -55,6 +57,7 @@ import type {
 import { verifyView } from './operations.ts';
 import { parkedViews } from './parked-view.ts';
 import { readableRow } from './readable-row.ts';
+import { parseStored, replacingConfig, storedForm } from './runtime/pipeline-configs.ts';
 import { ensureSchema, withSession } from './runtime/target-half.ts';
 import type { StatusCollector } from './status/collect.ts';
 import { verifyInput } from './verify-input.ts';
@@ -142,6 +145,43 @@ export class Installation implements Operations {
     );
     await this.#options.store(pipeline.name).destroy(signal);
     this.#options.log.warn({ event: 'pipeline:deleted', pipeline: pipeline.name }, 'a pipeline was deleted');
+  }
+
+  async config(name: string): Promise<ConfigView> {
+    const pipeline = this.#named(name).name;
+    const stored = await this.#options.store(pipeline).config.get();
+    if (stored === null)
+      throw new HoltError('HOLT_PIPELINE_STATE', `no node has begun with ${pipeline} yet`, {
+        disposition: 'retry',
+      });
+    const { text, by, writtenMs, replaces } = stored.value;
+    return {
+      ...{ pipeline, version: stored.version, by, writtenMs, overridesFiles: replaces !== undefined },
+      config: JSON.parse(text) as Record<string, unknown>,
+    };
+  }
+
+  async setConfig(name: string, version: number, config: unknown, by: string): Promise<ConfigView> {
+    const { store, clock, log } = this.#options;
+    const own = this.#named(name);
+    const node = store(own.name).config;
+    const stored = await node.get();
+    if (stored === null || stored.version !== version) throw changedSince(name, stored?.version ?? null);
+    const nowMs = clock.nowMs();
+    const next = replacingConfig(config, parseStored(stored.value, node.path));
+    const file = storedForm(own, by, nowMs).digest;
+    const wanted = storedForm(next, by, nowMs);
+    try {
+      await node.set({ ...wanted, ...(wanted.digest === file ? {} : { replaces: file }) }, version);
+    } catch (error) {
+      if (isTreeError(error, 'bad-version', 'no-node')) throw changedSince(name, null);
+      throw error;
+    }
+    log.warn(
+      { event: 'config:replaced', pipeline: name, user: by, digest: wanted.digest.slice(0, 12) },
+      'the configuration of a pipeline was changed through the API',
+    );
+    return this.config(name);
   }
 
   async position(name: string): Promise<PositionView> {
@@ -297,7 +337,7 @@ export class Installation implements Operations {
   }
 
   async parkTable(name: string, table: string, { by, why }: ParkRequest): Promise<ParkedTableView> {
-    const pipeline = this.#named(name);
+    const pipeline = await this.#ruling(name);
     const source = tableName(table);
     const target = new TableMapping(pipeline.rules).target(source.schema, source.table);
     const signal = AbortSignal.timeout(OPERATION_MS);
@@ -368,7 +408,7 @@ export class Installation implements Operations {
   }
 
   async startVerify(name: string): Promise<VerifyView> {
-    const pipeline = this.#named(name);
+    const pipeline = await this.#ruling(name);
     const source = this.#options.dataSource(pipeline.source);
     return this.#options.verifyRuns.start(await verifyInput(pipeline, source, this.#target(pipeline)));
   }
@@ -404,6 +444,14 @@ export class Installation implements Operations {
     this.#named(name);
   }
 
+  /** As it rules now; the files' one before any node has begun. */
+  async #ruling(name: string): Promise<PipelineConfig> {
+    const own = this.#named(name);
+    const node = this.#options.store(own.name).config;
+    const stored = await node.get();
+    return stored === null ? own : parseStored(stored.value, node.path);
+  }
+
   #named(name: string): PipelineConfig {
     const pipeline = this.#options.config.pipelines.find((one) => one.name === name);
     if (pipeline === undefined) throw unknown(name);
@@ -430,6 +478,14 @@ function unknown(name: string): HoltError {
     disposition: 'fatal',
     remedy: '`holt pipeline list` shows the names.',
   });
+}
+
+function changedSince(name: string, version: number | null): HoltError {
+  return new HoltError(
+    'HOLT_CONFIG_VERSION',
+    `the configuration of ${name} was changed since${version === null ? '' : `; it has version ${version} now`}`,
+    { disposition: 'fatal' },
+  );
 }
 
 function notParked(pipeline: string, table: string): HoltError {

@@ -3,12 +3,14 @@ import { Command, CommanderError } from 'commander';
 import { isAbort } from '../lib/errors.ts';
 import { addAccessCommands } from './cli/access-commands.ts';
 import { addBinlogCommands } from './cli/binlog-commands.ts';
+import { addClusterCommands } from './cli/cluster-commands.ts';
 import { addConfigCommands } from './cli/config-commands.ts';
 import { addDdlCommands } from './cli/ddl-commands.ts';
 import { addDoctorCommand } from './cli/doctor-command.ts';
 import { addNodeCommands } from './cli/node-commands.ts';
 import { EXIT, exitCodeOf, formatError, type OutputFormat } from './cli/output.ts';
 import { addRemoteCommands, type Terminal } from './cli/remote-commands.ts';
+import { addSupportCommands } from './cli/support-commands.ts';
 import { ownRelease } from './release.ts';
 
 /** How long an interrupted command may take to end by itself. */
@@ -37,10 +39,12 @@ const program = new Command('holt')
 addNodeCommands(program, { release });
 addRemoteCommands(program, terminal);
 addDdlCommands(program, terminal);
+addClusterCommands(program, terminal);
 addAccessCommands(program, terminal);
 addConfigCommands(program, terminal);
 addDoctorCommand(program, terminal);
 addBinlogCommands(program, terminal);
+addSupportCommands(program, terminal, release);
 
 const argv = process.argv;
 // Whoever read our output has seen enough: `holt … | head`.

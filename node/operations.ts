@@ -204,6 +204,21 @@ export const ddlDetailView = ddlView
   .meta({ id: 'DdlDetail' });
 export type DdlDetailView = z.infer<typeof ddlDetailView>;
 
+export const configView = z
+  .object({
+    pipeline: z.string(),
+    version: z.number().describe('What If-Match names; batches carry it, too.'),
+    by: z.string().describe('Node or account that wrote it.'),
+    writtenMs: z.number(),
+    /** True while it stands in place of what the files say. */
+    overridesFiles: z.boolean(),
+    config: z
+      .record(z.string(), z.unknown())
+      .describe('The effective configuration; nothing of it is secret.'),
+  })
+  .meta({ id: 'PipelineConfig' });
+export type ConfigView = z.infer<typeof configView>;
+
 export interface SettleRequest {
   readonly ran: boolean;
   readonly by: string;
@@ -238,6 +253,10 @@ export interface Operations {
   setDesired(name: string, change: DesiredChange): Promise<void>;
   /** Only when stopped: takes znodes and the target's rows of the pipeline away. */
   deletePipeline(name: string): Promise<void>;
+  /** The configuration that all nodes work by. */
+  config(name: string): Promise<ConfigView>;
+  /** Only where `version` stands still: else HOLT_CONFIG_VERSION. A new reign begins with it. */
+  setConfig(name: string, version: number, config: unknown, by: string): Promise<ConfigView>;
   position(name: string): Promise<PositionView>;
   /** Only when paused or stopped: a raise with the position given. */
   setPosition(name: string, position: string, why: string): Promise<PositionView>;

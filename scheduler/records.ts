@@ -43,6 +43,11 @@ export const storedConfig = z.strictObject({
   /** Who wrote it. */
   by: z.string().max(256),
   writtenMs: wallMs,
+  /** Written through the API: digest of the files' text that it stands in place of, until those change. */
+  replaces: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
 });
 export type StoredConfig = z.infer<typeof storedConfig>;
 

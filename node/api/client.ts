@@ -4,7 +4,9 @@ import { HoltError, messageOf } from '../../lib/errors.ts';
 import { clockReading } from '../../model/lag.ts';
 import type { UserChange } from '../access/accounts.ts';
 import type { Role } from '../access/role.ts';
+import { batchView, claimView, logLevelView, siteView, type ZnodeView, znodeView } from '../cluster-views.ts';
 import {
+  configView,
   type DdlView,
   type DesiredChange,
   ddlDetailView,
@@ -22,7 +24,15 @@ import {
   verifyView,
 } from '../operations.ts';
 import { MAX_PAGE, pageOf } from './paging.ts';
-import { auditView, type NewTokenView, newToken, sessionView, tokenView, userView } from './views.ts';
+import {
+  auditView,
+  historyView,
+  type NewTokenView,
+  newToken,
+  sessionView,
+  tokenView,
+  userView,
+} from './views.ts';
 
 const problem = z.object({ code: z.string(), detail: z.string(), remedy: z.string().optional() });
 
@@ -155,6 +165,46 @@ export class ApiClient {
       cursor = found.next;
     } while (cursor !== null && items.length < limit);
     return items;
+  }
+
+  sites() {
+    return this.#all('/sites', siteView);
+  }
+
+  batches(name: string) {
+    return this.#all(`${path(name)}/batches`, batchView);
+  }
+
+  claims() {
+    return this.#all('/claims', claimView);
+  }
+
+  /** A node of the coordination tree, and the names below it. */
+  async znode(where: string): Promise<ZnodeView & { readonly names: readonly string[] }> {
+    const route = `/tree?path=${encodeURIComponent(where)}`;
+    const { node } = await this.#call('GET', route, z.object({ node: znodeView }));
+    return { ...node, names: await this.#all(route, z.string()) };
+  }
+
+  logLevel(node: string) {
+    return this.#call('GET', `/nodes/${encodeURIComponent(node)}/log-level`, logLevelView);
+  }
+
+  setLogLevel(node: string, level: string) {
+    return this.#call('PUT', `/nodes/${encodeURIComponent(node)}/log-level`, logLevelView, { level });
+  }
+
+  checks(name: string) {
+    return this.#all(`${path(name)}/checks`, verifyView);
+  }
+
+  config(name: string) {
+    return this.#call('GET', `${path(name)}/config`, configView);
+  }
+
+  history(name: string, range: { readonly fromMs: number; readonly toMs: number; readonly stepMs: number }) {
+    const { fromMs, toMs, stepMs } = range;
+    return this.#call('GET', `${path(name)}/history?from=${fromMs}&to=${toMs}&step=${stepMs}`, historyView);
   }
 
   /** The first account; answers with a token of it. */

@@ -47,6 +47,14 @@ export function openApiDocument(routes: readonly Route[], release: string): Json
         description: 'The same key and request within a day is carried out once; its answer is given again.',
         schema: { type: 'string', minLength: 1, maxLength: 255 },
       });
+    if (one.problems.includes('HOLT_IF_MATCH_MISSING'))
+      parameters.push({
+        name: 'If-Match',
+        in: 'header',
+        required: true,
+        description: 'The ETag that was read: nothing is changed that somebody else has changed since.',
+        schema: { type: 'string' },
+      });
     if (one.answer.kind === 'events')
       parameters.push({
         name: 'Last-Event-ID',

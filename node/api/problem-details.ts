@@ -15,6 +15,8 @@ export interface ProblemDetails {
 
 const STATUS: Readonly<Partial<Record<ErrorCodeName, number>>> = {
   HOLT_PIPELINE_UNKNOWN: 404,
+  HOLT_CONFIG_VERSION: 412,
+  HOLT_IF_MATCH_MISSING: 428,
   HOLT_NODE_UNKNOWN: 404,
   HOLT_ZNODE_UNKNOWN: 404,
   HOLT_LEDGER_MISSING: 404,

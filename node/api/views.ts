@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { pipelineScope } from '../access/records.ts';
 import { ROLES } from '../access/role.ts';
+import { historyPoint } from '../history/samples.ts';
 
 const role = z.enum(ROLES);
 const scope = pipelineScope.describe('Patterns of the pipelines it is confined to; null for all.');
@@ -76,3 +77,15 @@ export const auditView = z
   })
   .meta({ id: 'AuditEntry' });
 export type AuditEntryView = z.infer<typeof auditView>;
+
+export const historyView = z
+  .object({
+    pipeline: z.string(),
+    fromMs: z.number(),
+    toMs: z.number(),
+    stepMs: z.number(),
+    points: z.array(historyPoint).readonly(),
+    silent: z.array(z.string()).readonly().describe('Nodes that did not answer; what they saw is missing.'),
+  })
+  .meta({ id: 'History' });
+export type HistoryView = z.infer<typeof historyView>;

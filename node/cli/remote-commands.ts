@@ -170,7 +170,7 @@ function stageNote({ problem, waiting, silentMs }: StageRow['stage']): string {
   return silentMs === null ? (waiting ?? '') : `no answer for ${formatMs(silentMs)}`;
 }
 
-const NODE_COLUMNS: readonly Column<NodeView>[] = [
+export const NODE_COLUMNS: readonly Column<NodeView>[] = [
   { title: 'node', value: (row) => row.node },
   { title: 'site', value: (row) => row.site },
   {
@@ -338,13 +338,10 @@ export function clientOf(options: RemoteOptions): ApiClient {
   return new ApiClient({ ...reach(options), timeoutMs: options.timeout * 1000 });
 }
 
-/** Adds the remote commands to `program`. */
-export function addRemoteCommands(program: Command, terminal: Terminal): void {
-  const client = clientOf;
+/** Prints what is read, and with --watch again and again until it is interrupted. */
+export function watcher(terminal: Terminal) {
   const print = (options: RemoteOptions, value: unknown, text: () => string) =>
     terminal.out(formatValue(options.output, value, text));
-  const by = () => userInfo().username;
-
   const redraw = (options: RemoteOptions, period: number | null) =>
     period !== null && (options.output === 'table' || options.output === 'wide') && terminal.interactive
       ? '\u001b[2J\u001b[H'
@@ -372,6 +369,17 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
       if (terminal.signal.aborted) return;
     }
   };
+  return show;
+}
+
+/** Adds the remote commands to `program`. */
+export function addRemoteCommands(program: Command, terminal: Terminal): void {
+  const client = clientOf;
+  const print = (options: RemoteOptions, value: unknown, text: () => string) =>
+    terminal.out(formatValue(options.output, value, text));
+  const by = () => userInfo().username;
+
+  const show = watcher(terminal);
 
   watchable(
     remote(

@@ -2,15 +2,16 @@
  * The pipeline's configuration as all nodes work by: kept in one znode, whose version every batch carries.
  *
  * A node that starts with another text in its own file writes it there, and the mainstem begins a new reign with it.
- * Nodes that are running take what stands there; the last one started wins, and says so in its log.
+ * Nodes that are running take what stands there; the last one started wins, and says so in its log. What was put through the API stands until the files change.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { HoltError } from '../../lib/errors.ts';
+import { HoltError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { PipelineConfig } from '../../model/config.ts';
 import { DDL_ACTIONS, DDL_POLICY_KINDS } from '../../model/ddl.ts';
 import { channelId, dataSourceId, type NodeId, pipelineId, siteId } from '../../model/ids.ts';
+import { parseRowExpression } from '../../model/row-expression.ts';
 import type { PipelineStore, Unwatch } from '../../scheduler/contract.ts';
 import type { StoredConfig } from '../../scheduler/records.ts';
 
@@ -87,7 +88,7 @@ export function canonicalJson(value: unknown): string {
   );
 }
 
-export function storedForm(config: PipelineConfig, by: NodeId, nowMs: number): StoredConfig {
+export function storedForm(config: PipelineConfig, by: string, nowMs: number): StoredConfig {
   const text = canonicalJson(config);
   return {
     version: 1,
@@ -96,6 +97,55 @@ export function storedForm(config: PipelineConfig, by: NodeId, nowMs: number): S
     by,
     writtenMs: Math.round(nowMs),
   };
+}
+
+/**
+ * What a person put through the API in place of the ruling configuration. What makes the pipeline another one stays: its ends, its channel and
+ * origins, where it starts, and which processors run.
+ * @throws HoltError HOLT_REQUEST_INVALID naming the field.
+ */
+export function replacingConfig(given: unknown, ruling: PipelineConfig): PipelineConfig {
+  const refuse = (why: string) =>
+    new HoltError('HOLT_REQUEST_INVALID', `config: ${why}`, { disposition: 'fatal' });
+  const result = pipelineSchema.safeParse(given);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw refuse(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'another form'}`);
+  }
+  const { data } = result;
+  for (const key of [
+    'name',
+    'channel',
+    'source',
+    'target',
+    'sourceSite',
+    'targetSite',
+    'origins',
+    'start',
+    'conflict',
+  ] as const)
+    if (canonicalJson(data[key]) !== canonicalJson(ruling[key]))
+      throw refuse(`${key}: it cannot be changed in a running installation`);
+  const processors = new Set(ruling.rules.map((one) => one.processor));
+  for (const [index, rule] of data.rules.entries()) {
+    if (rule.processor !== null && !processors.has(rule.processor))
+      throw refuse(`rules.${index}.processor: programs are named in the configuration files only`);
+    if (rule.where !== null)
+      try {
+        parseRowExpression(rule.where);
+      } catch (error) {
+        throw refuse(`rules.${index}.where: ${messageOf(error)}`);
+      }
+  }
+  const patterns = [...data.tables.include, ...data.tables.exclude, ...data.rules.map((one) => one.match)];
+  for (const pattern of patterns)
+    if (!/^[^.\s]+\.[^\s]+$/.test(pattern))
+      throw refuse(`${JSON.stringify(pattern)} is no pattern such as shop.*`);
+  if (data.tables.include.length === 0) throw refuse('tables.include: at least one pattern is expected');
+  const { maxRows, maxBytes, partBytes, window } = data.batch;
+  const isWhole = [maxRows, maxBytes, partBytes, window].every((one) => Number.isSafeInteger(one) && one > 0);
+  if (!isWhole || maxRows > 1_000_000 || window > 64) throw refuse('batch: a size is out of its bounds');
+  return data;
 }
 
 /** Throws HOLT_ZNODE_FOREIGN when the text is not a pipeline's. */
@@ -157,7 +207,11 @@ export class PipelineConfigs {
           'another node wrote the configuration first',
         );
       });
-    } else if (reading.kind === 'value' && reading.value.digest !== wanted.digest) {
+    } else if (
+      reading.kind === 'value' &&
+      reading.value.digest !== wanted.digest &&
+      reading.value.replaces !== wanted.digest
+    ) {
       await this.#store.config.set(wanted, reading.version, signal);
       this.#log.warn(
         { event: 'config:changed', by: reading.value.by, digest: wanted.digest.slice(0, 12) },

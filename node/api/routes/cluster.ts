@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { clockReading } from '../../../model/lag.ts';
 import { mayTouch } from '../../access/role.ts';
-import { batchView, claimView, logLevelView, siteView, znodeView } from '../../cluster.ts';
+import { batchView, claimView, logLevelView, siteView, znodeView } from '../../cluster-views.ts';
 import { LOG_LEVELS } from '../../log-levels.ts';
 import { nodeView } from '../../operations.ts';
 import { pageByKey, pageOf, pageQuery } from '../paging.ts';

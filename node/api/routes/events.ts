@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { HoltError } from '../../../lib/errors.ts';
 import { mayTouch, type Principal } from '../../access/role.ts';
 import { MAX_POINTS } from '../../history/history.ts';
-import { historyPoint } from '../../history/samples.ts';
 import type { PipelineStatusView } from '../../operations.ts';
 import { type HubEvent, TOPICS } from '../event-hub.ts';
 import { type Route, route, type SentEvent, streamRoute } from '../route.ts';
+import { historyView } from '../views.ts';
 
 const list = (text: string) => text.split(',').filter((one) => one !== '');
 
@@ -104,19 +104,7 @@ export const EVENT_ROUTES: readonly Route[] = [
         .optional()
         .describe('ms of a point; about 300 points if absent.'),
     }),
-    answer: z
-      .object({
-        pipeline: z.string(),
-        fromMs: z.number(),
-        toMs: z.number(),
-        stepMs: z.number(),
-        points: z.array(historyPoint).readonly(),
-        silent: z
-          .array(z.string())
-          .readonly()
-          .describe('Nodes that did not answer; what they saw is missing.'),
-      })
-      .meta({ id: 'History' }),
+    answer: historyView,
     problems: ['HOLT_PIPELINE_UNKNOWN'],
     async handle({ services, params, query }) {
       await services.operations.known(params.name);

@@ -1,7 +1,8 @@
 /** Pipelines: what they do, what is wanted of them, and where they stand. */
 import { z } from 'zod';
+import { HoltError } from '../../../lib/errors.ts';
 import { mayTouch } from '../../access/role.ts';
-import { pipelineStatusView, positionView } from '../../operations.ts';
+import { configView, pipelineStatusView, positionView } from '../../operations.ts';
 import { actorOf, byField, whyField } from '../actor.ts';
 import { pageByKey, pageOf, pageQuery } from '../paging.ts';
 import { type Route, route } from '../route.ts';
@@ -81,6 +82,57 @@ export const PIPELINE_ROUTES: readonly Route[] = [
     query: z.object({ why: whyField }),
     problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_PIPELINE_STATE'],
     handle: ({ services, params }) => services.operations.deletePipeline(params.name),
+  }),
+  route({
+    id: 'getConfig',
+    method: 'GET',
+    path: '/pipelines/:name/config',
+    tag: 'pipelines',
+    summary: 'The effective configuration that all nodes work by; its version is in the ETag.',
+    access: 'viewer',
+    params: named,
+    answer: configView,
+    problems: ['HOLT_PIPELINE_UNKNOWN'],
+    async handle({ services, params, setHeader }) {
+      const found = await services.operations.config(params.name);
+      setHeader('etag', `"${found.version}"`);
+      return found;
+    },
+  }),
+  route({
+    id: 'setConfig',
+    method: 'PUT',
+    path: '/pipelines/:name/config',
+    tag: 'pipelines',
+    summary:
+      'Put another in its place: tables, rules, batch sizes, pipe and what becomes of schema changes. If-Match names the version that was read. It holds until the configuration files change.',
+    access: 'admin',
+    params: named,
+    body: z.strictObject({ config: z.record(z.string(), z.unknown()), by: byField, why: whyField }),
+    answer: configView,
+    problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_CONFIG_VERSION', 'HOLT_IF_MATCH_MISSING'],
+    async handle({ services, params, body, principal, header, setHeader, audit }) {
+      const [, version] = /^\s*"([0-9]{1,9})"\s*$/.exec(header('if-match') ?? '') ?? [];
+      if (version === undefined)
+        throw new HoltError(
+          'HOLT_IF_MATCH_MISSING',
+          'If-Match with the ETag of the configuration is expected',
+          {
+            disposition: 'fatal',
+          },
+        );
+      const before = await services.operations.config(params.name);
+      const changed = Object.keys({ ...before.config, ...body.config }).filter(
+        (key) => JSON.stringify(before.config[key]) !== JSON.stringify(body.config[key]),
+      );
+      const pick = (from: Readonly<Record<string, unknown>>) =>
+        JSON.stringify(Object.fromEntries(changed.map((key) => [key, from[key]]))).slice(0, 1500);
+      audit({ detail: { before: pick(before.config), after: pick(body.config) } });
+      const by = actorOf(principal, body.by);
+      const next = await services.operations.setConfig(params.name, Number(version), body.config, by);
+      setHeader('etag', `"${next.version}"`);
+      return next;
+    },
   }),
   route({
     id: 'getPosition',

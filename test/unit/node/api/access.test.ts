@@ -38,6 +38,8 @@ const EXPECTED = {
   pausePipeline: 'operator',
   stopPipeline: 'operator',
   deletePipeline: 'admin',
+  getConfig: 'viewer',
+  setConfig: 'admin',
   getPosition: 'viewer',
   setPosition: 'admin',
   listParkedTables: 'viewer',
