@@ -45,7 +45,7 @@ describe('records of znodes', () => {
         "partProgress": "f656a153d6a8",
         "sourceRunning": "6d75b02dd754",
         "sourceTaking": "c5f8894c7dc2",
-        "storedConfig": "286313ca1e26",
+        "storedConfig": "32cceb90854b",
         "terminationRequest": "0226d4f278f2",
       }
     `);
