@@ -111,19 +111,26 @@ interface OpenTransaction {
 
 interface MappedTable {
   readonly map: TableMap;
+  /** Null: nobody wants it. */
   readonly shape: TableShape | null;
+  /** Of the transaction that had the map last. */
+  number: number;
 }
+
+/** Remembered from one transaction to the next. */
+const MAX_TABLES = 4096;
 
 const NO_STATEMENTS: readonly SourceStatement[] = [];
 
 export class TransactionAssembler {
   readonly #options: AssemblerOptions;
   readonly #slab = new RowSlab();
-  /** Of the open transaction, by table id: null is a table nobody wants. */
+  /** By table id; of the open transaction where they say so. Most come again in the next, so that they stay. */
   readonly #tables = new Map<number, MappedTable>();
-  /** The map met last, which is that of nearly all rows events; in `#tables` only when another has followed. */
-  #lastMap: TableMap | null = null;
+  /** The one met last. */
   #lastTable: MappedTable | null = null;
+  /** Counts transactions. */
+  #number = 0;
   #open: OpenTransaction | null = null;
   /** The next item is the first since the server was started. */
   #serverStarted = false;
@@ -258,20 +265,20 @@ export class TransactionAssembler {
   }
 
   #map(map: TableMap): void {
-    if (map !== this.#lastMap) {
-      if (this.#lastMap !== null && this.#lastTable !== null)
-        this.#tables.set(this.#lastMap.tableId, this.#lastTable);
-      this.#lastMap = map;
-      this.#lastTable = null;
-    }
     const shape = this.#options.shapeOf(map);
-    // Within a transaction the same map has the same shape, but for what was looked up meanwhile.
-    if (this.#lastTable === null || this.#lastTable.shape !== shape) this.#lastTable = { map, shape };
+    let table = this.#tables.get(map.tableId);
+    if (table === undefined || table.map !== map || table.shape !== shape) {
+      table = { map, shape, number: this.#number };
+      this.#tables.set(map.tableId, table);
+    } else table.number = this.#number;
+    this.#lastTable = table;
   }
 
+  /** What the open transaction has said that the id means. */
   #tableOf(tableId: number): MappedTable | null {
-    if (this.#lastMap?.tableId === tableId) return this.#lastTable;
-    return this.#tables.get(tableId) ?? null;
+    const last = this.#lastTable;
+    const table = last !== null && last.map.tableId === tableId ? last : this.#tables.get(tableId);
+    return table?.number === this.#number ? table : null;
   }
 
   #countUnwanted(open: OpenTransaction, map: TableMap, event: EventOf<'rows'>): void {
@@ -490,9 +497,8 @@ export class TransactionAssembler {
 
   #end(): void {
     this.#open = null;
-    if (this.#tables.size > 0) this.#tables.clear();
-    this.#lastMap = null;
-    this.#lastTable = null;
+    this.#number += 1;
+    if (this.#tables.size > MAX_TABLES) this.#tables.clear();
   }
 
   #inTransaction(event: BinlogEvent | null, place: EventPlace): OpenTransaction {

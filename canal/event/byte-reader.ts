@@ -148,6 +148,16 @@ export class ByteReader {
     return new ByteReader(this.#bytes, what, start, start + length);
   }
 
+  /** An unsigned integer that is not consumed. */
+  peekUint(bytes: 4 | 6): number {
+    const at = this.#take(bytes);
+    this.#at = at;
+    const low = u32At(this.#bytes, at);
+    if (bytes === 4) return low;
+    const high = (this.#bytes[at + 4] as number) | ((this.#bytes[at + 5] as number) << 8);
+    return high * 0x1_0000_0000 + low;
+  }
+
   /** Whether the next bytes, which must be as many, are these; they are not consumed. */
   nextIs(bytes: Uint8Array): boolean {
     const at = this.#at;

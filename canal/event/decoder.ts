@@ -246,7 +246,7 @@ export class EventDecoder {
 
   #otherTableMap(reader: ByteReader, tableIdBytes: 4 | 6): TableMap {
     const { memory, at, end, remaining } = reader;
-    const tableId = remaining < tableIdBytes ? -1 : memory.readUIntLE(at, tableIdBytes);
+    const tableId = remaining < tableIdBytes ? -1 : reader.peekUint(tableIdBytes);
     const known = this.#tableMaps.get(tableId);
     if (known !== undefined && remaining === known.raw.length && reader.nextIs(known.raw)) return known;
     const raw = Buffer.from(memory.subarray(at, end));
