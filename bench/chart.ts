@@ -24,7 +24,7 @@ export function barChart({ title, bars }: BarChart): string {
     ];
   });
   const one = labelWidth + scale(1);
-  return svg(labelWidth + barWidth + 60, height, [
+  return svg(title, labelWidth + barWidth + 60, height, [
     `<text x="${number(labelWidth)}" y="16" fill="${INK}" ${FONT} font-weight="bold">${escaped(title)}</text>`,
     ...lines,
     `<line x1="${number(one)}" x2="${number(one)}" y1="24" y2="${height - 4}" stroke="${INK}" stroke-dasharray="3 3"/>`,
@@ -64,7 +64,7 @@ export function lineChart({ title, x, lines }: LineChart): string {
       `<text x="${left + 8}" y="${top + height + 56 + i * 16}" fill="${colour}" ${FONT}>${escaped(line.name)}</text>`,
     ];
   });
-  return svg(left + width + 24, top + height + 62 + lines.length * 16, [
+  return svg(title, left + width + 24, top + height + 62 + lines.length * 16, [
     `<text x="${left}" y="16" fill="${INK}" ${FONT} font-weight="bold">${escaped(title)}</text>`,
     ...grid,
     `<text x="${left + width}" y="${top + height + 36}" text-anchor="end" fill="${INK}" ${FONT}>${escaped(x)}</text>`,
@@ -72,8 +72,8 @@ export function lineChart({ title, x, lines }: LineChart): string {
   ]);
 }
 
-function svg(width: number, height: number, parts: readonly string[]): string {
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${number(width)}" height="${number(height)}" viewBox="0 0 ${number(width)} ${number(height)}">\n${parts.join('\n')}\n</svg>\n`;
+function svg(title: string, width: number, height: number, parts: readonly string[]): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" role="img" width="${number(width)}" height="${number(height)}" viewBox="0 0 ${number(width)} ${number(height)}">\n<title>${escaped(title)}</title>\n${parts.join('\n')}\n</svg>\n`;
 }
 
 /** 1, 2 or 5 times a power of ten that is not below the value. */
