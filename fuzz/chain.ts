@@ -18,6 +18,8 @@ export interface Applied {
 }
 
 export interface Chain {
+  /** True where it reads how the tables were made: they may be altered before it comes to their rows. */
+  readonly readsCreate: boolean;
   /** Before the first change of a case: whatever was before is no concern of it. */
   begin(): Promise<void>;
   /** Brings the target up to the marker that was just written at the source. */

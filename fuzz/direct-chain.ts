@@ -51,6 +51,7 @@ function dataSourceOf(db: Database, site: 'east' | 'west', serverId: number): Da
 
 /** Reads on behind the last marker; opened once for many cases. */
 export class DirectChain implements Chain, AsyncDisposable {
+  readonly readsCreate = false;
   readonly #engine: BinlogEngine;
   readonly #running: Promise<void>;
   readonly #target: Database;

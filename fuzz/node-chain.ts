@@ -25,6 +25,7 @@ interface Running {
 }
 
 export class NodeChain implements Chain, AsyncDisposable {
+  readonly readsCreate = true;
   readonly #sides: Sides;
   /** Of the pipeline, beside what it carries. */
   readonly #spec: object;
@@ -58,6 +59,8 @@ export class NodeChain implements Chain, AsyncDisposable {
             target: 'west-db',
             start: 'now',
             tables: [`${SCHEMA_PREFIX}*.*`],
+            // The tables are at the target already.
+            ddl: { 'create-table': 'ignore' },
             ...this.#spec,
           },
         },

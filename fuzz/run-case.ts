@@ -29,7 +29,7 @@ export async function runCase(sides: Sides, chain: Chain, one: FuzzCase): Promis
   const applied: Applied = { batches: 0, rows: 0, careful: 0, inParts: 0, ledger: [], ordered: new Map() };
   const done: { table: string; op: string }[] = [];
   const refused = new Map<number, number>();
-  await createTables(sides, one, schema);
+  await createTables(sides, one, schema, chain.readsCreate);
   try {
     let failure: Failure | null = null;
     try {

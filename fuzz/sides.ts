@@ -61,8 +61,16 @@ export class Sides implements AsyncDisposable {
 
 const LENIENT = "SET SESSION sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00'";
 
-/** Both schemas with the case's tables. Nothing of it is in the source's log. */
-export async function createTables(sides: Sides, one: FuzzCase, schema: string): Promise<void> {
+/**
+ * Both schemas with the case's tables. Nothing of it is in the source's log but, for a reader that begins before and is to know them however
+ * late it comes, how the tables were made.
+ */
+export async function createTables(
+  sides: Sides,
+  one: FuzzCase,
+  schema: string,
+  isLogged: boolean,
+): Promise<void> {
   for (const side of ['source', 'target'] as const) {
     const connection = await sides[side].connect();
     try {
@@ -71,8 +79,10 @@ export async function createTables(sides: Sides, one: FuzzCase, schema: string):
       await connection.query('SET SESSION foreign_key_checks = 0');
       await connection.query(`CREATE DATABASE ${quoted(schema)} CHARACTER SET utf8mb4`);
       await connection.query(`USE ${quoted(schema)}`);
+      if (isLogged && side === 'source') await connection.query('SET SESSION sql_log_bin = 1');
       for (const table of one.tables)
         for (const sql of createTableSql(table, side)) await connection.query(sql);
+      await connection.query('SET SESSION sql_log_bin = 0');
       for (const sql of lateKeySql(one.tables)) await connection.query(sql);
       await connection.query(`CREATE TABLE ${MARKER_TABLE} (id INT PRIMARY KEY) ENGINE=InnoDB`);
     } finally {
