@@ -223,7 +223,7 @@ async function farRun(parts: {
     const pipe = async (port: number, clients: 'east' | 'west') => ({
       listen: `127.0.0.1:${port}`,
       // A way of writing the loopback address that is not taken for it: what crosses the line is compressed.
-      advertise: `[::ffff:127.0.0.1]:${await line.open(clients, port)}`,
+      advertise: `[::ffff:7f00:1]:${await line.open(clients, port)}`,
     });
     const installation = await HoltInstallation.create({
       databases: { east: source.db.endpoint, west: target.db.endpoint },
