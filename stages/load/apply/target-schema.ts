@@ -53,6 +53,12 @@ interface ForeignKeyGraph {
   readonly selfReferencing: ReadonlySet<string>;
 }
 
+/** The graph with what it was made of; `at`: before it was read, by the server's clock in seconds. */
+interface KnownGraph extends Cached<ForeignKeyGraph> {
+  readonly at: number | null;
+  edges: string | null;
+}
+
 const TRAITS_MAX_AGE_MS = 10_000;
 
 export class TargetSchema {
@@ -63,7 +69,7 @@ export class TargetSchema {
   readonly #clock: Clock;
   readonly #tables = new Map<string, Cached<TargetTable>>();
   #traits: Cached<TargetTraits> | null = null;
-  #foreignKeys: Cached<ForeignKeyGraph> | null = null;
+  #foreignKeys: KnownGraph | null = null;
   #cascades: Cached<readonly CascadingKey[]> | null = null;
 
   constructor(options: TargetSchemaOptions) {
@@ -133,7 +139,7 @@ export class TargetSchema {
     const here = `TABLE_SCHEMA = ${quoteText(schema)} AND TABLE_NAME = ${quoteText(name)}`;
     const tables = await this.#query(
       // MySQL otherwise gives an estimate of yesterday; to other servers the hint is a comment.
-      `SELECT /*+ SET_VAR(information_schema_stats_expiry=0) */ TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS FROM information_schema.TABLES WHERE ${here}`,
+      `SELECT /*+ SET_VAR(information_schema_stats_expiry=0) */ TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, UNIX_TIMESTAMP(CREATE_TIME), UNIX_TIMESTAMP() FROM information_schema.TABLES WHERE ${here}`,
     );
     const table = pickTable(tables, schema, name);
     if (table === undefined)
@@ -157,7 +163,7 @@ export class TargetSchema {
     );
     if (triggers.length === 0) await this.#refuseHiddenTriggers(realSchema, realName);
     const traits = await this.traits();
-    const graph = await this.#graph();
+    const graph = await this.#graph(secondsOf(table[5]), secondsOf(table[6]));
     const node = `${realSchema}\0${realName}`.toLowerCase();
     // What was read in between belongs to one definition only if that is the same before and after.
     const text = before !== null && before === (await this.#definition(realSchema, realName)) ? before : null;
@@ -251,28 +257,47 @@ export class TargetSchema {
     });
   }
 
-  #graph(): Promise<ForeignKeyGraph> {
+  /**
+   * Read anew for a table that was made or altered since (`changedAt`; `at` is now, by the server's clock): somebody may have made tables with
+   * foreign keys by hand, and rows of theirs must not be folded as if they had none.
+   */
+  #graph(changedAt: number | null, at: number | null): Promise<ForeignKeyGraph> {
     const now = this.#clock.monotonicMs();
-    if (this.#foreignKeys !== null && now - this.#foreignKeys.readMs < this.#foreignKeysMaxAgeMs)
-      return this.#foreignKeys.value;
+    const known = this.#foreignKeys;
+    // Both count whole seconds.
+    const isOlder = changedAt !== null && (known?.at ?? null) !== null && changedAt >= (known?.at ?? 0) - 1;
+    if (known !== null && now - known.readMs < this.#foreignKeysMaxAgeMs && !isOlder) return known.value;
     const value = this.#query(
       'SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_NAME IS NOT NULL',
-    ).then((rows) =>
-      foreignKeyGraph(
-        rows.map((row) => ({
-          child: `${textOf(row[0])}\0${textOf(row[1])}`,
-          parent: `${textOf(row[2])}\0${textOf(row[3])}`,
-          column: textOf(row[4]),
-        })),
-      ),
-    );
-    const cached = { value, readMs: now };
+    ).then((rows) => {
+      const edges = rows.map((row) => ({
+        child: `${textOf(row[0])}\0${textOf(row[1])}`,
+        parent: `${textOf(row[2])}\0${textOf(row[3])}`,
+        column: textOf(row[4]),
+      }));
+      cached.edges = edges
+        .map((edge) => JSON.stringify(edge))
+        .sort()
+        .join();
+      if (known === null || known.edges === null) return foreignKeyGraph(edges);
+      if (known.edges === cached.edges) return known.value;
+      // Groups have other numbers now, and tables other neighbours.
+      this.#tables.clear();
+      this.#cascades = null;
+      return foreignKeyGraph(edges);
+    });
+    const cached: KnownGraph = { value, readMs: now, at, edges: null };
     this.#foreignKeys = cached;
     value.catch(() => {
       if (this.#foreignKeys === cached) this.#foreignKeys = null;
     });
     return value;
   }
+}
+
+/** Whole seconds since 1970; null where the server does not say. */
+function secondsOf(value: Buffer | null | undefined): number | null {
+  return value === null || value === undefined ? null : Math.floor(Number(textOf(value)));
 }
 
 export function definitionQuery(schema: string, name: string): string {

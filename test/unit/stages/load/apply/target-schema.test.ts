@@ -133,6 +133,28 @@ describe('a table of the target', () => {
     expect(server.asked.filter((view) => view === 'KEY_COLUMN_USAGE')).toHaveLength(2);
   });
 
+  it('is known with foreign keys that were made by other hands since they were last looked at', async () => {
+    const server = new Server();
+    const clock = new Hands();
+    const schema = new TargetSchema({ query: server.query, clock, maxAgeMs: 100 });
+    const graphs = () => server.asked.filter((view) => view === 'KEY_COLUMN_USAGE').length;
+    server.foreignKeys = [];
+    server.tables = [['dst', 't', 'BASE TABLE', 'InnoDB', '7', '400', '1000']];
+    expect((await schema.table('dst', 't')).referenced).toBe(false);
+    // A table that was there before is no reason to look again.
+    server.tables = [['dst', 'old', 'BASE TABLE', 'InnoDB', '7', '998', '1005']];
+    await schema.table('dst', 'old');
+    expect(graphs()).toBe(1);
+    server.tables = [['dst', 'child', 'BASE TABLE', 'InnoDB', '7', '1007', '1010']];
+    server.foreignKeys = [['dst', 'child', 'dst', 't', 'id']];
+    expect((await schema.table('dst', 'child')).foreignKeyGroup).not.toBeNull();
+    expect(graphs()).toBe(2);
+    // What was known of the others is not any more.
+    server.tables = [['dst', 't', 'BASE TABLE', 'InnoDB', '7', '400', '1011']];
+    expect((await schema.table('dst', 't')).referenced).toBe(true);
+    expect(graphs()).toBe(2);
+  });
+
   it('looks now and then how much the server takes at a time', async () => {
     const server = new Server();
     const clock = new Hands();
