@@ -116,7 +116,7 @@ const BLIND_MS = 2_500;
 
 export function pipelineStatus(facts: PipelineFacts): PipelineStatus {
   const stages = stageStatuses(facts);
-  const lag = lagOf(facts, stages);
+  const lag = lagOf(facts);
   const rows = facts.reports.load.reduce((sum, one) => sum + one.report.rows.perSecond, 0);
   return {
     pipeline: facts.pipeline,
@@ -139,9 +139,9 @@ export function pipelineStatus(facts: PipelineFacts): PipelineStatus {
 
 // ── the figures ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function lagOf(facts: PipelineFacts, stages: readonly StageStatus[]): LagView {
+function lagOf(facts: PipelineFacts): LagView {
   const { select, selectAgeMs } = facts;
-  const stage = lagStageOf(facts, stages);
+  const stage = lagStageOf(facts);
   const report = reportOf(facts);
   if (report === null) return { ...UNKNOWN_LAG, stage, sourceClock: select?.sourceClock ?? null };
   return {
@@ -185,8 +185,8 @@ function oldestFlight(facts: PipelineFacts): LagReport['flights'][number] | null
   return reportOf(facts)?.flights.find(({ seq }) => BigInt(seq) > done) ?? null;
 }
 
-/** Where the oldest change is that is not applied. Batches stay in order: it is at the stage furthest down the flow that has any. */
-function lagStageOf(facts: PipelineFacts, stages: readonly StageStatus[]): StageName | null {
+/** Where the oldest change is that is not applied. */
+function lagStageOf(facts: PipelineFacts): StageName | null {
   if (facts.desired.desired !== 'running') return null;
   const report = reportOf(facts);
   // Nobody reads, and what was read may be in the memory of a node that is gone: others wait for it.
@@ -195,17 +195,24 @@ function lagStageOf(facts: PipelineFacts, stages: readonly StageStatus[]): Stage
   if (oldest !== null) {
     if (!oldest.published) return 'select';
     // Published, and no task any more: the receipt is under way.
-    const at = furthestOf(stages);
+    const at = stageOfOldest(facts);
     return at === null ? 'load' : (keeperOf(facts, at)?.stage ?? at);
   }
   if (report.pending !== null || report.read === null || report.read.ms > 0) return 'select';
   return null;
 }
 
-function furthestOf(stages: readonly StageStatus[]): TaskStage | null {
-  return (
-    TASK_STAGES.findLast((stage) => stages.some((one) => one.stage === stage && one.batches > 0)) ?? null
-  );
+/** Where the batch with the lowest number stands: stages work on several at once, and younger ones may be further down. */
+function stageOfOldest({ stages }: PipelineFacts): TaskStage | null {
+  let found: TaskStage | null = null;
+  for (const stage of TASK_STAGES) {
+    const one = stages[stage].lowest;
+    const best = found === null ? null : stages[found].lowest;
+    if (one === null) continue;
+    if (best === null || BigInt(one.seq) < BigInt(best.seq)) found = stage;
+    else if (one.seq === best.seq && one.part <= best.part) found = stage;
+  }
+  return found;
 }
 
 /** Who keeps a stage waiting: a node that does not answer and has the payload of its oldest batch, from its work at an earlier stage. */
@@ -379,12 +386,12 @@ function ownerUnknown({ refusals, select, session, silent }: PipelineFacts, main
 /** Why nothing moves, as far as it is known. */
 function standstill(facts: PipelineFacts, stages: readonly StageStatus[], lag: LagView): StateView {
   const what = `nothing has moved for ${secondsOf(lag.stalledMs)}`;
-  const furthest = furthestOf(stages);
-  const keeper = furthest === null || lag.stage === 'select' ? null : keeperOf(facts, furthest);
+  const oldestAt = stageOfOldest(facts);
+  const keeper = oldestAt === null || lag.stage === 'select' ? null : keeperOf(facts, oldestAt);
   if (keeper !== null)
     return shown(
       'degraded',
-      `${what}: ${furthest} waits for a batch of ${keeper.node}, which ${heardOf(keeper.agoMs)}`,
+      `${what}: ${oldestAt} waits for a batch of ${keeper.node}, which ${heardOf(keeper.agoMs)}`,
     );
   const at = stages.find((one) => one.stage === lag.stage);
   if (at === undefined) return shown('degraded', what);

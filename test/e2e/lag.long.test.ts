@@ -91,11 +91,14 @@ describe('G9 true lag', () => {
     writer.start();
     await run.flows();
     for (const stage of STAGES) {
+      const slowMs = 20 * (await answerMs(run, stage));
       await holt.node(nodeOf(stage)).freeze();
       const { status, tookMs } = await untilNamed(run, stage);
       expectFrozen(status, stage);
       await expectAlike(run, stage);
-      expect(tookMs, `${stage} was named after ${Math.round(tookMs)} ms`).toBeLessThan(2_500);
+      expect(tookMs, `${stage} was named after ${Math.round(tookMs)} ms`).toBeLessThan(
+        2_000 + 20 * (await answerMs(run, stage)),
+      );
       holt.node(nodeOf(stage)).thaw();
       await run.flows();
     }
@@ -116,6 +119,7 @@ describe('G9 true lag', () => {
     await run.flows();
     for (const stage of STAGES) {
       const node = holt.node(nodeOf(stage));
+      const slowMs = 20 * (await answerMs(run, stage));
       await node.stop();
       await node.start({ failpoints: `${PLACES[stage]}=sleep600000@20` });
       await waitFor(() => node.logText().includes(`failpoint ${PLACES[stage]} sleep`), {
@@ -127,7 +131,9 @@ describe('G9 true lag', () => {
       expect(status).toMatchObject({ state: 'degraded', lagStage: stage });
       expect(status.reason).toContain(`${stage} on ${nodeOf(stage)}`);
       await expectAlike(run, stage);
-      expect(tookMs, `${stage} was named after ${Math.round(tookMs)} ms`).toBeLessThan(2_500);
+      expect(tookMs, `${stage} was named after ${Math.round(tookMs)} ms`).toBeLessThan(
+        2_000 + 20 * (await answerMs(run, stage)),
+      );
       await node.kill();
       await node.start();
       await run.flows();
@@ -170,6 +176,13 @@ describe('G9 true lag', () => {
     await run.until('idle again', ({ state, lagMs }) => state === 'idle' && lagMs === 0);
   });
 });
+
+/** What an answer takes when all is well: on a machine that is busy with other things, more. */
+async function answerMs(run: Replication, stage: StageName): Promise<number> {
+  const startedMs = performance.now();
+  await witnessOf(run, stage).api.nodes();
+  return performance.now() - startedMs;
+}
 
 async function expectAlike(run: Replication, stage: StageName): Promise<void> {
   const witness = witnessOf(run, stage);

@@ -133,6 +133,14 @@ describe('pipelineStatus()', () => {
     expect(pipelineStatus(facts({ select: inFlight({ 4: 300 }) })).lagStage).toBe('load');
   });
 
+  test('the oldest batch counts, though younger ones have overtaken it to stages further down', () => {
+    const stuck = inFlight({ 5: 2_000, 6: 1_900 }, { stalledMs: 1_800 });
+    const stages = { extract: tasks('5', 'east-1'), transform: none, load: tasks('6', null, 3) };
+    const status = pipelineStatus(facts({ select: stuck, stages }));
+    expect(status.lagStage).toBe('extract');
+    expect(status.reason).toContain('extract on east-1 is ');
+  });
+
   test('what Load has applied counts no more, though its receipt was not heard of yet', () => {
     const applied = (epoch: number, seq: string) => ({
       extract: [],
