@@ -31,14 +31,18 @@ export type LaneSplit =
 
 class Piece {
   readonly #batch: TransformedBatch;
-  readonly #writer = new PayloadWriter();
+  readonly #writer: PayloadWriter;
   /** Numbers in the whole payload of the tables written, in the order of their numbers here. */
   readonly #tables: number[] = [];
-  readonly #has = new Set<number>();
+  readonly #has: boolean[] = [];
+  readonly #eachTransaction: boolean;
   #transaction = -1;
 
-  constructor(batch: TransformedBatch) {
+  /** `eachTransaction`: which rows are whose is kept; else all stand behind the first, for those who write nothing of it. */
+  constructor(batch: TransformedBatch, eachTransaction: boolean, expectedBytes: number) {
     this.#batch = batch;
+    this.#writer = new PayloadWriter(expectedBytes);
+    this.#eachTransaction = eachTransaction;
   }
 
   get rows(): number {
@@ -49,12 +53,12 @@ class Piece {
   write(reader: PayloadReader, start: number, end: number, rows: number): void {
     const shape = reader.shapes[reader.table];
     if (shape === undefined) return;
-    if (this.#transaction !== reader.transaction) {
+    if (this.#transaction !== reader.transaction && (this.#eachTransaction || this.#transaction < 0)) {
       this.#transaction = reader.transaction;
       this.#writer.transaction(reader.commitUs, reader.gtid);
     }
-    if (!this.#has.has(reader.table)) {
-      this.#has.add(reader.table);
+    if (this.#has[reader.table] !== true) {
+      this.#has[reader.table] = true;
       this.#tables.push(reader.table);
     }
     const { op, flags, before, after, bytes } = reader;
@@ -87,7 +91,9 @@ export async function splitLanes(
     if (rule === undefined) throw new HoltError('HOLT_LOAD_DEFECT', `table ${table} has no rule for lanes`);
     return new RowLanes(shape, rule, lanes);
   });
-  const pieces = Array.from({ length: lanes }, () => new Piece(batch));
+  // Somewhat more than an even share: growing means copying.
+  const expected = Math.ceil((payload.length / lanes) * 1.1) + 4096;
+  const pieces = Array.from({ length: lanes }, () => new Piece(batch, false, expected));
   const behind = new TransactionsBehind(header.start);
   const moves = new Set<number>();
   const breather = new Breather();
@@ -128,7 +134,7 @@ export async function restOf(
   signal: AbortSignal,
 ): Promise<TransformedBatch> {
   const { payload, header } = batch;
-  const piece = new Piece(batch);
+  const piece = new Piece(batch, true, payload.length);
   const behind = new TransactionsBehind(header.start);
   const rowLanes = surveyPayload(payload).shapes.map((shape) => {
     const rule = plan.rules.get(sourceKey(shape));
