@@ -6,7 +6,7 @@ import { waitFor } from '../lib/abort.ts';
 import { HoltInstallation } from '../test/support/holt-installation.ts';
 import { startZookeeper } from '../test/support/servers.ts';
 import type { ZookeeperServer } from '../test/support/zookeeper-server.ts';
-import { type FuzzCase, quoted } from './case.ts';
+import { quoted } from './case.ts';
 import type { Applied, Chain } from './chain.ts';
 import { MARKER_TABLE, SCHEMA_PREFIX, type Sides } from './sides.ts';
 
