@@ -122,22 +122,31 @@ export class LanePreparer<Serial extends PreparedBatch, Share extends PreparedBa
   }
 
   /** By table number; null where the batch is not to be divided. */
-  async #rules({ payload, routes }: TransformedBatch): Promise<readonly LaneRule[] | null> {
-    const { shapes } = surveyPayload(payload);
-    const plans: TablePlan[] = [];
-    for (const [table, shape] of shapes.entries()) {
-      const route = routes.find((one) => one.table === table);
-      if (route === undefined) return null;
-      const plan = await this.#options.plan(shape, route);
-      plans.push(plan);
-      this.#noteSource(targetName(plan), sourceKey(shape));
-    }
+  async #rules(batch: TransformedBatch): Promise<readonly LaneRule[] | null> {
+    const { shapes } = surveyPayload(batch.payload);
+    const plans = await this.#plans(batch);
+    if (plans === null) return null;
+    // While the last was asked for, the first may have got foreign keys: all of one view, or none.
+    const again = await this.#plans(batch);
+    if (again === null || again.some((plan, table) => plan !== plans[table])) return null;
+    for (const [table, plan] of plans.entries())
+      this.#noteSource(targetName(plan), sourceKey(shapes[table] ?? NO_TABLE));
     const choices = plans.map((plan) => this.#choice(plan));
     if (choices.includes(null)) return null;
     const coarse = coarsened(shapes, choices);
     return coarse.map((choice) =>
       choice.kind === 'hash' ? choice : { kind: 'whole', lane: this.#placeOf(choice.name) },
     );
+  }
+
+  async #plans({ payload, routes }: TransformedBatch): Promise<readonly TablePlan[] | null> {
+    const plans: TablePlan[] = [];
+    for (const [table, shape] of surveyPayload(payload).shapes.entries()) {
+      const route = routes.find((one) => one.table === table);
+      if (route === undefined) return null;
+      plans.push(await this.#options.plan(shape, route));
+    }
+    return plans;
   }
 
   #noteSource(target: string, source: string): void {
