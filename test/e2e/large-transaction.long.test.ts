@@ -106,9 +106,9 @@ describe('G6 bounded memory', () => {
     ['mariadb', 'mariadb'],
     ['mysql', 'mysql'],
   ];
-  it.each(pairs)(
+  it.for(pairs)(
     'a transaction of 5 million rows passes with every node under 350 MB, through a kill of Load in the midst of it: %s → %s',
-    async (from, to) => {
+    async ([from, to], context) => {
       let made: Replication;
       try {
         made = await Replication.create({
@@ -117,7 +117,7 @@ describe('G6 bounded memory', () => {
           nodes: { 'east-1': 'east', 'west-1': 'west' },
         });
       } catch (error) {
-        if (error instanceof ServerUnavailable) return;
+        if (error instanceof ServerUnavailable) return context.skip(`SKIPPED: ${error.message}`);
         throw error;
       }
       await using run = made;
