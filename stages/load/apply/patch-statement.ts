@@ -3,7 +3,7 @@ import { ByteSink } from '../../../lib/byte-sink.ts';
 import { sourceFamily, targetFamily, type ValueFamily } from './column-fit.ts';
 import type { RowImage } from './fold.ts';
 import { KeyTable } from './key-table.ts';
-import { FAIL, type PlanSql } from './plan-sql.ts';
+import { FAIL, FAIL_AMONG_NUMBERS, type PlanSql } from './plan-sql.ts';
 import type { TablePlan, WrittenColumn } from './table-plan.ts';
 import { writeValue } from './written-value.ts';
 
@@ -22,10 +22,7 @@ const NULL_BYTES = Buffer.from('NULL');
 const COMMA = 0x2c;
 const EQUALS = 0x3d;
 
-/**
- * Families whose literals mean the same in a CASE as alone. Not YEAR: MySQL takes a 0 that comes out of a CASE for 2000. Not numbers with
- * an exponent: beside a subquery MySQL 9.7 rounds some that come out of a CASE to 15 digits (-3.485672169464806e-164).
- */
+/** Families whose literals mean the same in a CASE as alone. Not YEAR, which takes some numbers for others, nor numbers with an exponent, which might be rounded. */
 const PLAIN: ReadonlySet<ValueFamily | null> = new Set<ValueFamily | null>([
   'integer',
   'decimal',
@@ -46,9 +43,22 @@ const PLAIN: ReadonlySet<ValueFamily | null> = new Set<ValueFamily | null>([
  */
 function isPlain({ source, target }: WrittenColumn): boolean {
   const family = sourceFamily(source);
-  if (!PLAIN.has(family) || family !== targetFamily(target)) return false;
+  if (source.carrier !== 'binlog' || !PLAIN.has(family) || family !== targetFamily(target)) return false;
   if (family === 'set') return (source.meta & 0xff) < 8;
   return family !== 'bit' || source.meta >> 8 < 4;
+}
+
+/** Families whose literals are numbers: a branch that is none would make the whole CASE text, and `3` in a BIT the character 3. */
+const NUMBERS: ReadonlySet<ValueFamily | null> = new Set<ValueFamily | null>([
+  'integer',
+  'decimal',
+  'bit',
+  'enum',
+  'set',
+]);
+
+function isNumber({ source }: WrittenColumn): boolean {
+  return NUMBERS.has(sourceFamily(source));
 }
 
 interface PatchColumn {
@@ -186,7 +196,7 @@ export class PatchStatement {
       else {
         sink.utf8(single ? `CASE ${key.quoted}` : 'CASE');
         sink.copy(own.cases.view());
-        sink.utf8(` ELSE ${FAIL} END`);
+        sink.utf8(` ELSE ${isNumber(column) ? FAIL_AMONG_NUMBERS : FAIL} END`);
       }
     }
     if (sql.constantAssignments.length > 0) sink.copy(sql.constantAssignments, sink.length > start ? 0 : 1);

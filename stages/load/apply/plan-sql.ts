@@ -29,6 +29,9 @@ const NEW_ROW = '`holt new row`';
 /** An error that every sql_mode gives: 1242. NULL goes with every type: MariaDB takes no number for a UUID. */
 export const FAIL = '(SELECT NULL UNION ALL SELECT NULL)';
 
+/** The same where it must be a number: to the servers that NULL is text, and what it stands beside becomes text with it. */
+export const FAIL_AMONG_NUMBERS = '(SELECT 1 UNION ALL SELECT 2)';
+
 export function planSql(plan: TablePlan, traits: TargetTraits): PlanSql {
   const { quotedTable, columns, constants, identity, identityConstants } = plan;
   const names = [...columns, ...constants].map(({ quoted }) => quoted);
