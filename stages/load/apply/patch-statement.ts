@@ -48,6 +48,14 @@ function isPlain({ source, target }: WrittenColumn): boolean {
   return family !== 'bit' || source.meta >> 8 < 4;
 }
 
+/**
+ * Text whose collation takes several byte strings for one. An index may tell apart what WHEN does not: under `utf8mb4_unicode_nopad_ci` a
+ * CHAR 'ß' and a CHAR 'ss' are two keys of MariaDB, which differ by the spaces they are filled up with, and equal without them.
+ */
+function comparesLoosely({ target: { collation } }: WrittenColumn): boolean {
+  return collation !== null && collation !== 'binary' && !collation.endsWith('_bin');
+}
+
 /** Families whose literals are numbers: a branch that is none would make the whole CASE text, and `3` in a BIT the character 3. */
 const NUMBERS: ReadonlySet<ValueFamily | null> = new Set<ValueFamily | null>([
   'integer',
@@ -100,7 +108,7 @@ export class PatchStatement {
 
   /** True when the image's values may stand in a CASE. */
   static takes(plan: TablePlan, sql: PlanSql, image: RowImage): boolean {
-    if (plan.identity.length === 0) return false;
+    if (plan.identity.length === 0 || plan.identity.some(comparesLoosely)) return false;
     return plan.columns.every((column) => {
       if (image.lengths[column.index] === ABSENT_LENGTH) return true;
       if (image.partial?.[column.index] === 1) return false;
