@@ -49,7 +49,10 @@ export interface ApplierOptions {
   readonly eventsFromRows?: number;
 }
 
-export interface AppliedBatch extends PreparedBatch, BatchStatements {}
+export interface AppliedBatch extends PreparedBatch, BatchStatements {
+  /** Id of the server whose events are in the statements, where there are any. */
+  readonly serverId: number | null;
+}
 
 const MIB = 1024 * 1024;
 const EVENTS_FROM_ROWS = 64;
@@ -92,10 +95,11 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
   ): Promise<AppliedBatch> {
     const { payload, routes } = batch;
     const except = this.#stillRefused();
+    const traits = await this.#options.schema.traits();
     const built = await batchStatements({
       payload,
       routes,
-      traits: await this.#options.schema.traits(),
+      traits,
       plan: (shape, route) => this.#plans.plan(shape, route),
       maxStatementBytes: this.#options.maxStatementBytes ?? MIB,
       compare: this.#options.conflict.detect,
@@ -107,7 +111,8 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
       signal,
     });
     const statementBytes = built.statements.reduce((sum, { sql }) => sum + sql.length, 0);
-    return { batch, bytes: payload.length + statementBytes, ...built };
+    const serverId = built.usesRowEvents ? (traits.serverId ?? 0) : null;
+    return { batch, bytes: payload.length + statementBytes, serverId, ...built };
   }
 
   async execute(
@@ -115,9 +120,11 @@ export class SqlBatchApplier implements BatchApplier<AppliedBatch> {
     connection: TargetConnection,
     signal: AbortSignal,
   ): Promise<ApplyResult> {
-    this.#sessionTakesEvents = connection.takesRowEvents === true;
+    const takenAs = connection.rowEventsAs ?? null;
+    this.#sessionTakesEvents = takenAs !== null;
+    // Another server by now: its replicas pass over what bears their own id, and the former one may have become one.
     const prepared =
-      given.usesRowEvents && !this.#sessionTakesEvents
+      given.usesRowEvents && given.serverId !== takenAs
         ? await this.#built(given.batch, null, false, signal)
         : given;
     if (!prepared.mayCollide) return this.#run(prepared, connection, signal);

@@ -78,7 +78,7 @@ class Mysql2Connection implements TargetSession {
   #server: TargetServer | null = null;
   #threadId = 0;
   #usable = true;
-  #takesRowEvents = false;
+  #rowEventsAs: number | null = null;
   #busy = false;
   /** Rejects the statement in flight. */
   #giveUp: ((reason: Error) => void) | null = null;
@@ -138,8 +138,8 @@ class Mysql2Connection implements TargetSession {
     return this.#usable;
   }
 
-  get takesRowEvents(): boolean {
-    return this.#takesRowEvents;
+  get rowEventsAs(): number | null {
+    return this.#rowEventsAs;
   }
 
   /** Logs in and makes the session ours. */
@@ -169,7 +169,7 @@ class Mysql2Connection implements TargetSession {
     if (versionNumber < (flavour === 'mariadb' ? 100_500 : 80_000) || serverId === 0) return;
     const first = binlogStatement(formatDescription(version, serverId));
     if (flavour === 'mariadb') {
-      this.#takesRowEvents = await this.#mayExecute(first);
+      if (await this.#mayExecute(first)) this.#rowEventsAs = serverId;
       // Our statements are no text that somebody would look for in the log.
       await this.#mayExecute('SET SESSION binlog_annotate_row_events = OFF');
       return;
@@ -177,7 +177,7 @@ class Mysql2Connection implements TargetSession {
     const settle = "SET SESSION gtid_next = 'AUTOMATIC', SESSION rbr_exec_mode = 'STRICT'";
     if (!(await this.#mayExecute(settle)) || !(await this.#mayExecute(first))) return;
     await this.execute(settle);
-    this.#takesRowEvents = true;
+    this.#rowEventsAs = serverId;
   }
 
   async #mayExecute(sql: Buffer | string): Promise<boolean> {

@@ -29,8 +29,8 @@ export interface TargetConnection {
   rows(sql: Buffer | string): Promise<(Buffer | null)[][]>;
   /** False after any failure of the transport. */
   readonly usable: boolean;
-  /** True where the session takes rows as events of the binlog; absent means no. */
-  readonly takesRowEvents?: boolean;
+  /** Where the session takes rows as events of the binlog: the server's own id, which they must bear. Absent or null where it does not. */
+  readonly rowEventsAs?: number | null;
   /** Says goodbye, or destroys the socket when that takes longer than a second. */
   close(): Promise<void>;
   /** Destroys the socket at once: whatever was open rolls back. */

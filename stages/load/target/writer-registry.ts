@@ -146,8 +146,8 @@ export class RegisteredWriter implements TargetConnection {
     return this.session.threadId;
   }
 
-  get takesRowEvents(): boolean {
-    return this.session.takesRowEvents === true;
+  get rowEventsAs(): number | null {
+    return this.session.rowEventsAs ?? null;
   }
 
   get usable(): boolean {

@@ -5,6 +5,7 @@ import { TargetSchema } from '../../../stages/load/apply/target-schema.ts';
 import { StaleSignal } from '../../../stages/load/load.ts';
 import { classify } from '../../../stages/load/target/error-classes.ts';
 import { connectTarget } from '../../../stages/load/target/mysql2-connection.ts';
+import type { TargetConnection } from '../../../stages/load/target/target-connection.ts';
 import type { DatabaseServer } from '../../support/database-server.ts';
 import { startDatabase } from '../../support/servers.ts';
 import { describeWithOwn } from '../../support/shared-servers.ts';
@@ -141,6 +142,32 @@ for (const flavour of ['mariadb', 'mysql'] as const)
       await harness.apply(batchOf(inserts, to));
     });
 
+    it('go as statements where the session is to another server than they were made for', async () => {
+      const [inserts = []] = await written();
+      await using harness = await TargetHarness.on(server.db, { rowEvents: true });
+      const prepared = await harness.applier.prepare(batchOf(inserts, to), signal);
+      const sent: string[] = [];
+      const { session } = harness;
+      const other: TargetConnection = {
+        threadId: session.threadId,
+        usable: true,
+        rowEventsAs: (session.rowEventsAs ?? 0) + 1,
+        execute: (sql) => {
+          sent.push(sql.toString('latin1', 0, 6));
+          return session.execute(sql);
+        },
+        rows: (sql) => session.rows(sql),
+        close: () => session.close(),
+        destroy: () => session.destroy(),
+      };
+      expect(prepared.usesRowEvents).toBe(true);
+      await session.execute('START TRANSACTION');
+      await harness.applier.execute(prepared, other, signal);
+      await session.execute('COMMIT');
+      expect(sent).toContain('INSERT');
+      expect(sent).not.toContain('BINLOG');
+    });
+
     it('go as statements for an account without the right, and with it', async () => {
       const [inserts = [], updates = []] = await written();
       await server.db.query(`CREATE USER 'plain-${flavour}'@'%' IDENTIFIED BY 'holt'`);
@@ -148,7 +175,7 @@ for (const flavour of ['mariadb', 'mysql'] as const)
       const config = { ...dataSourceOf(server.db), user: `plain-${flavour}` };
       const open = () => connectTarget(config, { session: { rowEvents: true } });
       const without = await open();
-      expect(without.takesRowEvents).toBe(false);
+      expect(without.rowEventsAs).toBeNull();
       const looks = await connectTarget(dataSourceOf(server.db));
       const applier = new SqlBatchApplier({
         schema: new TargetSchema({ query: (sql) => looks.rows(sql), definitions: true }),
@@ -168,7 +195,7 @@ for (const flavour of ['mariadb', 'mysql'] as const)
         `GRANT ${flavour === 'mariadb' ? 'BINLOG REPLAY' : 'REPLICATION_APPLIER'} ON *.* TO 'plain-${flavour}'@'%'`,
       );
       const withRight = await open();
-      expect(withRight.takesRowEvents).toBe(true);
+      expect(withRight.rowEventsAs).toBe(withRight.server.serverId);
       await withRight.close();
       await looks.close();
     });
