@@ -288,6 +288,12 @@ export async function killWriters(options: KillOptions): Promise<number> {
   return writers.length;
 }
 
+/**
+ * MySQL 5.6 closes the socket's descriptor in KILL while the session's thread may be about to wait for it. When the next connection is
+ * given the same number, the thread waits on that one's socket, in its transaction, until `wait_timeout` of the session ends it (seen in
+ * poll(2) of both threads; once in thirty kills that come between two statements). No further KILL ends it, and it holds its locks:
+ * there is nothing to do but to wait.
+ */
 async function untilGone(
   writer: Pick<WriterRow, 'registration' | 'node' | 'role'>,
   options: KillOptions,

@@ -260,11 +260,9 @@ describeDatabase(DATABASE_FLAVOURS, 'parallel lanes', (context) => {
     await run.close();
   });
 
-  it('find out what became of a commit that was not answered', async (test) => {
-    if (context.db.flavour === 'mysql56' && process.env.HOLT_TEST_OPEN_QUESTIONS === undefined)
-      return test.skip(
-        'SKIPPED on MySQL 5.6: seen to take more than 60 s once in four runs, and not yet known why',
-      );
+  // MySQL 5.6 may keep a killed session for `wait_timeout` (60 s): see `untilGone` of the writer registry.
+  const untilKilledIsGoneMs = context.flavour === 'mysql56' ? 180_000 : 60_000;
+  it('find out what became of a commit that was not answered', { timeout: untilKilledIsGoneMs }, async () => {
     const laned = await LanedPipeline.on(context);
     const reign = await laned.reign(2);
     const { run, prepare, shares } = await laned.taken(reign, 2);
