@@ -18,7 +18,7 @@ import { TargetSchema } from '../stages/load/apply/target-schema.ts';
 import { setStatement, statementTime } from '../stages/load/ddl/statement-session.ts';
 import { classify } from '../stages/load/target/error-classes.ts';
 import { connectTarget } from '../stages/load/target/mysql2-connection.ts';
-import type { TargetSession } from '../stages/load/target/target-connection.ts';
+import type { TargetConnection, TargetSession } from '../stages/load/target/target-connection.ts';
 import { BatchFormer, type FormedBatch } from '../stages/select/batch-former.ts';
 import { TableFilter } from '../stages/select/table-filter.ts';
 import type { TransformedBatch } from '../stages/stage.ts';
@@ -30,10 +30,12 @@ import type { ApplySpec, FuzzCase } from './case.ts';
 import { type Applied, type Chain, FuzzerError } from './chain.ts';
 import { LaneApply } from './lane-apply.ts';
 import { MARKER_TABLE, openSession, SCHEMA_PREFIX } from './sides.ts';
+import { StallWatch, SteppingConnection } from './stall-watch.ts';
 
 /** Parts are small, so that a few large values make a transaction that comes in several. */
 const PART_BYTES = 128 * 1024;
-const READ_DEADLINE_MS = 60_000;
+/** Nothing read and no statement answered for so long: it hangs. */
+const STALL_MS = 60_000;
 
 function dataSourceOf(db: Database, site: 'east' | 'west', serverId: number): DataSourceConfig {
   return {
@@ -90,20 +92,22 @@ export class DirectChain implements Chain, AsyncDisposable {
   async follow(schema: string, one: FuzzCase, applied: Applied): Promise<void> {
     const reader = this.#reader;
     if (reader === null) throw new Error('the chain was not begun');
+    using watch = new StallWatch(STALL_MS);
+    const { signal } = watch;
     const run = new CaseRun({
       schema,
       start: reader.position,
       spec: one.apply,
       applied,
-      session: await this.#sessionOf(),
+      session: new SteppingConnection(await this.#sessionOf(), watch),
       looks: await this.#looksOf(),
       lanes: await this.#lanesOf(one.apply.lanes ?? 0),
     });
-    const signal = AbortSignal.timeout(READ_DEADLINE_MS);
     try {
       for (;;) {
         const item = await reader.next(signal);
         reader.ack();
+        watch.step();
         if (endsAt(item, schema)) break;
         await run.take(item, signal);
       }
@@ -124,7 +128,7 @@ export class DirectChain implements Chain, AsyncDisposable {
   async alter(schema: string, sql: string): Promise<void> {
     const reader = this.#reader;
     if (reader === null) throw new Error('the chain was not begun');
-    const signal = AbortSignal.timeout(READ_DEADLINE_MS);
+    const signal = AbortSignal.timeout(STALL_MS);
     let item: SourceItem;
     do {
       item = await reader.next(signal);
@@ -199,7 +203,7 @@ class CaseRun {
   readonly #extractor: Promise<Extractor>;
   readonly #transformer: Transformer;
   readonly #applier: SqlBatchApplier;
-  readonly #session: TargetSession;
+  readonly #session: TargetConnection;
   readonly #applied: Applied;
   readonly #batches: readonly number[];
   #batch = 0;
@@ -212,7 +216,7 @@ class CaseRun {
     readonly start: Position;
     readonly spec: ApplySpec;
     readonly applied: Applied;
-    readonly session: TargetSession;
+    readonly session: TargetConnection;
     readonly looks: TargetSession;
     readonly lanes: readonly TargetSession[];
   }) {
