@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { definitionText } from '../canal/schema/definition.ts';
 import { SchemaReader } from '../canal/schema/schema-reader.ts';
 import { SourceSession } from '../canal/schema/source-session.ts';
+import { mustBeReadableFrom } from '../canal/source/readable-from.ts';
 import type { VerifyRuns } from '../jobs/verify/verify-runs.ts';
 import type { Clock } from '../lib/clock.ts';
 import { HoltError } from '../lib/errors.ts';
@@ -200,7 +201,10 @@ export class Installation implements Operations {
     };
   }
 
-  /** A raise with the position given: whatever still loads for the pipeline is fenced off first. */
+  /**
+   * A raise with the position given: whatever still loads for the pipeline is fenced off first. One that the source cannot be read from is
+   * refused, before anything is changed.
+   */
   async setPosition(name: string, text: string, why: string): Promise<PositionView> {
     const pipeline = this.#named(name);
     const position: Position = { text: positionFromInput(text), at: null, lastEvent: null };
@@ -208,6 +212,7 @@ export class Installation implements Operations {
     const signal = AbortSignal.timeout(OPERATION_MS);
     const target = this.#target(pipeline);
     const source = this.#options.dataSource(pipeline.source);
+    await mustBeReadableFrom(source, position.text, signal);
     await ensureSchema(target, this.#options.node, signal);
     await ensureSchema(source, this.#options.node, signal);
     const run = { cluster: this.#options.config.cluster, pipeline: pipeline.name };

@@ -365,6 +365,16 @@ describeWithOwn(['mariadb', 'zookeeper'], 'bad input', () => {
       const [newest] = (await bench.source.db.query('SHOW MASTER STATUS')) as { File: string }[];
       await api.setDesired('bad', { desired: 'paused', by: 'test', why: 'to go back' });
       const { position } = await api.position('bad');
+      // Of another flavour, and of the future: refused, and nothing is changed.
+      for (const wrong of [
+        'mysql:3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5',
+        `${position?.replace(/[0-9]+$/, '')}99999999`,
+      ])
+        await expect(api.setPosition('bad', wrong, 'a mistake')).rejects.toMatchObject({
+          code: 'HOLT_SOURCE_POSITION_FOREIGN',
+        });
+      expect(await api.position('bad')).toMatchObject({ position });
+      await api.setPosition('bad', `mariadb:${early}`, 'a mistake');
       await waitFor(
         async () => {
           await bench.source.db.query(`PURGE BINARY LOGS TO '${newest?.File}'`);
@@ -372,7 +382,6 @@ describeWithOwn(['mariadb', 'zookeeper'], 'bad input', () => {
         },
         { timeoutMs: 30_000, pollMs: 200, what: 'the source to purge its log' },
       );
-      await api.setPosition('bad', `mariadb:${early}`, 'a mistake');
       await bench.resume();
       const { state } = await bench.shows('HOLT_SOURCE_POSITION_PURGED');
       expect(state).toBe('failed');
