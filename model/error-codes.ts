@@ -726,6 +726,11 @@ export const ERROR_CODES = {
     what: 'The account at the target does not see the sessions of other accounts.',
     remedy: 'GRANT PROCESS ON *.* TO the account, if Holt has ever used another one there.',
   },
+  HOLT_TARGET_TIME: {
+    what: 'The target does not let the account set what time it is for its session. Rows and most schema changes are not affected; a schema change that asks for the time (DEFAULT CURRENT_TIMESTAMP of a new column, NOW() in a partition) would write another time than at the source, and is not done.',
+    remedy:
+      'On MariaDB set secure_timestamp to NO, or to SUPER and GRANT BINLOG REPLAY ON *.* (before 10.5: SUPER) to the account; it is read when the server starts. Or set ddl of the pipeline to stop or ignore, and make such changes by hand.',
+  },
   HOLT_TARGET_PACKET_SMALL: {
     what: 'The target takes smaller statements than the source does.',
     remedy:

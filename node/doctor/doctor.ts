@@ -23,6 +23,7 @@ import { checkNodes } from './node-checks.ts';
 import { checkRedis } from './redis-check.ts';
 import {
   packetFindings,
+  schemaChangeFindings,
   schemaFindings,
   sourceProblemFindings,
   sourceServerFindings,
@@ -176,6 +177,8 @@ async function checkPipeline(
   const target = servers.get(pipeline.target);
   if (source !== undefined && target !== undefined)
     findings.push(...packetFindings(about, source.facts, target.facts));
+  if (target !== undefined && carriesDdl(pipeline.ddl))
+    findings.push(...schemaChangeFindings(about, pipeline.target, target.facts));
   if (source === undefined) return findings;
   try {
     findings.push(...(await checkTables(about, pipeline, source, target ?? null)));

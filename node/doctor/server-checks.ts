@@ -122,6 +122,20 @@ export function packetFindings(about: string, source: ServerFacts, target: Serve
   ];
 }
 
+/** A schema change means at the target what it meant at the source only if its session can be told when that was. */
+export function schemaChangeFindings(about: string, target: string, facts: ServerFacts): readonly Finding[] {
+  if (facts.setsTime) return [];
+  const setting = facts.variables.get('secure_timestamp') ?? null;
+  const why = setting === null ? '' : `: its secure_timestamp is ${setting}`;
+  return [
+    warning({
+      code: 'HOLT_TARGET_TIME',
+      about,
+      message: `the account at ${target} may not set what time it is for its session${why}; a schema change that asks for it, such as a new column DEFAULT CURRENT_TIMESTAMP, stops the pipeline`,
+    }),
+  ];
+}
+
 /** What `sourceProblems` holds against a source. */
 export function sourceProblemFindings(about: string, problems: readonly HoltError[]): readonly Finding[] {
   return problems.map((one) => failure(about, one));

@@ -14,6 +14,8 @@ export interface ServerFacts {
   readonly missingOnHolt: readonly string[];
   /** May see the sessions of other accounts. */
   readonly seesProcesses: boolean;
+  /** May set what time it is for its own session. */
+  readonly setsTime: boolean;
 }
 
 const VARIABLES = [
@@ -25,6 +27,7 @@ const VARIABLES = [
   'binlog_expire_logs_seconds',
   'expire_logs_days',
   'lower_case_table_names',
+  'secure_timestamp',
 ];
 
 /** Number of a refusal for want of a privilege. */
@@ -55,6 +58,7 @@ export async function readServerFacts(name: string, session: TargetSession): Pro
     schemaVersion,
     missingOnHolt,
     seesProcesses: !(await isDenied(session, 'SHOW ENGINE INNODB STATUS')),
+    setsTime: await setsTime(session),
   };
 }
 
@@ -70,6 +74,18 @@ const HOLT_PROBES: readonly (readonly [privilege: string, statement: string])[] 
   ['UPDATE', 'UPDATE holt.holt_doctor_nowhere SET a = 1 WHERE FALSE'],
   ['DELETE', 'DELETE FROM holt.holt_doctor_nowhere WHERE FALSE'],
 ];
+
+/** Tried, since MariaDB's `secure_timestamp` asks for a privilege, or lets nobody; the session goes back to the server's own clock. */
+async function setsTime(session: TargetSession): Promise<boolean> {
+  try {
+    await session.execute('SET SESSION timestamp = 1000000000.000001');
+  } catch (error) {
+    if (!(error instanceof TargetServerError)) throw error;
+    return false;
+  }
+  await session.execute('SET SESSION timestamp = DEFAULT');
+  return true;
+}
 
 /** True when the server refuses for want of a privilege; any other answer is no. */
 export async function isDenied(session: TargetSession, statement: string): Promise<boolean> {

@@ -180,6 +180,25 @@ for (const flavour of ['mariadb', 'mysql', 'mysql56'] as const)
         }
       });
 
+    if (flavour === 'mariadb')
+      it('tells a target where the account may not set what time it is, if schema changes are carried', async () => {
+        const told = async (pipeline: object = {}) => troubles(await diagnose({ ...both(), pipeline }));
+        const trouble = 'warn HOLT_TARGET_TIME pipeline p';
+        try {
+          await target.restartWith({ secure_timestamp: 'YES' });
+          expect(await told()).toContain(trouble);
+          expect(await told({ ddl: 'stop' })).not.toContain(trouble);
+          // A privilege helps where the setting is SUPER, as what to do says.
+          await target.restartWith({ secure_timestamp: 'SUPER' });
+          expect(await told()).toContain(trouble);
+          await target.db.query("GRANT BINLOG REPLAY ON *.* TO 'holt'@'%'");
+          expect(await told()).not.toContain(trouble);
+        } finally {
+          await target.db.query("REVOKE BINLOG REPLAY ON *.* FROM 'holt'@'%'");
+          await target.restartWith({});
+        }
+      });
+
     it('tells STATEMENT format, a short retention, MINIMAL images and a small packet', async () => {
       const retention = flavour === 'mysql' ? 'binlog_expire_logs_seconds' : 'expire_logs_days';
       const seconds = flavour === 'mysql' ? 3600 : 1;

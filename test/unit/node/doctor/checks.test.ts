@@ -12,6 +12,7 @@ import {
 import { policyFinding } from '../../../../node/doctor/redis-check.ts';
 import {
   packetFindings,
+  schemaChangeFindings,
   schemaFindings,
   sourceServerFindings,
   targetServerFindings,
@@ -113,6 +114,7 @@ function facts(variables: Readonly<Record<string, string>>, others: Partial<Serv
     schemaVersion: 0,
     missingOnHolt: [],
     seesProcesses: true,
+    setsTime: true,
     ...others,
   };
 }
@@ -175,6 +177,18 @@ test('a target without PROCESS is warned of', () => {
     'HOLT_TARGET_PROCESS_GRANT',
   ]);
   expect(targetServerFindings('x', facts({}))).toEqual([]);
+});
+
+test('a target whose sessions may not set the time is warned of where schema changes are carried', () => {
+  const [finding] = schemaChangeFindings(
+    'x',
+    'west',
+    facts({ secure_timestamp: 'YES' }, { setsTime: false }),
+  );
+  expect(finding).toMatchObject({ level: 'warn', code: 'HOLT_TARGET_TIME' });
+  expect(finding?.message).toContain('its secure_timestamp is YES');
+  expect(finding?.remedy).toContain('secure_timestamp');
+  expect(schemaChangeFindings('x', 'west', facts({ secure_timestamp: 'SUPER' }))).toEqual([]);
 });
 
 test("a target's packets must be as large as the source's", () => {
