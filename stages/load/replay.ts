@@ -22,7 +22,7 @@ import type { LedgerEntry, LedgerWriter } from './ledger-contract.ts';
 import type { BatchApplier, PreparedBatch } from './load.ts';
 import { type CheckpointRow, readCheckpointRow } from './target/checkpoint-row.ts';
 import { classify, targetError } from './target/error-classes.ts';
-import { guardStatement } from './target/guard.ts';
+import { guardBeside, guardStatement } from './target/guard.ts';
 import { type ConnectTarget, connectTarget } from './target/mysql2-connection.ts';
 import { openRegistered } from './target/registered-session.ts';
 import { bytesLiteral, hexLiteral, integerLiteral } from './target/sql-text.ts';
@@ -155,17 +155,14 @@ async function once<Prepared extends PreparedBatch>(
     // Held now until COMMIT: of two that replay the same entry, the second finds it replayed.
     if (await isDone(writer, await readLedgerEntry(writer, { pipeline, id, lock: true }), token)) return;
     const { affectedRows } = await writer.execute(
-      guardStatement({
-        pipeline,
-        lane: LANE.replay,
-        tenure: row.tenure,
-        loader: null,
-        seq: row.seq + 1n,
-        origin: stored.origin,
-        startDigest: null,
-        targetIdentity: writer.session.server.identity,
-        end: null,
-      }),
+      guardStatement(
+        guardBeside(row, {
+          pipeline,
+          lane: LANE.replay,
+          origin: stored.origin,
+          targetIdentity: writer.session.server.identity,
+        }),
+      ),
     );
     if (affectedRows !== 1)
       throw new HoltError(

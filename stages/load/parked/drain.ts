@@ -29,7 +29,7 @@ import { keptHeader, noCheckpoint } from '../kept-batch.ts';
 import { type ApplyResult, type BatchApplier, DivergenceSignal, type PreparedBatch } from '../load.ts';
 import { type CheckpointRow, readCheckpointRow } from '../target/checkpoint-row.ts';
 import { classify, targetError } from '../target/error-classes.ts';
-import { guardStatement } from '../target/guard.ts';
+import { guardBeside, guardStatement } from '../target/guard.ts';
 import { type ConnectTarget, connectTarget } from '../target/mysql2-connection.ts';
 import { openRegistered } from '../target/registered-session.ts';
 import { bytesLiteral, integerLiteral } from '../target/sql-text.ts';
@@ -218,17 +218,14 @@ class Drainer<Prepared extends PreparedBatch> {
       // Read before the lane's row was locked: another may have applied it since.
       if (!(await this.#isOldest(entry))) return 'moved';
       const { affectedRows } = await writer.execute(
-        guardStatement({
-          pipeline,
-          lane: LANE.drain,
-          tenure: row.tenure,
-          loader: null,
-          seq: row.seq + 1n,
-          origin: entry.origin,
-          startDigest: null,
-          targetIdentity: writer.session.server.identity,
-          end: null,
-        }),
+        guardStatement(
+          guardBeside(row, {
+            pipeline,
+            lane: LANE.drain,
+            origin: entry.origin,
+            targetIdentity: writer.session.server.identity,
+          }),
+        ),
       );
       if (affectedRows !== 1)
         throw new HoltError('HOLT_DRAIN_SUPERSEDED', `${pipeline} was raised on another server`, {

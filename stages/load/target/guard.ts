@@ -8,7 +8,7 @@
  */
 import type { BatchHeader } from '../../../model/batch.ts';
 import { type Position, positionDigest } from '../../../model/position.ts';
-import { positionAssignments, rowKey } from './checkpoint-row.ts';
+import { type CheckpointRow, positionAssignments, rowKey } from './checkpoint-row.ts';
 import { bytesLiteral, hexLiteral, integerLiteral } from './sql-text.ts';
 
 export interface Guard {
@@ -96,4 +96,12 @@ export function guardOf(
     targetIdentity: run.targetIdentity,
     end: whole ? endOf(header) : null,
   };
+}
+
+/** Of a lane that no run of Load holds and whose position means nothing (replay, drain): the next transaction after the row as it was read. */
+export function guardBeside(
+  row: CheckpointRow,
+  own: Pick<Guard, 'pipeline' | 'lane' | 'origin' | 'targetIdentity'>,
+): Guard {
+  return { ...own, tenure: row.tenure, loader: null, seq: row.seq + 1n, startDigest: null, end: null };
 }
