@@ -207,7 +207,23 @@ export class DdlLoad<Prepared extends PreparedBatch> {
       ? await nextOwnGtid(writer, server, { cluster: checked.row.cluster, name: pipeline })
       : null;
     const id = await openDdlRow(writer, {
-      pipeline,
+      ...this.#journaledBy(header, statement, reign),
+      defaultSchema: mapped.defaultSchema ?? '',
+      mapped: mapped.sql,
+      ownGtid,
+      serverStarted,
+      log: await readLogEnd(writer, server),
+      tablesBefore,
+    });
+    await writer.execute('COMMIT');
+    return { id, ownGtid, registration: writer.registration, ran: false };
+  }
+
+  /** What a row of the journal says of the statement and of who brings it. */
+  #journaledBy(header: BatchHeader, statement: DdlStatement, reign: LoadReign) {
+    const { writer } = this.#session;
+    return {
+      pipeline: this.#options.pipeline,
       tenure: reign.tenure,
       origin: header.origin,
       connectionId: writer.threadId,
@@ -216,18 +232,10 @@ export class DdlLoad<Prepared extends PreparedBatch> {
       epoch: reign.epoch,
       kind: statement.kind,
       sourceRef: statement.sourceRef,
-      defaultSchema: mapped.defaultSchema ?? '',
       statement: statement.sql,
-      mapped: mapped.sql,
       sessionTime: statementTime(statement.session ?? {}),
-      ownGtid,
-      serverIdentity: server.identity,
-      serverStarted,
-      log: await readLogEnd(writer, server),
-      tablesBefore,
-    });
-    await writer.execute('COMMIT');
-    return { id, ownGtid, registration: writer.registration, ran: false };
+      serverIdentity: writer.session.server.identity,
+    };
   }
 
   // ── 2: the statement ────────────────────────────────────────────────────────────────────────────────────────────
@@ -506,24 +514,13 @@ export class DdlLoad<Prepared extends PreparedBatch> {
     serverStarted: string,
     log: LogPlace | null,
   ): Promise<void> {
-    const { pipeline, node } = this.#options;
+    const { node } = this.#options;
     const { writer } = this.#session;
     const id = await openDdlRow(writer, {
-      pipeline,
-      tenure: reign.tenure,
-      origin: header.origin,
-      connectionId: writer.threadId,
-      registration: writer.registration,
-      seq: BigInt(header.seq),
-      epoch: reign.epoch,
-      kind: statement.kind,
-      sourceRef: statement.sourceRef,
+      ...this.#journaledBy(header, statement, reign),
       defaultSchema: statement.schema,
-      statement: statement.sql,
       mapped: mapped.kind === 'run' ? mapped.sql : statement.sql,
-      sessionTime: statementTime(statement.session ?? {}),
       ownGtid: null,
-      serverIdentity: writer.session.server.identity,
       serverStarted,
       log,
       tablesBefore: [],
