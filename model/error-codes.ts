@@ -872,6 +872,10 @@ export const ERROR_CODES = {
     what: 'A table is changed by a user processor on its way: what the target should hold is written nowhere.',
     remedy: 'Verify the other tables through a pipeline without the processor.',
   },
+  HOLT_WAIT_TIMEOUT: {
+    what: 'The target has not reached the position that was waited for in the time given.',
+    remedy: '`holt pipeline status <name>` says what holds it up; waiting again goes on from there.',
+  },
   HOLT_VERIFY_UNKNOWN: {
     what: 'There is no check of that id.',
     remedy: 'Checks are kept for a day; start a new one with `holt verify`.',

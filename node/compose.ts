@@ -8,6 +8,7 @@ import { literalSecret } from '../conf/secret.ts';
 import { BullmqQueue } from '../jobs/bullmq-queue.ts';
 import { InProcessQueue } from '../jobs/in-process-queue.ts';
 import { VerifyRuns } from '../jobs/verify/verify-runs.ts';
+import { abortable, withDeadline } from '../lib/abort.ts';
 import { defined } from '../lib/assert.ts';
 import { systemClock } from '../lib/clock.ts';
 import { Disposer } from '../lib/disposer.ts';
@@ -22,6 +23,8 @@ import { TreeNodeRegistry } from '../scheduler/node-registry.ts';
 import { TreePipelineStore } from '../scheduler/pipeline-store.ts';
 import type { NodePresence } from '../scheduler/records.ts';
 import type { CoordinationTree } from '../scheduler/tree/tree.ts';
+import { readCheckpoint } from '../stages/load/checkpoint.ts';
+import { connectTarget } from '../stages/load/target/mysql2-connection.ts';
 import { ChannelClient } from '../stages/pipe/channel/channel-client.ts';
 import { type ChannelRoute, ChannelServer } from '../stages/pipe/channel/channel-server.ts';
 import { MIN_KEY_BYTES } from '../stages/pipe/channel/signature.ts';
@@ -48,6 +51,11 @@ import { SourceRuntime } from './runtime/source-runtime.ts';
 import { STATUS_ROUTE, StatusCollector, TIME_ROUTE, timeAnswer } from './status/collect.ts';
 import { Clocks } from './status/lag/clocks.ts';
 import { LocalStatus } from './status/local-status.ts';
+import { Arrivals, type CheckpointReader } from './wait/arrivals.ts';
+import { READ_QUESTION, readSoFar } from './wait/read-so-far.ts';
+
+/** Whoever waits for a position looks at the target meanwhile. */
+const READ_ANSWER_MS = 1_000;
 
 export interface NodeOptions {
   readonly config: HoltConfig;
@@ -317,6 +325,22 @@ async function compose(
     tree,
     release,
   });
+  const arrivals = new Arrivals({
+    openReader: (pipeline, signal) => checkpointReader(config, pipeline, dataSource, signal),
+    readSoFar: async (pipeline) => {
+      const leader = await collector.leader(pipelineId(pipeline));
+      if (leader === null) return null;
+      if (leader === node.name) return readSoFar(local.select(pipeline));
+      const asked = peers.ask(leader, READ_QUESTION, { pipeline });
+      return withDeadline(asked, READ_ANSWER_MS, `node ${leader}`).then(
+        ({ read }) => read,
+        () => null,
+      );
+    },
+    clock,
+    log: log.child({ component: 'api' }),
+  });
+  disposer.add(() => arrivals.stop());
   const installation = new Installation({
     config,
     node: node.name,
@@ -325,6 +349,7 @@ async function compose(
     collector,
     verifyRuns,
     peers,
+    arrivals,
     dataSource,
     clock,
     log: log.child({ component: 'api' }),
@@ -350,6 +375,7 @@ async function compose(
   for (const [route, answer] of [
     peerRoute(CHECKS_QUESTION, (asked) => installation.ownChecks(asked)),
     peerRoute(HISTORY_QUESTION, (asked) => history.own(asked)),
+    peerRoute(READ_QUESTION, ({ pipeline }) => ({ read: readSoFar(local.select(pipeline)) })),
     peerRoute(LOG_LEVEL_QUESTION, (asked) => cluster.ownLogLevel(asked)),
   ])
     routes[route] = answer;
@@ -430,6 +456,25 @@ async function compose(
       stopping.abort();
       await disposer.dispose();
     },
+  };
+}
+
+/** For those who wait for a position. */
+async function checkpointReader(
+  config: HoltConfig,
+  name: string,
+  dataSource: (name: DataSourceId) => DataSourceConfig,
+  signal: AbortSignal,
+): Promise<CheckpointReader> {
+  const pipeline = defined(
+    config.pipelines.find((one) => one.name === name),
+    `pipeline ${name}`,
+  );
+  const session = await connectTarget(dataSource(pipeline.target), { signal });
+  return {
+    read: async (wait) =>
+      (await abortable(readCheckpoint(session, pipeline.name), wait))?.position.text ?? null,
+    close: () => session.close(),
   };
 }
 

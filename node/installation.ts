@@ -13,7 +13,7 @@ import type { DataSourceConfig, HoltConfig, PipelineConfig } from '../model/conf
 import type { DataSourceId, NodeId, PipelineId } from '../model/ids.ts';
 import type { ClockReading } from '../model/lag.ts';
 import { PayloadReader } from '../model/payload.ts';
-import type { Position } from '../model/position.ts';
+import { formOf, type Position, type PositionText } from '../model/position.ts';
 import { positionFromInput } from '../model/position-input.ts';
 import type { PipelineStore } from '../scheduler/contract.ts';
 import type { CoordinationTree } from '../scheduler/tree/tree.ts';
@@ -54,6 +54,8 @@ import type {
   ResumeRequest,
   SettleRequest,
   VerifyView,
+  WaitRequest,
+  WaitView,
 } from './operations.ts';
 import { verifyView } from './operations.ts';
 import { parkedViews } from './parked-view.ts';
@@ -62,6 +64,9 @@ import { parseStored, replacingConfig, storedForm } from './runtime/pipeline-con
 import { ensureSchema, withSession } from './runtime/target-half.ts';
 import type { StatusCollector } from './status/collect.ts';
 import { verifyInput } from './verify-input.ts';
+import type { Arrivals } from './wait/arrivals.ts';
+import { sourceHead } from './wait/source-head.ts';
+import { wantedPosition } from './wait/wanted-position.ts';
 
 export interface InstallationOptions {
   readonly config: HoltConfig;
@@ -71,6 +76,7 @@ export interface InstallationOptions {
   readonly collector: StatusCollector;
   readonly verifyRuns: VerifyRuns;
   readonly peers: Pick<Peers, 'askAll'>;
+  readonly arrivals: Pick<Arrivals, 'wait'>;
   readonly dataSource: (name: DataSourceId) => DataSourceConfig;
   readonly clock: Clock;
   readonly log: Logger;
@@ -90,9 +96,13 @@ export const CHECKS_QUESTION: PeerQuestion<ChecksQuestion, { checks: VerifyView[
 
 /** Longest that an operation at a database may take. */
 const OPERATION_MS = 60_000;
+/** Of a position that is shown. */
+const MAX_POSITION = 500;
 
 export class Installation implements Operations {
   readonly #options: InstallationOptions;
+  /** By pipeline: some position of it. */
+  readonly #likes = new Map<PipelineId, PositionText>();
 
   constructor(options: InstallationOptions) {
     this.#options = options;
@@ -260,6 +270,44 @@ export class Installation implements Operations {
       'the position of a pipeline was set',
     );
     return this.position(name);
+  }
+
+  async wait(name: string, { gtid, timeoutMs }: WaitRequest, signal: AbortSignal): Promise<WaitView> {
+    const pipeline = this.#named(name);
+    const { clock, arrivals } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const timely = AbortSignal.any([signal, AbortSignal.timeout(OPERATION_MS)]);
+    const like = await this.#likePosition(pipeline, timely);
+    const wanted =
+      gtid === null
+        ? await sourceHead(this.#options.dataSource(pipeline.source), like, timely)
+        : wantedPosition(gtid, like);
+    const leftMs = Math.max(0, timeoutMs - (clock.monotonicMs() - startedMs));
+    const arrival = await arrivals.wait(name, wanted, leftMs, signal);
+    const waitedMs = Math.round(clock.monotonicMs() - startedMs);
+    const checkpoint = (arrival.checkpoint ?? like).slice(0, MAX_POSITION);
+    const waitedFor = wanted.slice(0, MAX_POSITION);
+    if (arrival.by !== null) return { pipeline: name, waitedFor, waitedMs, by: arrival.by, checkpoint };
+    const status = await this.pipeline(name).catch(() => null);
+    throw notArrived(name, { waitedFor, checkpoint, waitedMs, problem: arrival.problem, status });
+  }
+
+  /** A position of the pipeline: of what form they are, and of which server where they are places in its log. */
+  async #likePosition(pipeline: PipelineConfig, signal: AbortSignal): Promise<PositionText> {
+    const known = this.#likes.get(pipeline.name);
+    if (known !== undefined) return known;
+    const row = await withSession(this.#target(pipeline), signal, (session) =>
+      readCheckpoint(session, pipeline.name),
+    );
+    if (row === null)
+      throw new HoltError('HOLT_PIPELINE_STATE', `${pipeline.name} has no checkpoint yet`, {
+        disposition: 'fatal',
+        remedy: 'Wait until it has begun: `holt pipeline status` says what it does.',
+      });
+    const { text } = row.position;
+    // Places are those of one server; sets are those of all that take its place.
+    if (formOf(text) !== 'file') this.#likes.set(pipeline.name, text);
+    return text;
   }
 
   async errors(name: string, limit: number, before: string | null): Promise<readonly LedgerEntryView[]> {
@@ -483,6 +531,44 @@ function unknown(name: string): HoltError {
     disposition: 'fatal',
     remedy: '`holt pipeline list` shows the names.',
   });
+}
+
+function notArrived(
+  name: string,
+  facts: {
+    readonly waitedFor: string;
+    readonly checkpoint: string;
+    readonly waitedMs: number;
+    readonly problem: string | null;
+    readonly status: PipelineStatusView | null;
+  },
+): HoltError {
+  const { waitedFor, checkpoint, waitedMs, problem, status } = facts;
+  const stage = status?.lagStage ?? null;
+  const holder = status?.stages.find((one) => one.stage === stage)?.holder ?? null;
+  const why = [
+    `the target stands at ${checkpoint}`,
+    ...(status === null
+      ? []
+      : [`${name} is ${status.state}${status.reason === null ? '' : ` (${status.reason})`}`]),
+    ...(stage === null ? [] : [`${stage}${holder === null ? '' : ` on ${holder}`} holds the oldest change`]),
+    ...(problem === null ? [] : [`the target could not be asked: ${problem}`]),
+  ];
+  return new HoltError(
+    'HOLT_WAIT_TIMEOUT',
+    `${name} has not reached ${waitedFor} within ${(waitedMs / 1000).toFixed(1)} s: ${why.join('; ')}`,
+    {
+      disposition: 'fatal',
+      facts: {
+        waitedFor,
+        checkpoint,
+        state: status?.state ?? null,
+        stage,
+        holder,
+        lagMs: status?.lagMs ?? null,
+      },
+    },
+  );
 }
 
 function changedSince(name: string, version: number | null): HoltError {

@@ -11,6 +11,7 @@ import { addNodeCommands } from './cli/node-commands.ts';
 import { EXIT, exitCodeOf, formatError, type OutputFormat } from './cli/output.ts';
 import { addRemoteCommands, type Terminal } from './cli/remote-commands.ts';
 import { addSupportCommands } from './cli/support-commands.ts';
+import { addWaitCommand } from './cli/wait-command.ts';
 import { ownRelease } from './release.ts';
 
 /** How long an interrupted command may take to end by itself. */
@@ -44,6 +45,7 @@ addAccessCommands(program, terminal);
 addConfigCommands(program, terminal);
 addDoctorCommand(program, terminal);
 addBinlogCommands(program, terminal);
+addWaitCommand(program, terminal);
 addSupportCommands(program, terminal, release);
 
 const argv = process.argv;

@@ -146,6 +146,43 @@ export const ledgerDetailView = ledgerEntryView
   .meta({ id: 'LedgerDetail' });
 export type LedgerDetailView = z.infer<typeof ledgerDetailView>;
 
+/** Where a pipeline stands that has not reached a position in time. */
+export const waitStanding = z
+  .object({
+    waitedFor: z.string(),
+    checkpoint: z
+      .string()
+      .nullable()
+      .describe('Of the target, cut where it is long; null where there is none.'),
+    state: z.string().nullable(),
+    stage: z.enum(STAGES).nullable().describe('That holds the oldest change.'),
+    holder: z.string().nullable(),
+    lagMs: z.number().nullable(),
+  })
+  .meta({ id: 'WaitStanding' });
+export type WaitStanding = z.infer<typeof waitStanding>;
+
+export const waitView = z
+  .object({
+    pipeline: z.string(),
+    waitedFor: z.string(),
+    waitedMs: z.number(),
+    by: z
+      .enum(['checkpoint', 'reading'])
+      .describe(
+        "`checkpoint`: the target's covers it. `reading`: all up to it is read, and nothing of that is on its way any more.",
+      ),
+    checkpoint: z.string().nullable().describe('Cut where it is long.'),
+  })
+  .meta({ id: 'Wait' });
+export type WaitView = z.infer<typeof waitView>;
+
+export interface WaitRequest {
+  /** As the source's server writes it, or as Holt does; null: all that is committed at the source now. */
+  readonly gtid: string | null;
+  readonly timeoutMs: number;
+}
+
 export const verifyView = z
   .object({
     id: z.string(),
@@ -260,6 +297,8 @@ export interface Operations {
   position(name: string): Promise<PositionView>;
   /** Only when paused or stopped: a raise with the position given. */
   setPosition(name: string, position: string, why: string): Promise<PositionView>;
+  /** Until the target has what was committed at the source up to a position. @throws HoltError HOLT_WAIT_TIMEOUT. */
+  wait(name: string, request: WaitRequest, signal: AbortSignal): Promise<WaitView>;
   /** Newest first; `before` an id. */
   errors(name: string, limit: number, before: string | null): Promise<readonly LedgerEntryView[]>;
   error(name: string, id: string): Promise<LedgerDetailView>;

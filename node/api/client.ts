@@ -22,6 +22,8 @@ import {
   type ResumeRequest,
   type SettleRequest,
   verifyView,
+  type WaitRequest,
+  waitView,
 } from '../operations.ts';
 import { MAX_PAGE, pageOf } from './paging.ts';
 import {
@@ -94,6 +96,15 @@ export class ApiClient {
 
   position(name: string) {
     return this.#call('GET', `${path(name)}/position`, positionView);
+  }
+
+  /** Until the target has what is committed at the source up to `gtid`, or now. */
+  wait(name: string, { gtid, timeoutMs }: WaitRequest, signal?: AbortSignal) {
+    const query = new URLSearchParams({ ...(gtid === null ? {} : { gtid }), timeoutMs: String(timeoutMs) });
+    return this.#call('GET', `${path(name)}/wait?${query}`, waitView, undefined, {
+      timeoutMs: timeoutMs + this.#timeoutMs,
+      ...(signal === undefined ? {} : { signal }),
+    });
   }
 
   setPosition(name: string, position: string, why: string) {
@@ -272,8 +283,14 @@ export class ApiClient {
     return token;
   }
 
-  async #call<T>(method: string, route: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
-    return this.#read(await this.#send(method, route, body), schema);
+  async #call<T>(
+    method: string,
+    route: string,
+    schema: z.ZodType<T>,
+    body?: unknown,
+    patience: Patience = {},
+  ): Promise<T> {
+    return this.#read(await this.#send(method, route, body, {}, patience), schema);
   }
 
   async #send(
@@ -281,12 +298,14 @@ export class ApiClient {
     route: string,
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
+    { timeoutMs = this.#timeoutMs, signal }: Patience = {},
   ): Promise<Response> {
     const url = this.#base + route;
+    const deadline = AbortSignal.timeout(timeoutMs);
     try {
       return await fetch(url, {
         method,
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
         redirect: 'manual',
         headers: {
           ...(this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }),
@@ -296,6 +315,7 @@ export class ApiClient {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     } catch (error) {
+      signal?.throwIfAborted();
       throw new HoltError(
         'HOLT_SERVER_UNREACHABLE',
         `no answer from ${new URL(url).origin}: ${reason(error)}`,
@@ -327,6 +347,12 @@ export class ApiClient {
     if (!result.success) throw foreign(url, result.error.issues[0]?.message ?? 'another form');
     return result.data;
   }
+}
+
+/** Of one call, where it is not that of all. */
+interface Patience {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 const path = (name: string) => `/pipelines/${encodeURIComponent(name)}`;

@@ -8,6 +8,7 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { AbortError } from '../../lib/abort.ts';
 import { HoltError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isLoopback } from '../../lib/loopback.ts';
@@ -358,6 +359,7 @@ function callOf(
     body: request.body ?? undefined,
     principal,
     from: request.ip,
+    signal: hungUp(reply),
     services: options,
     header: (name) => {
       const value = request.headers[name];
@@ -383,6 +385,15 @@ function callOf(
       noted.detail = facts.detail ?? noted.detail;
     },
   };
+}
+
+/** Aborts when the client ends the connection before it has its answer. */
+function hungUp(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort(new AbortError('the client has hung up'));
+  });
+  return gone.signal;
 }
 
 /** Cut to its schema. */

@@ -1,5 +1,6 @@
 /** The OpenAPI 3.1 document, made of the table of routes: schemas are the ones that requests and answers are checked by. */
 import { z } from 'zod';
+import { waitStanding } from '../operations.ts';
 import { statusOf } from './problem-details.ts';
 import type { Access, Route } from './route.ts';
 
@@ -23,6 +24,7 @@ const problem = z
     code: z.string().describe('Stable; docs/reference/errors.md lists all.'),
     detail: z.string(),
     remedy: z.string().optional(),
+    standing: waitStanding.optional().describe('Of HOLT_WAIT_TIMEOUT: where it stands.'),
     instance: z.string().optional().describe("The request's id in the node's log."),
   })
   .meta({ id: 'Problem' });

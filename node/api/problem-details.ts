@@ -1,6 +1,7 @@
 /** Errors as RFC 9457 problem details with Holt's stable codes. */
 import { HoltError } from '../../lib/errors.ts';
 import { ERROR_CODES, type ErrorCodeName, remedyOf } from '../../model/error-codes.ts';
+import { type WaitStanding, waitStanding } from '../operations.ts';
 
 export interface ProblemDetails {
   readonly type: string;
@@ -9,6 +10,8 @@ export interface ProblemDetails {
   readonly code: string;
   readonly detail: string;
   readonly remedy?: string;
+  /** Where it stands, of HOLT_WAIT_TIMEOUT. */
+  readonly standing?: WaitStanding;
   /** The request's id in the node's log. */
   readonly instance?: string;
 }
@@ -23,6 +26,7 @@ const STATUS: Readonly<Partial<Record<ErrorCodeName, number>>> = {
   HOLT_DDL_MISSING: 404,
   HOLT_DDL_SETTLED: 409,
   HOLT_VERIFY_UNKNOWN: 404,
+  HOLT_WAIT_TIMEOUT: 504,
   HOLT_PIPELINE_STATE: 409,
   HOLT_LEDGER_REPLAYED: 409,
   HOLT_REPLAY_REFUSED: 409,
@@ -64,6 +68,7 @@ export function problemDetails(error: unknown): ProblemDetails {
       code: error.code,
       detail: error.message,
       ...(remedy === null ? {} : { remedy }),
+      ...(error.code === 'HOLT_WAIT_TIMEOUT' ? { standing: waitStanding.parse(error.facts) } : {}),
     };
   }
   return {

@@ -34,6 +34,8 @@ export interface Call<P, Q, B> {
   /** On public routes whoever shows no account is nobody. */
   readonly principal: Principal | null;
   readonly from: string;
+  /** Aborts when the client has hung up. */
+  readonly signal: AbortSignal;
   readonly services: ApiServices;
   /** A header as sent, lower-case name. */
   header(name: string): string | undefined;

@@ -162,6 +162,7 @@ const EXIT_BY_CODE: Readonly<Partial<Record<ErrorCodeName, number>>> = {
   HOLT_LEDGER_MISSING: EXIT.notFound,
   HOLT_DDL_MISSING: EXIT.notFound,
   HOLT_VERIFY_UNKNOWN: EXIT.notFound,
+  HOLT_WAIT_TIMEOUT: EXIT.failure,
   HOLT_PIPELINE_STATE: EXIT.conflict,
   HOLT_LEDGER_REPLAYED: EXIT.conflict,
   HOLT_REPLAY_REFUSED: EXIT.conflict,

@@ -94,6 +94,11 @@ export class StatusCollector {
     });
   }
 
+  /** The node that holds a pipeline's mainstem, by its lock; null when nobody does. */
+  leader(pipeline: PipelineId): Promise<string | null> {
+    return this.#holder(mainLockPath(pipeline));
+  }
+
   /** Pipelines whose mainstem a node that answers says it holds. */
   async led(): Promise<ReadonlySet<string>> {
     return new Set(

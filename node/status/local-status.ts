@@ -256,6 +256,11 @@ export class LocalStatus {
     return meter;
   }
 
+  /** Its share of Select of a pipeline, while it leads it. */
+  select(name: string): SelectReport | null {
+    return this.#pipelines.get(name)?.meter.select?.() ?? null;
+  }
+
   report(): NodeReport {
     return {
       version: 1,

@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import { HoltError } from '../../../lib/errors.ts';
 import { mayTouch } from '../../access/role.ts';
-import { configView, pipelineStatusView, positionView } from '../../operations.ts';
+import { configView, pipelineStatusView, positionView, waitView } from '../../operations.ts';
 import { actorOf, byField, whyField } from '../actor.ts';
 import { pageByKey, pageOf, pageQuery } from '../paging.ts';
 import { type Route, route } from '../route.ts';
 
 const tag = 'pipelines';
+const MAX_WAIT_MS = 600_000;
 const named = z.object({ name: z.string().max(64).describe('Pipeline.') });
 const wish = z.strictObject({ by: byField, why: whyField });
 const accepted = z
@@ -145,6 +146,31 @@ export const PIPELINE_ROUTES: readonly Route[] = [
     answer: positionView,
     problems: ['HOLT_PIPELINE_UNKNOWN'],
     handle: ({ services, params }) => services.operations.position(params.name),
+  }),
+  route({
+    id: 'waitForPosition',
+    method: 'GET',
+    path: '/pipelines/:name/wait',
+    tag,
+    summary:
+      'Answers when the target has what was committed at the source up to a position (504 when it has not in time): for applications that must read their own writes at the other site.',
+    access: 'viewer',
+    params: named,
+    query: z.object({
+      gtid: z
+        .string()
+        .min(1)
+        .max(8000)
+        .optional()
+        .describe(
+          "As the source's server gives it to the session that wrote: a GTID or set, or <file>:<offset>. Absent: all that is committed at the source now.",
+        ),
+      timeoutMs: z.coerce.number().int().min(0).max(MAX_WAIT_MS).default(5_000),
+    }),
+    answer: waitView,
+    problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_PIPELINE_STATE', 'HOLT_POSITION_INVALID', 'HOLT_WAIT_TIMEOUT'],
+    handle: ({ services, params, query: { gtid, timeoutMs }, signal }) =>
+      services.operations.wait(params.name, { gtid: gtid ?? null, timeoutMs }, signal),
   }),
   route({
     id: 'setPosition',

@@ -42,6 +42,7 @@ const EXPECTED = {
   setConfig: 'admin',
   getPosition: 'viewer',
   setPosition: 'admin',
+  waitForPosition: 'viewer',
   listParkedTables: 'viewer',
   parkTable: 'operator',
   resumeTable: 'operator',
