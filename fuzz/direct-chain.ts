@@ -19,7 +19,8 @@ import { setStatement, statementTime } from '../stages/load/ddl/statement-sessio
 import { classify } from '../stages/load/target/error-classes.ts';
 import { connectTarget } from '../stages/load/target/mysql2-connection.ts';
 import type { TargetConnection, TargetSession } from '../stages/load/target/target-connection.ts';
-import { BatchFormer, type FormedBatch } from '../stages/select/batch-former.ts';
+import { BatchFormer } from '../stages/select/batch-former.ts';
+import type { FormedBatch } from '../stages/select/formed-batch.ts';
 import { TableFilter } from '../stages/select/table-filter.ts';
 import type { TransformedBatch } from '../stages/stage.ts';
 import { Transformer } from '../stages/transform/transform.ts';

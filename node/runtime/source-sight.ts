@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { DataSourceConfig } from '../../model/config.ts';
 import type { BinlogCoordinates } from '../../model/position.ts';
-import type { ReadHeartbeat } from '../../stages/select/batch-former.ts';
+import type { ReadHeartbeat } from '../../stages/select/formed-batch.ts';
 import type { Clocks, Party } from '../status/lag/clocks.ts';
 import type { SourceView } from '../status/lag/lag-meter.ts';
 import { SourceTimeline } from '../status/lag/source-timeline.ts';

@@ -26,19 +26,15 @@ import {
   readHeartbeats,
   readLaneStarts,
 } from '../../canal/assembler/holt-rows.ts';
-import { compileRowScanner } from '../../canal/value/row-scanner.ts';
 import { HoltError } from '../../lib/errors.ts';
 import { type OpenChunk, splitChunk, withChunk } from '../../model/chunk-position.ts';
 import type { BatchLimits } from '../../model/config.ts';
 import { type DdlPolicy, type DdlPolicyKind, type DdlStatement, ddlActionOf } from '../../model/ddl.ts';
 import type { SqlServer } from '../../model/ddl-kind.ts';
-import { formatMysqlGtid } from '../../model/gtid-set.ts';
 import { CHECKPOINT_TABLE, DDL_TABLE, HEARTBEAT_TABLE, HOLT_SCHEMA } from '../../model/holt-tables.ts';
 import type { SiteId } from '../../model/ids.ts';
-import { formatMariadbGtid } from '../../model/mariadb-gtid.ts';
 import { PayloadWriter } from '../../model/payload.ts';
-import type { BinlogCoordinates, Position, PositionText } from '../../model/position.ts';
-import { ROW_FLAG } from '../../model/rows.ts';
+import type { BinlogCoordinates, Position } from '../../model/position.ts';
 import { RunningPosition } from '../../model/running-position.ts';
 import type {
   LoadMark,
@@ -47,15 +43,27 @@ import type {
   SourceStatement,
   TableDefinition,
 } from '../../model/source-item.ts';
-import { changedTables, concernsReplicated, type ReplicatedTables } from './ddl.ts';
+import { ChunkProgress } from './chunk-progress.ts';
+import { concernsReplicated, type ReplicatedTables } from './ddl.ts';
 import { type DdlMark, DdlMarks } from './ddl-marks.ts';
+import { DefinitionNotes } from './definition-notes.ts';
+import {
+  type Advance,
+  type FormedBatch,
+  gtidText,
+  type LastRead,
+  type OutcomeItem,
+  type Passed,
+  type ReadHeartbeat,
+  type RowsItem,
+  type SelectCounts,
+  type StatementItem,
+} from './formed-batch.ts';
 import { judgeDdl } from './judge-ddl.ts';
 import { MarkLedger } from './mark-ledger.ts';
 import type { OnlineSchemaChanges, OnlineVerdict } from './online-schema-change.ts';
-
-export type RowsItem = Extract<SourceItem, { kind: 'rows' }>;
-export type StatementItem = Extract<SourceItem, { kind: 'statement' }>;
-export type OutcomeItem = Extract<SourceItem, { kind: 'xa-outcome' }>;
+import { PreparedXa } from './prepared-xa.ts';
+import { type RefusalCode, refusalOf, refusedStatement } from './refused-statement.ts';
 
 export interface FormerOptions {
   readonly start: Position;
@@ -91,61 +99,6 @@ export interface FormerOptions {
 
 const HOLT_ROWS = { heartbeats: readHeartbeats, laneStarts: readLaneStarts, ddlRows: readDdlRows };
 
-export interface FormedBatch {
-  readonly origin: SiteId;
-  readonly part: number;
-  readonly lastPart: boolean;
-  readonly start: PositionText;
-  /** For a part that is not the last: the start. */
-  readonly end: Position;
-  readonly transactions: number;
-  readonly rows: number;
-  /** µs since 1970. */
-  readonly firstCommitUs: number;
-  readonly lastCommitUs: number;
-  /** Behind its first transaction, and whether the log says that one's commit time to the µs. */
-  readonly firstEnd: BinlogCoordinates;
-  readonly firstIsExact: boolean;
-  readonly payload: Buffer;
-  /** Kind of the schema change that the batch is; null for rows. */
-  readonly ddl: DdlPolicyKind | null;
-  /** Online schema changes under way at `end`; absent where nothing has changed. */
-  readonly onlineChanges?: string | null;
-}
-
-/** What lies between the end of the last batch (or empty advance) and the place reached. */
-export interface Passed {
-  readonly transactions: number;
-  readonly bytes: number;
-  /** True when all of it was Holt's own: marks alone and heartbeats. */
-  readonly ownOnly: boolean;
-  /** True when the place reached is in another binlog file. */
-  readonly fileChanged: boolean;
-}
-
-export interface Advance {
-  readonly start: PositionText;
-  readonly end: Position;
-  /** Commit time of the last transaction passed over, µs since 1970. */
-  readonly lastCommitUs: number;
-  /** Online schema changes under way at `end`; absent where nothing has changed. */
-  readonly onlineChanges?: string | null;
-  /** What tables of the source are at the end, where that is new. */
-  readonly definitions: readonly TableDefinition[];
-}
-
-export interface SelectCounts {
-  taken: number;
-  filtered: number;
-  foreign: number;
-  own: number;
-  statementsIgnored: number;
-  /** Batches that hold a piece of a transaction, which commits by itself at the target. */
-  chunks: number;
-  /** Schema changes of replicated tables that the policy passes over. */
-  ddlIgnored: number;
-}
-
 interface Pending {
   readonly origin: SiteId;
   readonly part: number;
@@ -157,23 +110,6 @@ interface Pending {
   readonly firstIsExact: boolean;
 }
 
-/** The last transaction read, whatever became of it. */
-export interface LastRead {
-  readonly end: BinlogCoordinates;
-  readonly commitUs: number;
-  readonly commitIsExact: boolean;
-}
-
-/** A heartbeat row of the source's own site. */
-export interface ReadHeartbeat {
-  /** µs since 1970 by the source's clock. */
-  readonly atUs: number;
-  /** Behind its transaction. */
-  readonly end: BinlogCoordinates;
-  /** Of its transaction in the log. */
-  readonly bytes: number;
-}
-
 /** A transaction in parts, between its first part and its last. */
 interface Large {
   readonly carried: boolean;
@@ -181,19 +117,6 @@ interface Large {
   /** Parts handed on under one sequence number; none where each is a batch of its own. */
   emitted: number;
 }
-
-/** A prepared XA transaction whose outcome was not read yet, and whose body is in no batch yet. */
-interface Prepared {
-  readonly commitUs: number;
-  readonly gtid: string;
-  /** Those of replicated tables; may be none. */
-  readonly rows: readonly SourceRows[];
-  readonly rowCount: number;
-  readonly bytes: number;
-}
-
-/** XA transactions that are remembered as held at the target; the outcome of one that is not goes alone in its batch. */
-const MAX_HELD_XA = 10_000;
 
 const STOP_AT_DDL: DdlPolicy = { default: 'stop', kinds: {} };
 /** Executes every comment. */
@@ -205,10 +128,7 @@ interface DdlInside {
 }
 
 export class BatchFormer {
-  /** By table: what it is at the place reached, and is not written at the target yet. */
-  readonly #definitions = new Map<string, TableDefinition>();
-  /** By table: what is written at the target, or on its way there. */
-  readonly #recorded = new Map<string, string | null>();
+  readonly #definitions = new DefinitionNotes();
   readonly #options: FormerOptions;
   readonly #origins: ReadonlySet<string>;
   readonly #running: RunningPosition;
@@ -216,12 +136,7 @@ export class BatchFormer {
   readonly #ddlMarks: DdlMarks;
   readonly #policy: DdlPolicy;
   readonly #writer: PayloadWriter;
-  /** By id, in the order of the log. */
-  readonly #prepared = new Map<string, Prepared>();
-  #preparedRows = 0;
-  #preparedBytes = 0;
-  /** Ids of XA transactions whose bodies went out under this reign, newest last. */
-  readonly #heldXa = new Set<string>();
+  readonly #prepared = new PreparedXa();
   readonly counts: SelectCounts = {
     taken: 0,
     filtered: 0,
@@ -237,8 +152,7 @@ export class BatchFormer {
   /** Nothing more goes into the pending batch. */
   #alone = false;
   #large: Large | null = null;
-  /** The transaction of which a beginning is done, or pending, and the rest is not. */
-  #chunk: OpenChunk | null;
+  readonly #chunk: ChunkProgress;
   #passedTransactions = 0;
   #passedBytes = 0;
   #passedOwnOnly = true;
@@ -258,7 +172,7 @@ export class BatchFormer {
     this.#origins = new Set(options.origins);
     const { base, chunk } = splitChunk(options.start);
     this.#running = RunningPosition.from(base);
-    this.#chunk = chunk;
+    this.#chunk = new ChunkProgress(chunk);
     this.#start = options.start;
     this.#onlineHere = options.onlineChanges?.state ?? null;
     this.#onlineTold = this.#onlineHere;
@@ -272,11 +186,11 @@ export class BatchFormer {
   }
 
   get pendingRows(): number {
-    return this.#pending === null ? 0 : this.#writer.rows + this.#preparedRows;
+    return this.#pending === null ? 0 : this.#writer.rows + this.#prepared.rows;
   }
 
   get pendingBytes(): number {
-    return this.#pending === null ? 0 : this.#writer.bytes + this.#preparedBytes;
+    return this.#pending === null ? 0 : this.#writer.bytes + this.#prepared.bytes;
   }
 
   /** True when the pending batch is a schema change: it goes alone. */
@@ -305,12 +219,12 @@ export class BatchFormer {
 
   /** Where reading has come to: behind the last whole transaction taken or passed over, and what is done of the next in chunks. */
   get position(): Position {
-    return withChunk(this.#running.position, this.#chunk);
+    return withChunk(this.#running.position, this.#chunk.open);
   }
 
   /** The transaction that is being cut into several. */
   get chunk(): OpenChunk | null {
-    return this.#chunk;
+    return this.#chunk.open;
   }
 
   /** Source time (µs) of this site's newest heartbeat row that was read: everything committed before it has been read. */
@@ -353,43 +267,28 @@ export class BatchFormer {
 
   /** What stands at the target of tables of the source. */
   recorded(definitions: readonly TableDefinition[]): void {
-    for (const one of definitions) this.#recorded.set(definitionKey(one), one.definition);
+    this.#definitions.recorded(definitions);
   }
 
   /** What was known where reading began, of tables that nothing else was heard of since. */
   knewAtStart(definitions: readonly TableDefinition[]): void {
-    this.#note(definitions.filter((one) => !this.#recorded.has(definitionKey(one))));
+    this.#definitions.noteUnheard(definitions);
   }
 
   /** What is written of these tables is to go. */
   knewNothingOf(definitions: readonly TableDefinition[]): void {
-    this.#note(definitions.map(({ schema, table }) => ({ schema, table, definition: null })));
+    this.#definitions.note(definitions.map(({ schema, table }) => ({ schema, table, definition: null })));
   }
 
   /** True when the target is to learn what tables of the source are. */
   get hasDefinitions(): boolean {
-    return this.#definitions.size > 0;
-  }
-
-  #note(definitions: readonly TableDefinition[]): void {
-    for (const one of definitions) {
-      const key = definitionKey(one);
-      if (this.#recorded.get(key) === one.definition) continue;
-      this.#recorded.set(key, one.definition);
-      this.#definitions.set(key, one);
-    }
-  }
-
-  #takeDefinitions(): readonly TableDefinition[] {
-    const definitions = [...this.#definitions.values()];
-    this.#definitions.clear();
-    return definitions;
+    return !this.#definitions.isEmpty;
   }
 
   take(item: SourceItem): 'taken' | 'cut-first' {
     const taken = this.#take(item);
     if (taken === 'taken' && item.kind !== 'interrupted') {
-      if (item.definitions !== undefined) this.#note(item.definitions);
+      if (item.definitions !== undefined) this.#definitions.note(item.definitions);
       this.#lastEnd = item.end;
       this.#lastReadUs = item.commitUs;
       this.#lastIsExact = item.commitIsExact;
@@ -421,7 +320,7 @@ export class BatchFormer {
     const pending = this.#pending;
     if (pending === null) return null;
     this.#writeBodies();
-    for (const one of this.#takeDefinitions()) this.#writer.definition(one);
+    for (const one of this.#definitions.take()) this.#writer.definition(one);
     const end = pending.lastPart ? this.position : this.#start;
     const batch: FormedBatch = {
       ...pending,
@@ -452,7 +351,7 @@ export class BatchFormer {
     const start = this.#start.text;
     const end = this.position;
     this.#restart(end);
-    const definitions = this.#takeDefinitions();
+    const definitions = this.#definitions.take();
     return { start, end, lastCommitUs: this.#lastCommitUs, definitions, ...this.#changedOnline() };
   }
 
@@ -470,7 +369,7 @@ export class BatchFormer {
         `part ${whole.part} of a transaction came without those before it`,
         { disposition: 'rewind', facts: { position: this.#running.text, part: whole.part } },
       );
-    const item = this.#withoutDone(whole);
+    const item = this.#chunk.restOf(whole);
     const dataRows = item.rows.some((rows) => this.#isData(rows));
     const inParts = this.#large !== null || !item.lastPart;
     const origin = this.#large?.origin ?? item.mark?.origin ?? this.#options.site;
@@ -492,9 +391,7 @@ export class BatchFormer {
     if (!item.lastPart) this.#large ??= { carried, origin, emitted: 0 };
     if (asChunk) {
       if (wanted) this.#writeChunk(item, origin as SiteId);
-      // Read again from its first row, it comes to what is done only after a while.
-      const done = this.#chunk?.transaction === gtidText(item) ? this.#chunk.rawRows : 0;
-      this.#chunk = { transaction: gtidText(item), rawRows: Math.max(done, rawRowsOf(item)) };
+      this.#chunk.done(item);
       return 'taken';
     }
     // What is put aside is written with its outcome, or when the batch is cut.
@@ -505,7 +402,7 @@ export class BatchFormer {
       return 'taken';
     }
     this.#large = null;
-    this.#endChunk(item);
+    this.#chunk.end(item);
     this.#running.advance(item.gtid, item.end, item.lastEvent);
     this.#lastCommitUs = item.commitUs;
     this.#noteHoltRows(item);
@@ -579,25 +476,6 @@ export class BatchFormer {
     for (const rows of item.rows) if (this.#isData(rows)) this.#writer.sourceRows(rows);
   }
 
-  /** Without the rows that are done already, where the position is inside this transaction. */
-  #withoutDone(item: RowsItem): RowsItem {
-    const done = this.#chunk?.transaction === gtidText(item) ? this.#chunk.rawRows : 0;
-    if (done === 0) return item;
-    return { ...item, rows: item.rows.flatMap((rows) => rowsBehind(rows, done)) };
-  }
-
-  #endChunk(item: RowsItem): void {
-    const chunk = this.#chunk;
-    if (chunk === null || chunk.transaction !== gtidText(item)) return;
-    if (rawRowsOf(item) < chunk.rawRows)
-      throw new HoltError(
-        'HOLT_POSITION_CHUNK',
-        `the position says that ${chunk.rawRows} rows of ${chunk.transaction} are done, and it has ${rawRowsOf(item)} at this source`,
-        { disposition: 'pause', facts: { position: this.position.text, rows: rawRowsOf(item) } },
-      );
-    this.#chunk = null;
-  }
-
   #fits(item: RowsItem, origin: string, inParts: boolean): boolean {
     const pending = this.#pending;
     if (pending === null) return true;
@@ -605,7 +483,7 @@ export class BatchFormer {
     const { maxRows, maxBytes } = this.#options.limits;
     let rows = this.#writer.rows;
     for (const one of item.rows) rows += one.rows;
-    return rows + this.#preparedRows <= maxRows && this.pendingBytes + item.bytes <= maxBytes;
+    return rows + this.#prepared.rows <= maxRows && this.pendingBytes + item.bytes <= maxBytes;
   }
 
   #write(item: RowsItem, origin: SiteId, dataRows: boolean, ddl: DdlInside | null): void {
@@ -619,7 +497,7 @@ export class BatchFormer {
     if (ddl !== null) this.#writer.statement(this.#ddlStatement(ddl.statement, ddl.kind, gtid));
     for (const rows of item.rows) if (this.#isData(rows)) this.#writer.sourceRows(rows);
     if (xa?.phase === 'one-phase') this.#writer.xaOutcome(xa.xid, 'commit', commitUs, gtid);
-    if (xa?.phase === 'prepared') this.#rememberHeld(xa.xid);
+    if (xa?.phase === 'prepared') this.#prepared.hold(xa.xid);
   }
 
   #pend(
@@ -649,43 +527,15 @@ export class BatchFormer {
 
   #putAside(item: RowsItem, xid: string): void {
     const rows = item.rows.filter((one) => this.#isData(one));
-    const rowCount = rows.reduce((sum, one) => sum + one.rows, 0);
-    this.#forget(xid);
-    this.#prepared.set(xid, {
-      commitUs: item.commitUs,
-      gtid: gtidText(item),
-      rows,
-      rowCount,
-      bytes: item.bytes,
-    });
-    this.#preparedRows += rowCount;
-    this.#preparedBytes += item.bytes;
-  }
-
-  #forget(xid: string): Prepared | null {
-    const prepared = this.#prepared.get(xid);
-    if (prepared === undefined) return null;
-    this.#prepared.delete(xid);
-    this.#preparedRows -= prepared.rowCount;
-    this.#preparedBytes -= prepared.bytes;
-    return prepared;
+    this.#prepared.add(xid, { commitUs: item.commitUs, gtid: gtidText(item), rows, bytes: item.bytes });
   }
 
   /** Of what is prepared and undecided when the batch ends. */
   #writeBodies(): void {
-    for (const [xid, { commitUs, gtid, rows }] of this.#prepared) {
+    for (const [xid, { commitUs, gtid, rows }] of this.#prepared.takeAll()) {
       this.#writer.xaBody(xid, true, commitUs, gtid);
       for (const one of rows) this.#writer.sourceRows(one);
-      this.#forget(xid);
-      this.#rememberHeld(xid);
     }
-  }
-
-  #rememberHeld(xid: string): void {
-    this.#heldXa.delete(xid);
-    this.#heldXa.add(xid);
-    const [oldest] = this.#heldXa;
-    if (this.#heldXa.size > MAX_HELD_XA && oldest !== undefined) this.#heldXa.delete(oldest);
   }
 
   /**
@@ -697,14 +547,13 @@ export class BatchFormer {
     const { xid, outcome, commitUs } = item;
     const carried = this.#origins.has(site);
     const prepared = this.#prepared.get(xid);
-    const isKnown = prepared !== undefined || this.#heldXa.has(xid);
+    const isKnown = prepared !== undefined || this.#prepared.isHeld(xid);
     const nothing = !carried || (prepared !== undefined && prepared.rows.length === 0);
     if (this.#pending !== null && !nothing) {
       const fits = prepared !== undefined || (isKnown && !this.isFull && this.#pending.origin === site);
       if (!fits) return 'cut-first';
     }
-    this.#forget(xid);
-    this.#heldXa.delete(xid);
+    this.#prepared.forget(xid);
     if (nothing) this.#pass(item, carried ? 'filtered' : 'foreign');
     else {
       this.#pend({ ...timesOf(item), lastPart: true }, site);
@@ -914,51 +763,18 @@ export class BatchFormer {
     return behind;
   }
 
-  #refuse(
-    item: RowsItem | StatementItem,
-    statement: SourceStatement,
-    code: ReturnType<typeof refusalOf> | 'HOLT_SOURCE_INCIDENT',
-  ): HoltError {
+  #refuse(item: RowsItem | StatementItem, statement: SourceStatement, code: RefusalCode): HoltError {
     const behind = this.#behind(item);
-    const shown = shownStatement(statement);
-    const place = `${item.start.file}:${item.start.offset}`;
-    const changed = changedTables(statement, this.#options.tables);
-    const of = changed.length === 0 ? '' : ` (${changed.slice(0, MAX_NAMED).join(', ')})`;
     // Whoever sets the position behind it must not lose what was put aside before it.
     this.#isClear();
-    return new HoltError(code, `${REFUSALS[code]}${of} at ${place}: ${shown}`, {
-      disposition: 'pause',
-      remedy: `Bring the target to the same state, ${wayOn(item, behind)}, and resume.`,
-      facts: {
-        position: this.#running.text,
-        behind: behind?.text ?? null,
-        file: item.start.file,
-        offset: item.start.offset,
-        schema: statement.schema,
-        tables: changed.slice(0, MAX_NAMED),
-        statement: shown,
-      },
+    return refusedStatement({
+      item,
+      statement,
+      code,
+      here: this.#running,
+      behind,
+      tables: this.#options.tables,
     });
-  }
-}
-
-const REFUSALS = {
-  HOLT_DDL_ON_REPLICATED_TABLE: 'DDL that may concern a replicated table',
-  HOLT_STATEMENT_FORMAT: 'a change in statement form that may concern a replicated table',
-  HOLT_LOAD_DATA_STATEMENT: 'LOAD DATA in statement form that may concern a replicated table',
-  HOLT_SOURCE_INCIDENT: 'the source logged an incident: changes may be missing',
-} as const;
-
-function refusalOf(
-  statement: SourceStatement,
-): 'HOLT_DDL_ON_REPLICATED_TABLE' | 'HOLT_STATEMENT_FORMAT' | 'HOLT_LOAD_DATA_STATEMENT' {
-  switch (statement.nature) {
-    case 'dml':
-      return 'HOLT_STATEMENT_FORMAT';
-    case 'load-data':
-      return 'HOLT_LOAD_DATA_STATEMENT';
-    default:
-      return 'HOLT_DDL_ON_REPLICATED_TABLE';
   }
 }
 
@@ -968,34 +784,6 @@ function timesOf({
   end,
 }: Pick<RowsItem, 'commitUs' | 'commitIsExact' | 'end'>): LastRead {
   return { commitUs, commitIsExact, end };
-}
-
-function rawRowsOf(item: RowsItem): number {
-  if (item.rawRows === undefined) throw uncounted(gtidText(item));
-  return item.rawRows;
-}
-
-/** Those of the rows that stand behind the first `done` of their transaction. */
-function rowsBehind(rows: SourceRows, done: number): readonly SourceRows[] {
-  const { rawBefore } = rows;
-  if (rawBefore === undefined) throw uncounted(`${rows.shape.schema}.${rows.shape.table}`);
-  if (rawBefore >= done) return [rows];
-  const left = rawBefore + rows.rows - done;
-  if (left <= 0) return [];
-  const scanner = compileRowScanner(rows.shape);
-  const partial = (rows.flags & ROW_FLAG.partialJson) !== 0;
-  const { data, before, after } = rows;
-  let at = 0;
-  for (let skipped = rawBefore; skipped < done; skipped++) {
-    if (before !== null) at = scanner.skip(data, at, data.length, before);
-    if (after !== null) at = scanner.skip(data, at, data.length, after, partial);
-  }
-  return [{ ...rows, rows: left, rawBefore: done, data: data.subarray(at) }];
-}
-
-/** A defect of ours: Select asks for the count whenever it may need it. */
-function uncounted(of: string): HoltError {
-  return new HoltError('HOLT_INTERNAL', `rows of ${of} were not counted`, { disposition: 'pause' });
 }
 
 /** A statement without what says where it stands. */
@@ -1011,36 +799,4 @@ function bare(statement: SourceStatement): SourceStatement {
     ...(session === undefined ? {} : { session }),
     ...(errorCode === undefined ? {} : { errorCode }),
   };
-}
-
-function wayOn(item: RowsItem | StatementItem, behind: RunningPosition | null): string {
-  if (behind !== null) return `set the position to ${behind.text}`;
-  if (item.kind === 'rows') return 'set the position behind this transaction';
-  // It has no GTID, so that a position cannot tell it from the transaction before.
-  return 'up to and with the first transaction after it, and set the position to the GTID of that one';
-}
-
-/** The transaction's GTID as its server writes it; where it has none, the place of its first event. */
-function gtidText(item: RowsItem | StatementItem | OutcomeItem): string {
-  const { gtid } = item;
-  if (gtid === null) return `${item.start.file}:${item.start.offset}`;
-  return gtid.flavour === 'mysql' ? formatMysqlGtid(gtid) : formatMariadbGtid(gtid);
-}
-
-const MAX_SHOWN = 2000;
-/** Tables that a message names. */
-const MAX_NAMED = 10;
-
-/** The statement, as far as it may be shown: changes in statement form hold values of rows, so of those only the first words. */
-function shownStatement(statement: SourceStatement): string {
-  const text = statement.sql.toString('utf8', 0, 4 * MAX_SHOWN).trim();
-  if (statement.nature === 'dml' || statement.nature === 'load-data') {
-    const bare = text.replace(/^(?:\s+|\/\*(?!M?!)[\s\S]*?\*\/|--\s[^\n]*\n|#[^\n]*\n)+/, '');
-    return `${/^(?:[a-z_`][\w`.$]*\s*){1,6}/i.exec(bare)?.[0].trim() ?? ''} … (${statement.sql.length} bytes)`;
-  }
-  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
-}
-
-function definitionKey({ schema, table }: TableDefinition): string {
-  return `${schema}\0${table}`;
 }

@@ -2,7 +2,7 @@
  * When the pending batch is cut, and when an empty advance is due. Functions of values.
  */
 import type { BatchLimits } from '../../model/config.ts';
-import type { Passed } from './batch-former.ts';
+import type { Passed } from './formed-batch.ts';
 
 export interface CutFacts {
   readonly rows: number;

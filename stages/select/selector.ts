@@ -23,16 +23,10 @@ import type { NodeId, Tenure } from '../../model/ids.ts';
 import type { BinlogCoordinates, Position } from '../../model/position.ts';
 import type { SourceItem, TableDefinition } from '../../model/source-item.ts';
 import type { SelectedBatch } from '../stage.ts';
-import {
-  type Advance,
-  BatchFormer,
-  type FormedBatch,
-  type LastRead,
-  type ReadHeartbeat,
-  type SelectCounts,
-} from './batch-former.ts';
+import { BatchFormer } from './batch-former.ts';
 import { type CutFacts, cutIsDue, emptyAdvanceIsDue, untilAdvanceMs, untilCutMs } from './cut-policy.ts';
 import type { DdlMark } from './ddl-marks.ts';
+import type { Advance, FormedBatch, LastRead, ReadHeartbeat, SelectCounts } from './formed-batch.ts';
 import { OnlineSchemaChanges } from './online-schema-change.ts';
 import { TableFilter } from './table-filter.ts';
 

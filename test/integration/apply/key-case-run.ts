@@ -16,7 +16,8 @@ import type { LedgerEntry, LedgerWriter } from '../../../stages/load/ledger-cont
 import { TargetLoadRun } from '../../../stages/load/load-run.ts';
 import { connectTarget } from '../../../stages/load/target/mysql2-connection.ts';
 import { TargetLinkError, type TargetSession } from '../../../stages/load/target/target-connection.ts';
-import { BatchFormer, type FormedBatch } from '../../../stages/select/batch-former.ts';
+import { BatchFormer } from '../../../stages/select/batch-former.ts';
+import type { FormedBatch } from '../../../stages/select/formed-batch.ts';
 import { TableFilter } from '../../../stages/select/table-filter.ts';
 import { Transformer } from '../../../stages/transform/transform.ts';
 import type { Cut, KeyCase, Pair, RowImage } from '../../cases/key-shapes/key-case.ts';

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { Passed } from '../../../../stages/select/batch-former.ts';
 import {
   type CutFacts,
   cutIsDue,
@@ -7,6 +6,7 @@ import {
   untilAdvanceMs,
   untilCutMs,
 } from '../../../../stages/select/cut-policy.ts';
+import type { Passed } from '../../../../stages/select/formed-batch.ts';
 
 const limits = { maxRows: 1600, maxBytes: 16_000, partBytes: 1_000_000, window: 4 };
 

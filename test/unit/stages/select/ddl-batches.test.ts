@@ -4,7 +4,8 @@ import { siteId } from '../../../../model/ids.ts';
 import { PayloadReader, surveyPayload } from '../../../../model/payload.ts';
 import type { Position, PositionText } from '../../../../model/position.ts';
 import type { SourceItem } from '../../../../model/source-item.ts';
-import { BatchFormer, type FormedBatch, type FormerOptions } from '../../../../stages/select/batch-former.ts';
+import { BatchFormer, type FormerOptions } from '../../../../stages/select/batch-former.ts';
+import type { FormedBatch } from '../../../../stages/select/formed-batch.ts';
 import { TableFilter } from '../../../../stages/select/table-filter.ts';
 import { ItemScript, SOURCE_UUID, sourceRows, statementOf } from './item-script.ts';
 
