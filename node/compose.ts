@@ -38,6 +38,7 @@ import { startHttpServer } from './api/http-server.ts';
 import { RepeatedRequests } from './api/idempotency.ts';
 import { Peers, peerRoute } from './api/peers.ts';
 import { Cluster, LOG_LEVEL_QUESTION } from './cluster.ts';
+import { APPLIED_QUESTION, AppliedBatches } from './history/applied-batches.ts';
 import { HISTORY_QUESTION, History } from './history/history.ts';
 import { CHECKS_QUESTION, Installation } from './installation.ts';
 import { isLogLevel, LogGate } from './log-levels.ts';
@@ -365,6 +366,15 @@ async function compose(
     log: log.child({ component: 'history' }),
   });
   disposer.add(() => history.stop());
+  const applied = new AppliedBatches({
+    folder: join(node.dataDir, 'history', 'batches'),
+    maxBytes: config.api.historyBytes / 2,
+    node: node.name,
+    peers,
+    clock,
+    log: log.child({ component: 'history' }),
+  });
+  disposer.add(() => applied.stop());
   const events = new EventHub({
     pipelines: () => installation.pipelines(),
     nodes: () => installation.nodes(),
@@ -374,6 +384,7 @@ async function compose(
   disposer.add(() => events.stop());
   for (const [route, answer] of [
     peerRoute(CHECKS_QUESTION, (asked) => installation.ownChecks(asked)),
+    peerRoute(APPLIED_QUESTION, (asked) => applied.own(asked)),
     peerRoute(HISTORY_QUESTION, (asked) => history.own(asked)),
     peerRoute(READ_QUESTION, ({ pipeline }) => ({ read: readSoFar(local.select(pipeline)) })),
     peerRoute(LOG_LEVEL_QUESTION, (asked) => cluster.ownLogLevel(asked)),
@@ -434,6 +445,7 @@ async function compose(
     pipe,
     local,
     clocks,
+    applied,
     dataSource,
     collectorLog: log,
     clock,
@@ -443,6 +455,7 @@ async function compose(
     await registry.ready(stopping.signal);
     background.spawn(() => keeper.run());
     background.spawn(() => history.run());
+    background.spawn(() => applied.run());
     await tellSetup(accounts, http.url, announce, log);
     await pipelines.start(stopping.signal);
     serving = true;
@@ -534,6 +547,7 @@ interface PipelineSetOptions {
   readonly pipe: NodePipe;
   readonly local: LocalStatus;
   readonly clocks: Clocks;
+  readonly applied: AppliedBatches;
   readonly dataSource: (name: DataSourceId) => DataSourceConfig;
   readonly collectorLog: Logger;
   readonly clock: typeof systemClock;

@@ -66,7 +66,7 @@ interface Last {
 export class History {
   readonly #options: HistoryOptions;
   /** Null where the folder cannot be used: then nothing is kept here. */
-  readonly #stores: { readonly raw: SegmentStore; readonly minutes: SegmentStore } | null;
+  readonly #stores: { readonly raw: SegmentStore<Sample>; readonly minutes: SegmentStore<Sample> } | null;
   readonly #last = new Map<string, Last>();
   readonly #minute = new Map<string, [Sample, ...Sample[]]>();
   readonly #stop = new AbortController();
@@ -80,13 +80,15 @@ export class History {
       this.#stores = {
         raw: new SegmentStore({
           folder: join(folder, 'samples'),
+          schema: sample,
           retentionMs: Math.min(RAW_DAYS, retentionDays) * DAY_MS,
-          maxBytes: maxBytes / 2,
+          maxBytes: maxBytes / 4,
         }),
         minutes: new SegmentStore({
           folder: join(folder, 'minutes'),
+          schema: sample,
           retentionMs: retentionDays * DAY_MS,
-          maxBytes: maxBytes / 2,
+          maxBytes: maxBytes / 4,
         }),
       };
     } catch (error) {
@@ -143,7 +145,7 @@ export class History {
     await stores.raw.append(fresh);
   }
 
-  async #closeMinute(store: SegmentStore, next: number): Promise<void> {
+  async #closeMinute(store: SegmentStore<Sample>, next: number): Promise<void> {
     const over: Sample[] = [];
     for (const [pipeline, samples] of this.#minute) {
       const one = merged(samples);

@@ -1,5 +1,5 @@
 /**
- * Samples on the node's own disk: lines of JSON in files of an hour, appended to and never changed. The oldest file goes when it is
+ * What a node keeps on its own disk: lines of JSON in files of some minutes each, appended to and never changed. The oldest file goes when it is
  * older than the retention, or when all of them take more than they may. A line that a crash tore is passed over.
  *
  * Files of our own and no embedded database: what is kept is append-only and read in order of time, and the databases that run on
@@ -9,28 +9,42 @@ import { createReadStream, mkdirSync, readdirSync, rmSync, statSync } from 'node
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { z } from 'zod';
 import { Breather } from '../../lib/breather.ts';
 import { HoltError, messageOf } from '../../lib/errors.ts';
-import { type Sample, sample } from './samples.ts';
 
-const SEGMENT_MS = 3_600_000;
+const HOUR_MS = 3_600_000;
 const NAME = /^([0-9]{13})\.ndjson$/;
 
-export interface SegmentStoreOptions {
+/** Short names: there are millions of them. */
+export interface Kept {
+  /** ms since 1970 by the clock of the node that wrote it. */
+  readonly t: number;
+  /** Pipeline. */
+  readonly p: string;
+}
+
+export interface SegmentStoreOptions<T extends Kept> {
   readonly folder: string;
+  /** Of a line. */
+  readonly schema: z.ZodType<T>;
+  /** What goes into one file; default an hour. */
+  readonly segmentMs?: number;
   readonly retentionMs: number;
   readonly maxBytes: number;
 }
 
-export class SegmentStore {
-  readonly #options: SegmentStoreOptions;
+export class SegmentStore<T extends Kept> {
+  readonly #options: SegmentStoreOptions<T>;
+  readonly #segmentMs: number;
   /** Writes one after the other. */
   #writing: Promise<void> = Promise.resolve();
   #cleanedAt = -1;
 
   /** @throws HoltError HOLT_DATA_DIR when the folder cannot be made. */
-  constructor(options: SegmentStoreOptions) {
+  constructor(options: SegmentStoreOptions<T>) {
     this.#options = options;
+    this.#segmentMs = options.segmentMs ?? HOUR_MS;
     try {
       mkdirSync(options.folder, { recursive: true, mode: 0o700 });
     } catch (error) {
@@ -43,12 +57,12 @@ export class SegmentStore {
   }
 
   /** Of one moment. @throws what the file system says. */
-  append(samples: readonly Sample[]): Promise<void> {
+  append(samples: readonly T[]): Promise<void> {
     const write = async () => {
       const [first] = samples;
       if (first === undefined) return;
-      const start = Math.floor(first.t / SEGMENT_MS) * SEGMENT_MS;
-      // One hour alone must not take all there is: what comes behind half of it is not kept.
+      const start = Math.floor(first.t / this.#segmentMs) * this.#segmentMs;
+      // One file alone must not take all there is: what comes behind half of it is not kept.
       if (sizeOf(this.#path(start)) > this.#options.maxBytes / 2) return;
       // A torn line of an earlier process must not swallow the first of ours.
       const text = `${this.#cleanedAt === start ? '' : '\n'}${samples.map((one) => JSON.stringify(one)).join('\n')}\n`;
@@ -63,19 +77,19 @@ export class SegmentStore {
     return mine;
   }
 
-  /** Samples of a pipeline in [fromMs, toMs), oldest first as far as the clock that wrote them went forward. */
-  async *read(pipeline: string, fromMs: number, toMs: number, signal: AbortSignal): AsyncGenerator<Sample> {
+  /** Of a pipeline in [fromMs, toMs), oldest first as far as the clock that wrote them went forward. */
+  async *read(pipeline: string, fromMs: number, toMs: number, signal: AbortSignal): AsyncGenerator<T> {
     const breather = new Breather();
     const needle = `"p":${JSON.stringify(pipeline)}`;
     for (const start of this.#starts()) {
-      if (start + SEGMENT_MS <= fromMs || start >= toMs) continue;
+      if (start + this.#segmentMs <= fromMs || start >= toMs) continue;
       const input = createReadStream(this.#path(start), { encoding: 'utf8' });
       try {
         for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
           signal.throwIfAborted();
           if (breather.due()) await breather.breathe();
           if (!line.includes(needle)) continue;
-          const found = parsed(line);
+          const found = this.#parsed(line);
           if (found !== null && found.p === pipeline && found.t >= fromMs && found.t < toMs) yield found;
         }
       } catch (error) {
@@ -98,7 +112,7 @@ export class SegmentStore {
     const sizes = new Map(starts.map((start) => [start, sizeOf(this.#path(start))]));
     let total = [...sizes.values()].reduce((sum, one) => sum + one, 0);
     for (const start of starts.slice(0, -1)) {
-      if (start + SEGMENT_MS > nowMs - retentionMs && total <= maxBytes) break;
+      if (start + this.#segmentMs > nowMs - retentionMs && total <= maxBytes) break;
       rmSync(this.#path(start), { force: true });
       total -= sizes.get(start) ?? 0;
     }
@@ -113,17 +127,17 @@ export class SegmentStore {
       .sort((a, b) => a - b);
   }
 
+  #parsed(line: string): T | null {
+    try {
+      const result = this.#options.schema.safeParse(JSON.parse(line));
+      return result.success ? result.data : null;
+    } catch {
+      return null;
+    }
+  }
+
   #path(start: number): string {
     return join(this.#options.folder, `${String(start).padStart(13, '0')}.ndjson`);
-  }
-}
-
-function parsed(line: string): Sample | null {
-  try {
-    const result = sample.safeParse(JSON.parse(line));
-    return result.success ? result.data : null;
-  } catch {
-    return null;
   }
 }
 

@@ -59,6 +59,8 @@ export interface LoadWorkerOptions {
   readonly maxBytes: number;
   readonly kit: (config: PipelineConfig) => Promise<LoadKit>;
   readonly onLoaded?: (facts: LoadDone) => void;
+  /** A batch stands at the target: applied now, or before and found so (a repeat). */
+  readonly onApplied?: (facts: Omit<LoadDone, 'stats'>) => void;
   /** A batch, or a part, is being applied, which stood at the stage for so long; what it returns is called when that is over. */
   readonly onWork?: (header: BatchHeader, queueMs: number) => () => void;
   /** A part of a large transaction is executed in the open target transaction. */
@@ -383,6 +385,7 @@ export class LoadWorker implements Service {
         await failpoint('load:before-receipt');
         const { receipt } = outcome;
         entry.receipt = receipt;
+        this.#options.onApplied?.({ header, durationMs, appliedMs: receipt.appliedMs });
         if (outcome.kind === 'applied')
           this.#options.onLoaded?.({
             header,

@@ -15,6 +15,7 @@ import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
 import { Extractor } from '../../stages/extract/extract.ts';
 import type { Pipe } from '../../stages/pipe/pipe.ts';
 import { Transformer } from '../../stages/transform/transform.ts';
+import type { AppliedBatches } from '../history/applied-batches.ts';
 import { parkedViews } from '../parked-view.ts';
 import type { PipelineMeter, StandingTask } from '../status/local-status.ts';
 import { lanesOf, loadKit } from './load-kit.ts';
@@ -40,6 +41,8 @@ export interface PipelineRuntimeOptions {
   readonly pipe: Pipe;
   readonly target: DataSourceConfig;
   readonly meter: PipelineMeter;
+  /** Keeps when batches were applied. */
+  readonly applied: Pick<AppliedBatches, 'add'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -177,6 +180,7 @@ export class PipelineRuntime {
             }),
           );
         },
+        onApplied: (facts) => this.#options.applied.add(facts),
         onPart: (header) => share.rows.add(header.rows),
         onWork: (header, queueMs) => share.work(header, queueMs),
         onLoaded: ({ header, stats, durationMs }) => {

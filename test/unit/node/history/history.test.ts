@@ -7,7 +7,7 @@ import { silentLogger } from '../../../../lib/logger.ts';
 import { UNKNOWN_LAG } from '../../../../model/lag.ts';
 import type { PipelineState } from '../../../../model/status.ts';
 import { History } from '../../../../node/history/history.ts';
-import { merged, pointsOf, type Sample } from '../../../../node/history/samples.ts';
+import { merged, pointsOf, type Sample, sample as schema } from '../../../../node/history/samples.ts';
 import { SegmentStore } from '../../../../node/history/segment-store.ts';
 import type { PipelineStatusView } from '../../../../node/operations.ts';
 
@@ -94,7 +94,12 @@ describe('the history', () => {
     const history = opened(() => now);
     for (let look = 0; look < 720; look++, now += 5_000) await history.take([seen('idle', 0, 0)], now);
     await history.stop();
-    const store = new SegmentStore({ folder: join(folder, 'samples'), retentionMs: 1e12, maxBytes: 1e9 });
+    const store = new SegmentStore({
+      folder: join(folder, 'samples'),
+      schema,
+      retentionMs: 1e12,
+      maxBytes: 1e9,
+    });
     let kept = 0;
     for await (const _ of store.read('p', 0, Number.MAX_SAFE_INTEGER, never)) kept += 1;
     expect(kept).toBeLessThan(80);
@@ -159,8 +164,9 @@ describe('points', () => {
 });
 
 describe('the files', () => {
-  const open = (retentionMs: number, maxBytes: number) => new SegmentStore({ folder, retentionMs, maxBytes });
-  const times = async (store: SegmentStore) => {
+  const open = (retentionMs: number, maxBytes: number) =>
+    new SegmentStore({ folder, schema, retentionMs, maxBytes });
+  const times = async (store: SegmentStore<Sample>) => {
     const found: number[] = [];
     for await (const one of store.read('p', 0, Number.MAX_SAFE_INTEGER, never)) found.push(one.t);
     return found;
