@@ -2,7 +2,7 @@ import { Queue, Worker } from 'bullmq';
 import { AbortError, withDeadline } from '../lib/abort.ts';
 import { HoltError, messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { JobQueue, JobQueueOptions } from './job-queue.ts';
+import type { JobCounts, JobQueue, JobQueueOptions } from './job-queue.ts';
 
 const DEADLINE_MS = 5_000;
 /** Finished jobs go after this: BullMQ's default keeps them for ever. */
@@ -80,6 +80,24 @@ export class BullmqQueue<Data> implements JobQueue<Data> {
       throw new HoltError('HOLT_JOBS_UNREACHABLE', `jobs cannot be queued: ${messageOf(error)}`, {
         disposition: 'retry',
         remedy: "Check the site's Redis and its URL; replication goes on without it.",
+        cause: error,
+      });
+    }
+  }
+
+  async counts(): Promise<JobCounts> {
+    try {
+      await withDeadline(this.#queue.waitUntilReady(), DEADLINE_MS, 'Redis');
+      const counts = await withDeadline(
+        this.#queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'),
+        DEADLINE_MS,
+        'counting jobs',
+      );
+      const { waiting = 0, active = 0, delayed = 0, failed = 0, completed = 0 } = counts;
+      return { waiting, active, delayed, failed, completed };
+    } catch (error) {
+      throw new HoltError('HOLT_JOBS_UNREACHABLE', `jobs cannot be counted: ${messageOf(error)}`, {
+        disposition: 'retry',
         cause: error,
       });
     }

@@ -2,7 +2,7 @@ import { AbortError } from '../lib/abort.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { TaskGroup } from '../lib/task-group.ts';
-import type { Job, JobQueue, JobQueueOptions } from './job-queue.ts';
+import type { Job, JobCounts, JobQueue, JobQueueOptions } from './job-queue.ts';
 
 /** How many ids of finished jobs are remembered, so that they are not done twice. */
 const REMEMBERED = 10_000;
@@ -15,6 +15,10 @@ export class InProcessQueue<Data> implements JobQueue<Data> {
   readonly #known = new Set<string>();
   readonly #stop = new AbortController();
   readonly #group: TaskGroup;
+  #working = 0;
+  #delayed = 0;
+  #failed = 0;
+  #completed = 0;
 
   constructor(options: JobQueueOptions<Data>, clock: Clock = systemClock) {
     this.#options = options;
@@ -36,6 +40,16 @@ export class InProcessQueue<Data> implements JobQueue<Data> {
     return Promise.resolve();
   }
 
+  counts(): Promise<JobCounts> {
+    return Promise.resolve({
+      waiting: this.#waiting.length,
+      active: this.#working - this.#delayed,
+      delayed: this.#delayed,
+      failed: this.#failed,
+      completed: this.#completed,
+    });
+  }
+
   async close(): Promise<void> {
     this.#waiting.length = 0;
     this.#stop.abort(new AbortError('queue closed'));
@@ -47,7 +61,10 @@ export class InProcessQueue<Data> implements JobQueue<Data> {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       this.#group.spawn(async () => {
-        await this.#work(next);
+        this.#working++;
+        await this.#work(next).finally(() => {
+          this.#working--;
+        });
         // The task itself still counts: the next one starts when it has gone.
         setImmediate(() => this.#fill());
       });
@@ -61,14 +78,18 @@ export class InProcessQueue<Data> implements JobQueue<Data> {
       const job: Job<Data> = { ...entry, attempt };
       try {
         await this.#options.process(job, signal);
+        this.#completed++;
         return;
       } catch (error) {
         if (signal.aborted) return;
         if (attempt >= this.#options.attempts) {
+          this.#failed++;
           this.#options.onFailed(job, error);
           return;
         }
+        this.#delayed++;
         await this.#clock.sleep(backoff.nextMs(), signal).catch(() => {});
+        this.#delayed--;
         if (signal.aborted) return;
       }
     }

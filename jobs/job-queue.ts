@@ -24,7 +24,19 @@ export interface JobQueueOptions<Data> {
   readonly onFailed: (job: Job<Data>, error: unknown) => void;
 }
 
+/** Jobs by what they wait for. Finished and failed ones count as long as they are kept. */
+export interface JobCounts {
+  readonly waiting: number;
+  readonly active: number;
+  /** Failed, and waiting for the next try. */
+  readonly delayed: number;
+  readonly failed: number;
+  readonly completed: number;
+}
+
 export interface JobQueue<Data> {
+  /** @throws HoltError HOLT_JOBS_UNREACHABLE (retry) while Redis does not answer. */
+  counts(): Promise<JobCounts>;
   /** @throws HoltError HOLT_JOBS_UNREACHABLE (retry) while Redis does not answer. */
   add(jobs: readonly { readonly id: string; readonly data: Data }[]): Promise<void>;
   /** Takes nothing more and waits for what is being worked on; its signal aborts. */

@@ -492,7 +492,7 @@ export const ERROR_CODES = {
     remedy: 'List the entries with `holt errors list`.',
   },
   HOLT_LEDGER_REPLAYED: {
-    what: 'The ledger entry has been replayed already.',
+    what: 'The ledger entry has been replayed or closed already.',
     remedy: 'Nothing is to be done.',
   },
   HOLT_REPLAY_REFUSED: {
@@ -807,6 +807,23 @@ export const ERROR_CODES = {
   HOLT_IF_MATCH_MISSING: {
     what: 'A configuration is to be replaced without saying which version it replaces.',
     remedy: 'Send the ETag of GET as If-Match.',
+  },
+  HOLT_CONFIG_UNKNOWN: {
+    what: 'The history has no configuration of that id.',
+    remedy: '`holt pipeline-config history` lists those that are kept: the newest fifty.',
+  },
+  HOLT_NODE_NEEDED: {
+    what: 'A node is to put its work down, and no other one that is ready serves some of the stages.',
+    remedy:
+      'Start another node at its site first, or force it: these pipelines then stand still until one is there.',
+  },
+  HOLT_BATCH_UNKNOWN: {
+    what: 'The batch does not stand at any stage now: it was applied, or is read again under another name.',
+    remedy: 'List those in flight with `holt batch list`.',
+  },
+  HOLT_RESTART_ASKED: {
+    what: 'A person asked for a pipeline to begin anew from its checkpoint.',
+    remedy: 'Nothing is to be done.',
   },
   HOLT_ZNODE_UNKNOWN: {
     what: 'There is nothing at that path of the coordination tree.',

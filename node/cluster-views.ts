@@ -69,6 +69,13 @@ export const znodeView = z
   .meta({ id: 'Znode' });
 export type ZnodeView = z.infer<typeof znodeView>;
 
+/** `draining`: it lets go of what it holds; `drained`: it takes no part, and may be stopped without anybody noticing. */
+export const WORK_STATES = ['working', 'draining', 'drained'] as const;
+export type WorkState = (typeof WORK_STATES)[number];
+
+export const drainView = z.object({ node: z.string(), state: z.enum(WORK_STATES) }).meta({ id: 'Drain' });
+export type DrainView = z.infer<typeof drainView>;
+
 export const logLevelView = z
   .object({ node: z.string(), level: z.enum(LOG_LEVELS) })
   .meta({ id: 'LogLevel' });

@@ -4,14 +4,25 @@ import { HoltError } from '../lib/errors.ts';
 import { batchHeader, parseTaskName } from '../model/batch.ts';
 import type { HoltConfig, PipelineConfig } from '../model/config.ts';
 import type { DataSourceId, PipelineId } from '../model/ids.ts';
-import { TASK_STAGES } from '../model/stage.ts';
+import { STAGES, TASK_STAGES } from '../model/stage.ts';
 import type { NodeRegistry } from '../scheduler/contract.ts';
 import { ACCESS, lockOf, mainLockPath, runningPath, stagePath } from '../scheduler/paths.ts';
 import { lockRecord, sourceRunning } from '../scheduler/records.ts';
 import type { CoordinationTree } from '../scheduler/tree/tree.ts';
 import type { PeerQuestion, Peers } from './api/peers.ts';
-import type { BatchView, ClaimView, LogLevelView, SiteView, ZnodeView } from './cluster-views.ts';
+import {
+  type BatchView,
+  type ClaimView,
+  type DrainView,
+  type LogLevelView,
+  type SiteView,
+  WORK_STATES,
+  type WorkState,
+  type ZnodeView,
+} from './cluster-views.ts';
 import { LOG_LEVELS, type LogGate, type LogLevel } from './log-levels.ts';
+import type { NodeWork } from './node-work.ts';
+import type { NodeView } from './operations.ts';
 
 /** Null only asks. */
 export const LOG_LEVEL_QUESTION: PeerQuestion<{ level: LogLevel | null }, { level: LogLevel }> = {
@@ -20,12 +31,21 @@ export const LOG_LEVEL_QUESTION: PeerQuestion<{ level: LogLevel | null }, { leve
   answer: z.strictObject({ level: z.enum(LOG_LEVELS) }),
 };
 
+/** Null only asks. */
+export const DRAIN_QUESTION: PeerQuestion<{ drain: boolean | null }, { state: WorkState }> = {
+  name: 'drain',
+  question: z.strictObject({ drain: z.boolean().nullable() }),
+  answer: z.strictObject({ state: z.enum(WORK_STATES) }),
+};
+
 export interface ClusterOptions {
   readonly config: HoltConfig;
   readonly tree: CoordinationTree;
   readonly registry: NodeRegistry;
   readonly peers: Peers;
   readonly logGate: LogGate;
+  readonly work: Pick<NodeWork, 'state' | 'want'>;
+  readonly nodes: () => Promise<readonly NodeView[]>;
   readonly nowMs: () => number;
 }
 
@@ -177,6 +197,46 @@ export class Cluster {
     };
   }
 
+  async drainState(node: string): Promise<DrainView> {
+    return this.#drain(node, null);
+  }
+
+  /**
+   * Has a node put its work down, until it is taken up again or the node starts anew. Returns at once; its state tells how far it is.
+   * @throws HoltError HOLT_NODE_NEEDED where pipelines would stand still, unless `force`; HOLT_NODE_UNKNOWN.
+   */
+  async drain(node: string, force: boolean): Promise<DrainView> {
+    const { config, nodes } = this.#options;
+    if (!force) {
+      const needed = neededFor(node, await nodes(), config.pipelines);
+      if (needed.length > 0)
+        throw new HoltError(
+          'HOLT_NODE_NEEDED',
+          `without ${node} these would stand still: ${needed.slice(0, 20).join(', ')}${needed.length > 20 ? ` and ${needed.length - 20} more` : ''}`,
+          { disposition: 'fatal' },
+        );
+    }
+    return this.#drain(node, true);
+  }
+
+  async undrain(node: string): Promise<DrainView> {
+    return this.#drain(node, false);
+  }
+
+  /** What this node says to `DRAIN_QUESTION`. */
+  ownDrain({ drain }: { readonly drain: boolean | null }): { state: WorkState } {
+    const { work } = this.#options;
+    if (drain !== null) work.want(!drain);
+    return { state: work.state };
+  }
+
+  async #drain(node: string, drain: boolean | null): Promise<DrainView> {
+    const { peers } = this.#options;
+    const { state } =
+      node === peers.self ? this.ownDrain({ drain }) : await peers.ask(node, DRAIN_QUESTION, { drain });
+    return { node, state };
+  }
+
   async logLevel(node: string): Promise<LogLevelView> {
     return this.#level(node, null);
   }
@@ -223,6 +283,24 @@ export class Cluster {
   async #children(path: string): Promise<readonly string[]> {
     return (await this.#options.tree.children(path, { deadlineMs: DEADLINE_MS }))?.names ?? [];
   }
+}
+
+/** `pipeline (stage)` for each stage that no other node at its site would serve. */
+export function neededFor(
+  node: string,
+  nodes: readonly NodeView[],
+  pipelines: readonly Pick<PipelineConfig, 'name' | 'sourceSite' | 'targetSite'>[],
+): readonly string[] {
+  const self = nodes.find((one) => one.node === node);
+  if (self === undefined) return [];
+  const others = nodes.filter((one) => one.node !== node && one.state === 'ready');
+  return pipelines.flatMap(({ name, sourceSite, targetSite }) =>
+    STAGES.filter((stage) => {
+      const site = stage === 'select' || stage === 'extract' ? sourceSite : targetSite;
+      const serves = (one: NodeView) => one.site === site && one.stages.includes(stage);
+      return serves(self) && !others.some(serves);
+    }).map((stage) => `${name} (${stage})`),
+  );
 }
 
 function jsonOf(data: Buffer): unknown {

@@ -37,13 +37,15 @@ import { EventHub } from './api/event-hub.ts';
 import { startHttpServer } from './api/http-server.ts';
 import { RepeatedRequests } from './api/idempotency.ts';
 import { Peers, peerRoute } from './api/peers.ts';
-import { Cluster, LOG_LEVEL_QUESTION } from './cluster.ts';
+import { Cluster, DRAIN_QUESTION, LOG_LEVEL_QUESTION } from './cluster.ts';
 import { APPLIED_QUESTION, AppliedBatches } from './history/applied-batches.ts';
 import { HISTORY_QUESTION, History } from './history/history.ts';
-import { CHECKS_QUESTION, Installation } from './installation.ts';
+import { CHECKS_QUESTION, Installation, NODE_CONFIG_QUESTION } from './installation.ts';
 import { isLogLevel, LogGate } from './log-levels.ts';
 import { nodeMetrics, StageTimes } from './metrics.ts';
+import { NodeWork, type Work } from './node-work.ts';
 import { openTree } from './open-tree.ts';
+import { QUEUES_QUESTION, Queues } from './queues.ts';
 import { claimGuard } from './runtime/claim-guard.ts';
 import { ClockKeeper } from './runtime/clock-keeper.ts';
 import { PipelineConfigs } from './runtime/pipeline-configs.ts';
@@ -304,17 +306,22 @@ async function compose(
     log: log.child({ component: 'clocks' }),
   });
   disposer.add(() => keeper.stop());
+  const queues = new Queues({ node: node.name, log: log.child({ component: 'jobs' }) });
   const verifyRuns = new VerifyRuns({
     node: node.name,
     log: log.child({ component: 'verify' }),
-    queue: (queue) =>
-      redisUrl === null
-        ? new InProcessQueue(queue)
-        : new BullmqQueue(queue, {
-            url: redisUrl.resolve(),
-            prefix: `holt:${config.cluster}:jobs`,
-            log: log.child({ component: 'jobs' }),
-          }),
+    queue: (wanted) => {
+      const queue =
+        redisUrl === null
+          ? new InProcessQueue(wanted)
+          : new BullmqQueue(wanted, {
+              url: redisUrl.resolve(),
+              prefix: `holt:${config.cluster}:jobs`,
+              log: log.child({ component: 'jobs' }),
+            });
+      queues.add({ name: wanted.name, kept: redisUrl === null ? 'memory' : 'redis', queue });
+      return queue;
+    },
   });
   disposer.add(() => verifyRuns.close());
 
@@ -351,11 +358,47 @@ async function compose(
     verifyRuns,
     peers,
     arrivals,
+    queues,
+    nodeConfig: node,
     dataSource,
     clock,
     log: log.child({ component: 'api' }),
   });
-  const cluster = new Cluster({ config, tree, registry, peers, logGate, nowMs: () => clock.nowMs() });
+  const work = new NodeWork({
+    begin: () =>
+      new PipelineSet({
+        config,
+        node,
+        instance,
+        tree,
+        registry,
+        store,
+        pipe,
+        local,
+        clocks,
+        applied,
+        dataSource,
+        collectorLog: log,
+        clock,
+      }),
+    onState: (state) => {
+      local.draining = state === 'draining';
+      local.drained = state === 'drained';
+      if (local.drained) local.forgetPipelines();
+    },
+    clock,
+    log,
+  });
+  const cluster = new Cluster({
+    config,
+    tree,
+    registry,
+    peers,
+    logGate,
+    work,
+    nodes: () => collector.nodes(),
+    nowMs: () => clock.nowMs(),
+  });
   const history = new History({
     folder: join(node.dataDir, 'history'),
     retentionDays: config.api.historyDays,
@@ -385,9 +428,12 @@ async function compose(
   for (const [route, answer] of [
     peerRoute(CHECKS_QUESTION, (asked) => installation.ownChecks(asked)),
     peerRoute(APPLIED_QUESTION, (asked) => applied.own(asked)),
+    peerRoute(QUEUES_QUESTION, () => queues.own()),
+    peerRoute(NODE_CONFIG_QUESTION, () => installation.ownConfig()),
     peerRoute(HISTORY_QUESTION, (asked) => history.own(asked)),
     peerRoute(READ_QUESTION, ({ pipeline }) => ({ read: readSoFar(local.select(pipeline)) })),
     peerRoute(LOG_LEVEL_QUESTION, (asked) => cluster.ownLogLevel(asked)),
+    peerRoute(DRAIN_QUESTION, (asked) => cluster.ownDrain(asked)),
   ])
     routes[route] = answer;
   const access = { tree, key: sealKey(recordsKey(node)), node: node.name, clock };
@@ -416,7 +462,7 @@ async function compose(
     log: log.child({ component: 'api' }),
     release,
     notReady: () => {
-      if (local.draining) return 'the node is stopping';
+      if (local.drained || local.draining) return 'the node is drained or stopping';
       if (tree.sessionState !== 'connected') return `the coordination session is ${tree.sessionState}`;
       return serving ? (registry.conflict?.message ?? null) : 'the node is starting';
     },
@@ -435,29 +481,14 @@ async function compose(
       'the API speaks plain HTTP on an address that others reach: passwords and tokens can be read on the way',
     );
 
-  const pipelines = new PipelineSet({
-    config,
-    node,
-    instance,
-    tree,
-    registry,
-    store,
-    pipe,
-    local,
-    clocks,
-    applied,
-    dataSource,
-    collectorLog: log,
-    clock,
-  });
-  disposer.add(() => pipelines.stop());
+  disposer.add(() => work.stop());
   background.spawn(async () => {
     await registry.ready(stopping.signal);
     background.spawn(() => keeper.run());
     background.spawn(() => history.run());
     background.spawn(() => applied.run());
     await tellSetup(accounts, http.url, announce, log);
-    await pipelines.start(stopping.signal);
+    await work.start(stopping.signal);
     serving = true;
     log.info({ event: 'node:ready', pipelines: config.pipelines.map((one) => one.name) }, 'the node works');
   });
@@ -554,7 +585,7 @@ interface PipelineSetOptions {
 }
 
 /** All pipelines that this node has a part in, and the sources it may follow. */
-class PipelineSet {
+class PipelineSet implements Work {
   readonly #options: PipelineSetOptions;
   readonly #configs: PipelineConfigs[] = [];
   readonly #runtimes: PipelineRuntime[] = [];

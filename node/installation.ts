@@ -9,13 +9,17 @@ import type { VerifyRuns } from '../jobs/verify/verify-runs.ts';
 import type { Clock } from '../lib/clock.ts';
 import { HoltError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { DataSourceConfig, HoltConfig, PipelineConfig } from '../model/config.ts';
+import { parseTaskName } from '../model/batch.ts';
+import type { DataSourceConfig, HoltConfig, NodeConfig, PipelineConfig } from '../model/config.ts';
 import type { DataSourceId, NodeId, PipelineId } from '../model/ids.ts';
 import type { ClockReading } from '../model/lag.ts';
 import { PayloadReader } from '../model/payload.ts';
 import { formOf, type Position, type PositionText } from '../model/position.ts';
 import { positionFromInput } from '../model/position-input.ts';
-import type { PipelineStore } from '../scheduler/contract.ts';
+import { TASK_STAGES } from '../model/stage.ts';
+import { configIdOf } from '../scheduler/config-history.ts';
+import type { KeptConfig, PipelineStore } from '../scheduler/contract.ts';
+import { stagePath } from '../scheduler/paths.ts';
 import type { CoordinationTree } from '../scheduler/tree/tree.ts';
 import { isTreeError } from '../scheduler/tree/tree-error.ts';
 import { SqlBatchApplier } from '../stages/load/apply/batch-applier.ts';
@@ -30,6 +34,7 @@ import {
   readLedgerEntry,
   type StoredLedgerEntry,
 } from '../stages/load/ledger.ts';
+import { closeLedgerEntry } from '../stages/load/ledger-close.ts';
 import { isSameTable, type TableName, tableText } from '../stages/load/parked/parked.ts';
 import { addDefinitions } from '../stages/load/parked/parked-rows.ts';
 import { parkedGroups, parkTable, resumeTable } from '../stages/load/parked/table-commands.ts';
@@ -38,29 +43,46 @@ import { TargetRaiser } from '../stages/load/target/raise.ts';
 import { forgetRun, hasRun, markHasRun } from '../stages/load/target/schema/run-row.ts';
 import { TableMapping } from '../stages/transform/table-mapping.ts';
 import type { PeerQuestion, Peers } from './api/peers.ts';
+import { configDiff } from './config-diff.ts';
+import { hideSecrets } from './hidden-secrets.ts';
 import type {
+  ConfigCheckView,
+  ConfigDiffView,
   ConfigView,
   DdlDetailView,
   DdlView,
   DesiredChange,
+  KeptConfigDetailView,
+  KeptConfigView,
   LedgerDetailView,
   LedgerEntryView,
+  LedgerFilter,
+  NodeConfigView,
   NodeView,
   Operations,
   ParkedTableView,
   ParkRequest,
   PipelineStatusView,
   PositionView,
+  QueuesView,
+  RestartRequest,
   ResumeRequest,
   SettleRequest,
   VerifyView,
   WaitRequest,
   WaitView,
 } from './operations.ts';
-import { verifyView } from './operations.ts';
+import { nodeConfigView, verifyView } from './operations.ts';
 import { parkedViews } from './parked-view.ts';
+import type { Queues } from './queues.ts';
 import { readableRow } from './readable-row.ts';
-import { parseStored, replacingConfig, storedForm } from './runtime/pipeline-configs.ts';
+import {
+  canonicalJson,
+  checkConfig,
+  parseStored,
+  replacingConfig,
+  storedForm,
+} from './runtime/pipeline-configs.ts';
 import { ensureSchema, withSession } from './runtime/target-half.ts';
 import type { StatusCollector } from './status/collect.ts';
 import { verifyInput } from './verify-input.ts';
@@ -75,7 +97,10 @@ export interface InstallationOptions {
   readonly store: (pipeline: PipelineId) => PipelineStore;
   readonly collector: StatusCollector;
   readonly verifyRuns: VerifyRuns;
-  readonly peers: Pick<Peers, 'askAll'>;
+  readonly peers: Pick<Peers, 'ask' | 'askAll' | 'self'>;
+  readonly queues: Queues;
+  /** This node's own part of the configuration. */
+  readonly nodeConfig: NodeConfig;
   readonly arrivals: Pick<Arrivals, 'wait'>;
   readonly dataSource: (name: DataSourceId) => DataSourceConfig;
   readonly clock: Clock;
@@ -92,6 +117,12 @@ export const CHECKS_QUESTION: PeerQuestion<ChecksQuestion, { checks: VerifyView[
   name: 'checks',
   question: z.strictObject({ pipeline: z.string(), id: z.string().nullable() }),
   answer: z.object({ checks: z.array(verifyView) }),
+};
+
+export const NODE_CONFIG_QUESTION: PeerQuestion<Record<string, never>, NodeConfigView> = {
+  name: 'config',
+  question: z.strictObject({}),
+  answer: nodeConfigView,
 };
 
 /** Longest that an operation at a database may take. */
@@ -140,6 +171,78 @@ export class Installation implements Operations {
     );
   }
 
+  async restart(name: string, { by, why, onlyFailed }: RestartRequest): Promise<boolean> {
+    const { name: pipeline } = this.#named(name);
+    const { desired } = this.#options.store(pipeline);
+    const wanted = await desired.get();
+    if (wanted !== null && wanted.value.desired !== 'running') {
+      // What a person has paused is for a person to resume: a restart says nothing of his reason.
+      if (wanted.value.by !== 'holt' || wanted.value.code === null)
+        throw new HoltError(
+          'HOLT_PIPELINE_STATE',
+          `${name} is ${wanted.value.desired} by ${wanted.value.by}`,
+          {
+            disposition: 'fatal',
+            remedy: `Resume it: holt pipeline resume ${name}`,
+          },
+        );
+      await this.setDesired(name, { desired: 'running', by, why });
+      return true;
+    }
+    if (onlyFailed) return false;
+    await this.#rewind(pipeline, by, why);
+    return true;
+  }
+
+  async retryBatch(
+    name: string,
+    batch: string,
+    { by, why }: Omit<RestartRequest, 'onlyFailed'>,
+  ): Promise<void> {
+    const { name: pipeline } = this.#named(name);
+    const { tree } = this.#options;
+    const stands =
+      parseTaskName(batch) !== null &&
+      (
+        await Promise.all(TASK_STAGES.map((stage) => tree.exists(`${stagePath(pipeline, stage)}/${batch}`)))
+      ).some((one) => one !== null);
+    if (!stands)
+      throw new HoltError('HOLT_BATCH_UNKNOWN', `${name} has no batch ${JSON.stringify(batch)} in flight`, {
+        disposition: 'fatal',
+      });
+    await this.#rewind(pipeline, by, `batch ${batch}${why === '' ? '' : `: ${why}`}`);
+  }
+
+  /** The reign that rules now ends, and the next one reads on from the target's row: nothing is lost or applied twice. */
+  async #rewind(pipeline: PipelineId, by: string, why: string): Promise<void> {
+    const { store, node, clock, log } = this.#options;
+    const { epoch, termination } = store(pipeline);
+    const ruling = await epoch.get();
+    if (ruling === null)
+      throw new HoltError('HOLT_PIPELINE_STATE', `no node has begun with ${pipeline} yet`, {
+        disposition: 'retry',
+      });
+    await termination.set(
+      {
+        version: 1,
+        kind: 'rewind',
+        code: 'HOLT_RESTART_ASKED',
+        why: `${by}${why === '' ? '' : `: ${why}`}`.slice(0, 4000),
+        stage: 'select',
+        node,
+        epoch: ruling.value.epoch,
+        tenure: ruling.value.tenure,
+        seq: ruling.value.seq,
+        requestedMs: Math.round(clock.nowMs()),
+      },
+      'any',
+    );
+    log.warn(
+      { event: 'pipeline:restart:asked', pipeline, user: by, reason: why },
+      'a pipeline was asked to begin anew from its checkpoint',
+    );
+  }
+
   async deletePipeline(name: string): Promise<void> {
     const pipeline = this.#named(name);
     await this.#mustBe(pipeline, ['stopped'], 'deleted');
@@ -159,7 +262,8 @@ export class Installation implements Operations {
   }
 
   async config(name: string): Promise<ConfigView> {
-    const pipeline = this.#named(name).name;
+    const own = this.#named(name);
+    const pipeline = own.name;
     const stored = await this.#options.store(pipeline).config.get();
     if (stored === null)
       throw new HoltError('HOLT_PIPELINE_STATE', `no node has begun with ${pipeline} yet`, {
@@ -168,6 +272,7 @@ export class Installation implements Operations {
     const { text, by, writtenMs, replaces } = stored.value;
     return {
       ...{ pipeline, version: stored.version, by, writtenMs, overridesFiles: replaces !== undefined },
+      isOfFiles: stored.value.digest === storedForm(own, by, writtenMs).digest,
       config: JSON.parse(text) as Record<string, unknown>,
     };
   }
@@ -182,17 +287,87 @@ export class Installation implements Operations {
     const next = replacingConfig(config, parseStored(stored.value, node.path));
     const file = storedForm(own, by, nowMs).digest;
     const wanted = storedForm(next, by, nowMs);
+    const written = { ...wanted, ...(wanted.digest === file ? {} : { replaces: file }) };
     try {
-      await node.set({ ...wanted, ...(wanted.digest === file ? {} : { replaces: file }) }, version);
+      await node.set(written, version);
     } catch (error) {
       if (isTreeError(error, 'bad-version', 'no-node')) throw changedSince(name, null);
       throw error;
     }
+    // For whoever looks at the history next; every node that takes the configuration sees to it, too.
+    await store(own.name)
+      .configHistory.keep(written)
+      .catch((error: unknown) =>
+        log.debug({ event: 'config:history:failed', err: error }, 'a configuration could not be kept'),
+      );
     log.warn(
       { event: 'config:replaced', pipeline: name, user: by, digest: wanted.digest.slice(0, 12) },
       'the configuration of a pipeline was changed through the API',
     );
     return this.config(name);
+  }
+
+  async checkConfig(name: string, config: unknown): Promise<ConfigCheckView> {
+    const ruling = await this.#ruling(name);
+    const { config: checked, problems } = checkConfig(config, ruling);
+    return {
+      valid: checked !== null,
+      problems,
+      differences: checked === null ? [] : configDiff(ruling, checked),
+    };
+  }
+
+  async configHistory(name: string): Promise<readonly KeptConfigView[]> {
+    const { config, configHistory } = this.#options.store(this.#named(name).name);
+    const [ruling, kept] = await Promise.all([config.get(), configHistory.list()]);
+    const current = ruling === null ? null : configIdOf(ruling.value);
+    return kept.map((one) => keptView(one, current));
+  }
+
+  async keptConfig(name: string, id: string): Promise<KeptConfigDetailView> {
+    const { config, configHistory } = this.#options.store(this.#named(name).name);
+    const [ruling, kept] = await Promise.all([config.get(), configHistory.get(id)]);
+    if (kept === null) throw configUnknown(name, id);
+    return {
+      ...keptView(kept, ruling === null ? null : configIdOf(ruling.value)),
+      config: JSON.parse(kept.config.text) as Record<string, unknown>,
+    };
+  }
+
+  async configDiff(name: string, from: string, to: string): Promise<ConfigDiffView> {
+    const read = async (which: string): Promise<unknown> => {
+      switch (which) {
+        case 'current':
+          return (await this.config(name)).config;
+        case 'files':
+          return JSON.parse(canonicalJson(this.#named(name)));
+        default:
+          return (await this.keptConfig(name, which)).config;
+      }
+    };
+    const [before, after] = await Promise.all([read(from), read(to)]);
+    return { from, to, differences: configDiff(before, after) };
+  }
+
+  async nodeConfig(node: string): Promise<NodeConfigView> {
+    const { peers } = this.#options;
+    return node === peers.self ? this.ownConfig() : peers.ask(node, NODE_CONFIG_QUESTION, {});
+  }
+
+  /** What this node says to `NODE_CONFIG_QUESTION`. */
+  ownConfig(): NodeConfigView {
+    const { config, nodeConfig, node } = this.#options;
+    const { pipelines, ...rest } = config;
+    const text = JSON.stringify({ ...rest, node: nodeConfig }, hideSecrets);
+    return {
+      node,
+      pipelines: pipelines.map((one) => one.name),
+      config: JSON.parse(text) as Record<string, unknown>,
+    };
+  }
+
+  queues(): Promise<QueuesView> {
+    return this.#options.queues.all(this.#options.peers);
   }
 
   async position(name: string): Promise<PositionView> {
@@ -310,13 +485,21 @@ export class Installation implements Operations {
     return text;
   }
 
-  async errors(name: string, limit: number, before: string | null): Promise<readonly LedgerEntryView[]> {
+  async errors(
+    name: string,
+    limit: number,
+    before: string | null,
+    { state, kind, table }: LedgerFilter = {},
+  ): Promise<readonly LedgerEntryView[]> {
     const pipeline = this.#named(name);
     const entries = await withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), (session) =>
       listLedger(session, {
         pipeline: pipeline.name,
         limit,
         ...(before === null ? {} : { before: ledgerId(before) }),
+        ...(state === undefined ? {} : { state }),
+        ...(kind === undefined ? {} : { kind }),
+        ...(table === undefined ? {} : { table: tableName(table) }),
       }),
     );
     return entries.map(entryView);
@@ -350,6 +533,18 @@ export class Installation implements Operations {
         ledger,
         signal: AbortSignal.timeout(OPERATION_MS),
       }),
+    );
+    return entryView(entry);
+  }
+
+  async closeError(name: string, id: string, by: string): Promise<LedgerEntryView> {
+    const pipeline = this.#named(name);
+    const entry = await withSession(this.#target(pipeline), AbortSignal.timeout(OPERATION_MS), (session) =>
+      closeLedgerEntry(session, { pipeline: pipeline.name, id: ledgerId(id), by }),
+    );
+    this.#options.log.warn(
+      { event: 'ledger:closed', pipeline: pipeline.name, id, user: by },
+      'a ledger entry was closed by hand',
     );
     return entryView(entry);
   }
@@ -579,6 +774,17 @@ function changedSince(name: string, version: number | null): HoltError {
   );
 }
 
+function keptView({ id, config }: KeptConfig, current: string | null): KeptConfigView {
+  const { by, writtenMs, replaces } = config;
+  return { id, by, writtenMs, overridesFiles: replaces !== undefined, isCurrent: id === current };
+}
+
+function configUnknown(name: string, id: string): HoltError {
+  return new HoltError('HOLT_CONFIG_UNKNOWN', `the history of ${name} has no ${JSON.stringify(id)}`, {
+    disposition: 'fatal',
+  });
+}
+
 function notParked(pipeline: string, table: string): HoltError {
   return new HoltError('HOLT_TABLE_NOT_PARKED', `${table} is not parked in ${pipeline}`, {
     disposition: 'fatal',
@@ -618,9 +824,13 @@ function entryView(entry: LedgerSummary): LedgerEntryView {
     table: `${entry.target.schema}.${entry.target.table}`,
     key: entry.rowKey,
     state:
-      entry.state === 'replayed'
-        ? `replayed by ${entry.replayedBy}`
-        : `open, the ${entry.decision}'s version stands`,
+      entry.state === 'open'
+        ? `open, the ${entry.decision}'s version stands`
+        : `${entry.state} by ${entry.replayedBy}`,
+    status: entry.state,
+    decision: entry.decision,
+    origin: entry.origin,
+    gtid: entry.gtid,
     position: entry.batchEnd,
   };
 }

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { type ClockReading, lagView } from '../model/lag.ts';
 import { STAGES } from '../model/stage.ts';
 import { type DesiredState, PIPELINE_STATES } from '../model/status.ts';
+import { LEDGER_STATES, type LedgerState } from '../stages/load/ledger-contract.ts';
 
 export const stageStatusView = z
   .object({
@@ -95,7 +96,7 @@ export const nodeView = z
     node: z.string(),
     site: z.string(),
     release: z.string(),
-    state: z.enum(['ready', 'draining', 'unknown']),
+    state: z.enum(['ready', 'draining', 'drained', 'unknown']),
     /** Seconds since the node last answered; 0 for the node asked. */
     ageSeconds: z.number().nullable(),
     session: z.string().nullable(),
@@ -128,6 +129,11 @@ export const ledgerEntryView = z
     table: z.string(),
     key: z.string(),
     state: z.string(),
+    status: z.enum(LEDGER_STATES),
+    /** Whose version stands: the source's, made true, or the target's, kept. */
+    decision: z.enum(['source', 'target']),
+    origin: z.string(),
+    gtid: z.string(),
     position: z.string().nullable(),
   })
   .meta({ id: 'LedgerEntry' });
@@ -241,6 +247,21 @@ export const ddlDetailView = ddlView
   .meta({ id: 'DdlDetail' });
 export type DdlDetailView = z.infer<typeof ddlDetailView>;
 
+/** What can be asked of the ledger; names at the target. */
+export interface LedgerFilter {
+  readonly state?: LedgerState;
+  readonly kind?: string;
+  /** `schema.table` at the target. */
+  readonly table?: string;
+}
+
+export const configDifference = z.object({
+  path: z.string(),
+  before: z.string().nullable().describe('JSON; null where it is not there.'),
+  after: z.string().nullable(),
+});
+export type ConfigDifference = z.infer<typeof configDifference>;
+
 export const configView = z
   .object({
     pipeline: z.string(),
@@ -249,12 +270,90 @@ export const configView = z
     writtenMs: z.number(),
     /** True while it stands in place of what the files say. */
     overridesFiles: z.boolean(),
+    /** Whether it is what the files of the node say that answers. */
+    isOfFiles: z.boolean(),
     config: z
       .record(z.string(), z.unknown())
       .describe('The effective configuration; nothing of it is secret.'),
   })
   .meta({ id: 'PipelineConfig' });
 export type ConfigView = z.infer<typeof configView>;
+
+export const configCheckView = z
+  .object({
+    valid: z.boolean(),
+    problems: z.array(z.object({ path: z.string(), message: z.string() })).readonly(),
+    /** Against the ruling one; empty where there are problems. */
+    differences: z.array(configDifference).readonly(),
+  })
+  .meta({ id: 'ConfigCheck' });
+export type ConfigCheckView = z.infer<typeof configCheckView>;
+
+export const keptConfigView = z
+  .object({
+    id: z.string(),
+    by: z.string(),
+    writtenMs: z.number(),
+    overridesFiles: z.boolean(),
+    /** The one that rules now. */
+    isCurrent: z.boolean(),
+  })
+  .meta({ id: 'KeptConfig' });
+export type KeptConfigView = z.infer<typeof keptConfigView>;
+
+export const keptConfigDetailView = keptConfigView
+  .extend({ config: z.record(z.string(), z.unknown()) })
+  .meta({ id: 'KeptConfigDetail' });
+export type KeptConfigDetailView = z.infer<typeof keptConfigDetailView>;
+
+export const configDiffView = z
+  .object({ from: z.string(), to: z.string(), differences: z.array(configDifference).readonly() })
+  .meta({ id: 'ConfigDiff' });
+export type ConfigDiffView = z.infer<typeof configDiffView>;
+
+export const nodeConfigView = z
+  .object({
+    node: z.string(),
+    pipelines: z
+      .array(z.string())
+      .readonly()
+      .describe('Their configurations are at /pipelines/{name}/config.'),
+    config: z
+      .record(z.string(), z.unknown())
+      .describe('As its files say, defaults filled in; secrets as references.'),
+  })
+  .meta({ id: 'NodeConfig' });
+export type NodeConfigView = z.infer<typeof nodeConfigView>;
+
+export const queueView = z
+  .object({
+    node: z.string(),
+    queue: z.string(),
+    /** Where its jobs are kept. */
+    kept: z.enum(['redis', 'memory']),
+    waiting: z.number().nullable().describe('Null where Redis does not answer; so are the others.'),
+    active: z.number().nullable(),
+    delayed: z.number().nullable().describe('They failed and are tried again later.'),
+    failed: z.number().nullable().describe('Of those that are kept: a day.'),
+    completed: z.number().nullable(),
+  })
+  .meta({ id: 'Queue' });
+export type QueueView = z.infer<typeof queueView>;
+
+export const queuesView = z
+  .object({
+    items: z.array(queueView).readonly(),
+    silent: z.array(z.string()).readonly().describe('Nodes that did not answer.'),
+  })
+  .meta({ id: 'Queues' });
+export type QueuesView = z.infer<typeof queuesView>;
+
+export interface RestartRequest {
+  readonly by: string;
+  readonly why: string;
+  /** Leaves alone what has not failed. */
+  readonly onlyFailed: boolean;
+}
 
 export interface SettleRequest {
   readonly ran: boolean;
@@ -288,21 +387,46 @@ export interface Operations {
   pipelines(): Promise<readonly PipelineStatusView[]>;
   pipeline(name: string): Promise<PipelineStatusView>;
   setDesired(name: string, change: DesiredChange): Promise<void>;
+  /**
+   * Begins anew from the checkpoint: resumes what Holt has paused for an error, and lets what runs read again. False where `onlyFailed` and it had not.
+   * @throws HoltError HOLT_PIPELINE_STATE where a person has paused or stopped it.
+   */
+  restart(name: string, request: RestartRequest): Promise<boolean>;
+  /** What is in flight is read again, the batch with it. @throws HoltError HOLT_BATCH_UNKNOWN where it does not stand any more. */
+  retryBatch(name: string, batch: string, request: Omit<RestartRequest, 'onlyFailed'>): Promise<void>;
   /** Only when stopped: takes znodes and the target's rows of the pipeline away. */
   deletePipeline(name: string): Promise<void>;
   /** The configuration that all nodes work by. */
   config(name: string): Promise<ConfigView>;
   /** Only where `version` stands still: else HOLT_CONFIG_VERSION. A new reign begins with it. */
   setConfig(name: string, version: number, config: unknown, by: string): Promise<ConfigView>;
+  /** What would be said of it, without putting it anywhere. */
+  checkConfig(name: string, config: unknown): Promise<ConfigCheckView>;
+  /** Those that ruled, newest first. */
+  configHistory(name: string): Promise<readonly KeptConfigView[]>;
+  /** @throws HoltError HOLT_CONFIG_UNKNOWN */
+  keptConfig(name: string, id: string): Promise<KeptConfigDetailView>;
+  /** Each end `current`, `files` (of the node that answers) or an id of the history. */
+  configDiff(name: string, from: string, to: string): Promise<ConfigDiffView>;
+  /** @throws HoltError HOLT_NODE_UNKNOWN */
+  nodeConfig(node: string): Promise<NodeConfigView>;
+  queues(): Promise<QueuesView>;
   position(name: string): Promise<PositionView>;
   /** Only when paused or stopped: a raise with the position given. */
   setPosition(name: string, position: string, why: string): Promise<PositionView>;
   /** Until the target has what was committed at the source up to a position. @throws HoltError HOLT_WAIT_TIMEOUT. */
   wait(name: string, request: WaitRequest, signal: AbortSignal): Promise<WaitView>;
   /** Newest first; `before` an id. */
-  errors(name: string, limit: number, before: string | null): Promise<readonly LedgerEntryView[]>;
+  errors(
+    name: string,
+    limit: number,
+    before: string | null,
+    filter?: LedgerFilter,
+  ): Promise<readonly LedgerEntryView[]>;
   error(name: string, id: string): Promise<LedgerDetailView>;
   replay(name: string, id: string, by: string): Promise<LedgerEntryView>;
+  /** What stands at the target shall stand; the entry stays, and may still be replayed. */
+  closeError(name: string, id: string, by: string): Promise<LedgerEntryView>;
   /** Parked tables with what is held of them, from the target itself. */
   tables(name: string): Promise<readonly ParkedTableView[]>;
   /** `table` is `schema.table` at the source. */

@@ -72,9 +72,25 @@ export interface RecordNode<T> {
   watch(listener: (reading: Reading<T>) => void | Promise<void>): Unwatch;
 }
 
+/** A configuration that ruled, with its name in the history. */
+export interface KeptConfig {
+  readonly id: string;
+  readonly config: StoredConfig;
+}
+
+/** The newest configurations of a pipeline; decides nothing. */
+export interface ConfigHistory {
+  /** Does nothing where it is kept already. */
+  keep(config: StoredConfig, signal?: AbortSignal): Promise<void>;
+  /** Newest first. */
+  list(signal?: AbortSignal): Promise<readonly KeptConfig[]>;
+  get(id: string, signal?: AbortSignal): Promise<KeptConfig | null>;
+}
+
 export interface PipelineStore {
   readonly pipeline: PipelineId;
   readonly config: RecordNode<StoredConfig>;
+  readonly configHistory: ConfigHistory;
   readonly desired: RecordNode<DesiredRecord>;
   /** Written only by a raise; its version is what hand-overs check. */
   readonly epoch: RecordNode<EpochRecord>;

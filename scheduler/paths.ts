@@ -8,6 +8,7 @@
  *     /seda/pipeline/{pipeline}/receipt                      LoadReceipt of the newest batch applied
  *     /seda/pipeline/{pipeline}/progress                     PartProgress, only within a large transaction
  *     /seda/pipeline/{pipeline}/termination                  TerminationRequest of a worker to the mainstem
+ *     /seda/pipeline/{pipeline}/history/{ms}-{digest}        StoredConfig that ruled, never changed; for display
  *     /seda/stage/{pipeline}:select/main                     MainstemTaking; its version counts the takings of the lock
  *     /seda/stage/{pipeline}:select/main/lock                ephemeral: the mainstem (LockRecord)
  *     /seda/stage/{pipeline}:{stage}/{epoch}-{seq}[.part]    a task: BatchHeader
@@ -47,6 +48,8 @@ export const pipelinePath = (pipeline: PipelineId): string => `${PIPELINES}/${pi
 
 export const recordPath = (pipeline: PipelineId, record: PipelineRecord): string =>
   `${PIPELINES}/${pipeline}/${record}`;
+
+export const historyPath = (pipeline: PipelineId): string => `${pipelinePath(pipeline)}/history`;
 
 export const stagePath = (pipeline: PipelineId, stage: StageName): string =>
   `${STAGES_ROOT}/${pipeline}:${stage}`;

@@ -1,7 +1,8 @@
 import { type LoadReceipt, loadReceipt } from '../model/batch.ts';
 import type { PipelineId } from '../model/ids.ts';
 import { STAGES } from '../model/stage.ts';
-import type { PipelineStore, RecordNode } from './contract.ts';
+import { TreeConfigHistory } from './config-history.ts';
+import type { ConfigHistory, PipelineStore, RecordNode } from './contract.ts';
 import { pipelinePath, recordPath, stagePath } from './paths.ts';
 import { jsonRecord } from './record.ts';
 import { TreeRecordNode, withSignal } from './record-node.ts';
@@ -31,6 +32,7 @@ export const terminationCodec = jsonRecord(terminationRequest);
 export class TreePipelineStore implements PipelineStore {
   readonly pipeline: PipelineId;
   readonly config: RecordNode<StoredConfig>;
+  readonly configHistory: ConfigHistory;
   readonly desired: RecordNode<DesiredRecord>;
   readonly epoch: RecordNode<EpochRecord>;
   readonly receipt: RecordNode<LoadReceipt>;
@@ -42,6 +44,7 @@ export class TreePipelineStore implements PipelineStore {
     this.pipeline = pipeline;
     this.#tree = tree;
     this.config = new TreeRecordNode(tree, recordPath(pipeline, 'config'), configCodec);
+    this.configHistory = new TreeConfigHistory(tree, pipeline);
     this.desired = new TreeRecordNode(tree, recordPath(pipeline, 'state'), desiredCodec);
     this.epoch = new TreeRecordNode(tree, recordPath(pipeline, 'epoch'), epochCodec);
     this.receipt = new TreeRecordNode(tree, recordPath(pipeline, 'receipt'), receiptCodec);

@@ -11,6 +11,17 @@ export const byField = z
 
 export const whyField = z.string().max(4096).default('').describe('Why, for status and audit.');
 
+/** For what concerns all pipelines alike: whoever is confined to some has no say in it. */
+export function unconfined(principal: Principal | null, what: string): Principal {
+  if (principal === null)
+    throw new HoltError('HOLT_UNAUTHENTICATED', 'nobody is logged in', { disposition: 'fatal' });
+  if (principal.scopes.length > 0)
+    throw new HoltError('HOLT_FORBIDDEN', `${principal.name} is confined to some pipelines; ${what}`, {
+      disposition: 'fatal',
+    });
+  return principal;
+}
+
 export function actorOf(principal: Principal | null, by: string | undefined): string {
   if (principal === null)
     throw new HoltError('HOLT_UNAUTHENTICATED', 'nobody is logged in', { disposition: 'fatal' });

@@ -4,13 +4,25 @@ import { HoltError, messageOf } from '../../lib/errors.ts';
 import { clockReading } from '../../model/lag.ts';
 import type { UserChange } from '../access/accounts.ts';
 import type { Role } from '../access/role.ts';
-import { batchView, claimView, logLevelView, siteView, type ZnodeView, znodeView } from '../cluster-views.ts';
 import {
+  batchView,
+  claimView,
+  drainView,
+  logLevelView,
+  siteView,
+  type ZnodeView,
+  znodeView,
+} from '../cluster-views.ts';
+import {
+  configCheckView,
+  configDiffView,
   configView,
   type DdlView,
   type DesiredChange,
   ddlDetailView,
   ddlView,
+  keptConfigDetailView,
+  keptConfigView,
   type LedgerEntryView,
   ledgerDetailView,
   ledgerEntryView,
@@ -19,6 +31,8 @@ import {
   parkedTableView,
   pipelineStatusView,
   positionView,
+  queuesView,
+  type RestartRequest,
   type ResumeRequest,
   type SettleRequest,
   verifyView,
@@ -90,6 +104,11 @@ export class ApiClient {
     await this.#call('PUT', `${path(name)}/${VERBS[desired]}`, z.unknown(), { by, why });
   }
 
+  restart(name: string, { by, why, onlyFailed }: RestartRequest) {
+    const route = `${path(name)}/restart?onlyFailed=${onlyFailed}`;
+    return this.#call('POST', route, z.object({ restarted: z.boolean() }), { by, why });
+  }
+
   async deletePipeline(name: string) {
     await this.#call('DELETE', path(name), z.unknown());
   }
@@ -122,6 +141,11 @@ export class ApiClient {
 
   replay(name: string, id: string) {
     return this.#call('POST', `${path(name)}/errors/${encodeURIComponent(id)}/replay`, ledgerEntryView);
+  }
+
+  closeError(name: string, id: string, why: string) {
+    const route = `${path(name)}/errors/${encodeURIComponent(id)}/close`;
+    return this.#call('POST', route, ledgerEntryView, { why });
   }
 
   tables(name: string) {
@@ -186,6 +210,27 @@ export class ApiClient {
     return this.#all(`${path(name)}/batches`, batchView);
   }
 
+  async retryBatch(name: string, id: string, why: string) {
+    await this.#call('POST', `${path(name)}/batches/${encodeURIComponent(id)}/retry`, z.unknown(), { why });
+  }
+
+  drain(node: string, wish: { readonly force: boolean; readonly why: string }) {
+    return this.#call('PUT', `/nodes/${encodeURIComponent(node)}/drain`, drainView, wish);
+  }
+
+  undrain(node: string, why: string) {
+    const route = `/nodes/${encodeURIComponent(node)}/drain?why=${encodeURIComponent(why)}`;
+    return this.#call('DELETE', route, drainView);
+  }
+
+  drainState(node: string) {
+    return this.#call('GET', `/nodes/${encodeURIComponent(node)}/drain`, drainView);
+  }
+
+  queues() {
+    return this.#call('GET', '/queues', queuesView);
+  }
+
   claims() {
     return this.#all('/claims', claimView);
   }
@@ -211,6 +256,29 @@ export class ApiClient {
 
   config(name: string) {
     return this.#call('GET', `${path(name)}/config`, configView);
+  }
+
+  async setConfig(name: string, version: number, config: unknown, why: string) {
+    const headers = { 'if-match': `"${version}"` };
+    return this.#read(await this.#send('PUT', `${path(name)}/config`, { config, why }, headers), configView);
+  }
+
+  checkConfig(name: string, config: unknown) {
+    return this.#call('POST', `${path(name)}/config/check`, configCheckView, { config });
+  }
+
+  async configHistory(name: string) {
+    const items = z.object({ items: z.array(keptConfigView) });
+    return (await this.#call('GET', `${path(name)}/config/history`, items)).items;
+  }
+
+  keptConfig(name: string, id: string) {
+    return this.#call('GET', `${path(name)}/config/history/${encodeURIComponent(id)}`, keptConfigDetailView);
+  }
+
+  configDiff(name: string, from: string, to: string) {
+    const query = new URLSearchParams({ from, to }).toString();
+    return this.#call('GET', `${path(name)}/config/diff?${query}`, configDiffView);
   }
 
   history(name: string, range: { readonly fromMs: number; readonly toMs: number; readonly stepMs: number }) {

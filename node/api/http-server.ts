@@ -42,8 +42,6 @@ export interface HttpServerOptions extends ApiServices {
   readonly openMetrics: boolean;
   /** Why the node is not ready, null when it is. */
   readonly notReady: () => string | null;
-  /** Prometheus text. */
-  readonly metrics: () => Promise<string>;
   readonly repeats: RepeatedRequests;
   readonly log: Logger;
 }

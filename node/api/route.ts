@@ -20,11 +20,16 @@ export interface ApiServices {
   readonly operations: Operations;
   readonly accounts: Accounts;
   readonly audit: AuditLog;
-  readonly cluster: Pick<Cluster, 'sites' | 'batches' | 'claims' | 'znode' | 'logLevel' | 'setLogLevel'>;
+  readonly cluster: Pick<
+    Cluster,
+    'sites' | 'batches' | 'claims' | 'znode' | 'logLevel' | 'setLogLevel' | 'drainState' | 'drain' | 'undrain'
+  >;
   readonly history: Pick<History, 'query'>;
   readonly events: EventHub;
   readonly clock: Clock;
   readonly release: string;
+  /** Prometheus text. */
+  readonly metrics: () => Promise<string>;
 }
 
 export interface Call<P, Q, B> {

@@ -1,9 +1,11 @@
 /** What an installation is made of, and what stands in its coordination tree. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { systemClock } from '../../lib/clock.ts';
 import type { BatchView, ClaimView, SiteView } from '../cluster-views.ts';
 import type { HistoryPoint } from '../history/samples.ts';
 import { LOG_LEVELS } from '../log-levels.ts';
-import { type Column, formatBytes, formatMs, formatRate, formatTable, formatValue } from './output.ts';
+import type { QueueView } from '../operations.ts';
+import { type Column, EXIT, formatBytes, formatMs, formatRate, formatTable, formatValue } from './output.ts';
 import {
   clientOf,
   NODE_COLUMNS,
@@ -33,6 +35,19 @@ const BATCH_COLUMNS: readonly Column<BatchView>[] = [
   { title: 'rows', value: (row) => row.rows.toLocaleString('en-US'), align: 'right' },
   { title: 'bytes', value: (row) => formatBytes(row.bytes), align: 'right' },
   { title: 'origin', value: (row) => row.origin },
+];
+
+const counted = (count: number | null) => (count === null ? '?' : String(count));
+
+const QUEUE_COLUMNS: readonly Column<QueueView>[] = [
+  { title: 'node', value: (row) => row.node },
+  { title: 'queue', value: (row) => row.queue },
+  { title: 'kept in', value: (row) => row.kept },
+  { title: 'waiting', value: (row) => counted(row.waiting), align: 'right' },
+  { title: 'at work', value: (row) => counted(row.active), align: 'right' },
+  { title: 'delayed', value: (row) => counted(row.delayed), align: 'right' },
+  { title: 'failed', value: (row) => counted(row.failed), align: 'right' },
+  { title: 'done', value: (row) => counted(row.completed), align: 'right' },
 ];
 
 const CLAIM_COLUMNS: readonly Column<ClaimView>[] = [
@@ -77,6 +92,41 @@ export function addClusterCommands(program: Command, terminal: Terminal): void {
       );
     },
   );
+  for (const [verb, description] of [
+    ['drain', 'have a node let go of all claims and take no part, until it is undrained or starts anew'],
+    ['undrain', 'have it take part again'],
+  ] as const) {
+    const command = nodes
+      .command(verb)
+      .argument('<node>')
+      .description(description)
+      .option('--reason <text>', 'why, for the audit log', '')
+      .option('--wait <time>', 'until it is so, at most so long, such as 30s', span);
+    if (verb === 'drain') command.option('--force', 'also where pipelines then stand still', false);
+    remote(command).action(
+      async (
+        node: string,
+        options: RemoteOptions & {
+          readonly reason: string;
+          readonly wait?: number;
+          readonly force?: boolean;
+        },
+      ) => {
+        const client = clientOf(options);
+        const { reason: why, force = false, wait } = options;
+        let value =
+          verb === 'drain' ? await client.drain(node, { force, why }) : await client.undrain(node, why);
+        const wanted = verb === 'drain' ? 'drained' : 'working';
+        const end = systemClock.monotonicMs() + (wait ?? 0);
+        while (wait !== undefined && value.state !== wanted && systemClock.monotonicMs() < end) {
+          await systemClock.sleep(200, terminal.signal);
+          value = await client.drainState(node);
+        }
+        print(options, value, () => `${node}: ${value.state}`);
+        if (wait !== undefined && value.state !== wanted) terminal.exit(EXIT.timeout);
+      },
+    );
+  }
   const sites = program.command('sites').description('data centres');
   remote(sites.command('list').description('sites with nodes, databases and pipelines')).action(
     async (options: RemoteOptions) => {
@@ -96,6 +146,29 @@ export function addClusterCommands(program: Command, terminal: Terminal): void {
       (value) => (value.length === 0 ? `${name}: nothing is in flight` : formatTable(value, BATCH_COLUMNS)),
     );
   });
+  remote(
+    batch
+      .command('retry')
+      .argument('<pipeline>')
+      .argument('<batch>')
+      .description('read it again from the source, and with it what is in flight beside it')
+      .option('--reason <text>', 'why, for the audit log', ''),
+  ).action(async (name: string, id: string, options: RemoteOptions & { readonly reason: string }) => {
+    await clientOf(options).retryBatch(name, id, options.reason);
+    print(options, { pipeline: name, batch: id }, () => `${name}: it reads on from the checkpoint`);
+  });
+  const queues = program.command('queues').description('job queues: comparisons, alarms');
+  remote(queues.command('list').description('jobs by state, of all nodes')).action(
+    async (options: RemoteOptions) => {
+      const value = await clientOf(options).queues();
+      print(options, value, () =>
+        [
+          formatTable(value.items, QUEUE_COLUMNS, terminal.width()),
+          ...(value.silent.length === 0 ? [] : [`no answer from ${value.silent.join(', ')}`]),
+        ].join('\n'),
+      );
+    },
+  );
   remote(
     program
       .command('history')

@@ -1,6 +1,7 @@
 /** Commands about configuration files; they need no server. */
 import type { Command } from 'commander';
 import type { HoltConfig } from '../../model/config.ts';
+import { hideSecrets } from '../hidden-secrets.ts';
 import { grantStatements } from './grants.ts';
 import { count } from './output.ts';
 import type { Terminal } from './remote-commands.ts';
@@ -53,12 +54,6 @@ export function addConfigCommands(program: Command, terminal: Terminal): void {
 async function load(path: string) {
   const { loadConfig } = await import('../../conf/load.ts');
   return loadConfig(path);
-}
-
-function hideSecrets(_key: string, value: unknown): unknown {
-  if (typeof value === 'object' && value !== null && 'resolve' in value && 'from' in value && 'kind' in value)
-    return value.kind === 'literal' ? '(none)' : `\${${String(value.kind)}:${String(value.from)}}`;
-  return value;
 }
 
 function printGrants(config: HoltConfig): string {

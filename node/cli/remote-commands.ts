@@ -488,6 +488,25 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
   }
   remote(
     pipeline
+      .command('restart')
+      .argument('<pipeline>')
+      .description('begin anew from the checkpoint; resumes what Holt paused for an error')
+      .option('--only-failed', 'leave alone what Holt has not paused for an error', false)
+      .option('--reason <text>', 'why, for status and audit', ''),
+  ).action(
+    async (
+      name: string,
+      options: RemoteOptions & { readonly onlyFailed: boolean; readonly reason: string },
+    ) => {
+      const { onlyFailed, reason: why } = options;
+      const value = await client(options).restart(name, { by: by(), why, onlyFailed });
+      print(options, value, () =>
+        value.restarted ? `${name}: it begins anew` : `${name}: it has not failed, and goes on`,
+      );
+    },
+  );
+  remote(
+    pipeline
       .command('delete')
       .argument('<pipeline>')
       .description(
@@ -561,6 +580,17 @@ export function addRemoteCommands(program: Command, terminal: Terminal): void {
       .description('apply the kept change now, once'),
   ).action(async (name: string, id: string, options: RemoteOptions) => {
     const value = await client(options).replay(name, id);
+    print(options, value, () => `${id}: ${value.state}`);
+  });
+  remote(
+    errors
+      .command('close')
+      .argument('<pipeline>')
+      .argument('<id>')
+      .description('let stand what stands at the target; the entry stays, and may still be replayed')
+      .requiredOption('--reason <text>', 'why, for the audit log'),
+  ).action(async (name: string, id: string, options: RemoteOptions & { readonly reason: string }) => {
+    const value = await client(options).closeError(name, id, options.reason);
     print(options, value, () => `${id}: ${value.state}`);
   });
 

@@ -23,13 +23,15 @@ export function addSupportCommands(program: Command, terminal: Terminal, release
       )
       .option('--file <path>', 'where to; holt-support-<time>.json.gz here if absent'),
   ).action(async (options: RemoteOptions & { readonly file?: string }) => {
-    const { supportBundle } = await import('./support-bundle.ts');
+    const { supportBundle } = await import('../support-bundle.ts');
     const { server, token } = reach(options);
     const nowMs = Date.now();
     const bundle = await supportBundle({
       client: clientOf(options),
-      server,
-      release,
+      made: {
+        server: new URL(server).origin,
+        cli: { release, node: process.version, platform: `${process.platform} ${process.arch}` },
+      },
       nowMs,
       metrics: async () => {
         const answer = await fetch(`${server.replace(/\/+$/, '')}/metrics`, {

@@ -99,18 +99,45 @@ export function storedForm(config: PipelineConfig, by: string, nowMs: number): S
   };
 }
 
+export interface ConfigCheck {
+  /** Null where there are problems. */
+  readonly config: PipelineConfig | null;
+  readonly problems: readonly { readonly path: string; readonly message: string }[];
+}
+
 /**
  * What a person put through the API in place of the ruling configuration. What makes the pipeline another one stays: its ends, its channel and
  * origins, where it starts, and which processors run.
  * @throws HoltError HOLT_REQUEST_INVALID naming the field.
  */
 export function replacingConfig(given: unknown, ruling: PipelineConfig): PipelineConfig {
-  const refuse = (why: string) =>
-    new HoltError('HOLT_REQUEST_INVALID', `config: ${why}`, { disposition: 'fatal' });
-  const result = pipelineSchema.safeParse(given);
+  const { config, problems } = checkConfig(given, ruling);
+  if (config !== null) return config;
+  const text = problems
+    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+    .join('; ');
+  throw new HoltError('HOLT_REQUEST_INVALID', `config: ${text}`, { disposition: 'fatal' });
+}
+
+/** Every problem that it has in place of `ruling`. */
+export function checkConfig(given: unknown, ruling: PipelineConfig): ConfigCheck {
+  const problems: { path: string; message: string }[] = [];
+  const refuse = (path: string, message: string) => problems.push({ path, message });
+  const end = (config: PipelineConfig | null) => ({
+    config: problems.length === 0 ? config : null,
+    problems,
+  });
+  let result: ReturnType<typeof pipelineSchema.safeParse>;
+  try {
+    result = pipelineSchema.safeParse(given);
+  } catch (error) {
+    // A name that is none.
+    refuse('', messageOf(error));
+    return end(null);
+  }
   if (!result.success) {
-    const [issue] = result.error.issues;
-    throw refuse(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'another form'}`);
+    for (const issue of result.error.issues.slice(0, 50)) refuse(issue.path.join('.'), issue.message);
+    return end(null);
   }
   const { data } = result;
   for (const key of [
@@ -125,27 +152,31 @@ export function replacingConfig(given: unknown, ruling: PipelineConfig): Pipelin
     'conflict',
   ] as const)
     if (canonicalJson(data[key]) !== canonicalJson(ruling[key]))
-      throw refuse(`${key}: it cannot be changed in a running installation`);
+      refuse(key, 'it cannot be changed in a running installation');
   const processors = new Set(ruling.rules.map((one) => one.processor));
   for (const [index, rule] of data.rules.entries()) {
     if (rule.processor !== null && !processors.has(rule.processor))
-      throw refuse(`rules.${index}.processor: programs are named in the configuration files only`);
+      refuse(`rules.${index}.processor`, 'programs are named in the configuration files only');
     if (rule.where !== null)
       try {
         parseRowExpression(rule.where);
       } catch (error) {
-        throw refuse(`rules.${index}.where: ${messageOf(error)}`);
+        refuse(`rules.${index}.where`, messageOf(error));
       }
   }
-  const patterns = [...data.tables.include, ...data.tables.exclude, ...data.rules.map((one) => one.match)];
-  for (const pattern of patterns)
+  const patterns = [
+    ...data.tables.include.map((text, index) => [`tables.include.${index}`, text] as const),
+    ...data.tables.exclude.map((text, index) => [`tables.exclude.${index}`, text] as const),
+    ...data.rules.map((one, index) => [`rules.${index}.match`, one.match] as const),
+  ];
+  for (const [path, pattern] of patterns)
     if (!/^[^.\s]+\.[^\s]+$/.test(pattern))
-      throw refuse(`${JSON.stringify(pattern)} is no pattern such as shop.*`);
-  if (data.tables.include.length === 0) throw refuse('tables.include: at least one pattern is expected');
+      refuse(path, `${JSON.stringify(pattern)} is no pattern such as shop.*`);
+  if (data.tables.include.length === 0) refuse('tables.include', 'at least one pattern is expected');
   const { maxRows, maxBytes, partBytes, window } = data.batch;
   const isWhole = [maxRows, maxBytes, partBytes, window].every((one) => Number.isSafeInteger(one) && one > 0);
-  if (!isWhole || maxRows > 1_000_000 || window > 64) throw refuse('batch: a size is out of its bounds');
-  return data;
+  if (!isWhole || maxRows > 1_000_000 || window > 64) refuse('batch', 'a size is out of its bounds');
+  return end(data);
 }
 
 /** Throws HOLT_ZNODE_FOREIGN when the text is not a pipeline's. */
@@ -278,6 +309,7 @@ export class PipelineConfigs {
           };
           this.#stored = reading.value;
           this.#problem = null;
+          this.#keep(reading.value);
         } catch (error) {
           if (!(error instanceof HoltError)) throw error;
           this.#problem = error;
@@ -287,6 +319,16 @@ export class PipelineConfigs {
         reading satisfies never;
     }
     for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Nothing waits for it, and nothing is decided by it. */
+  #keep(stored: StoredConfig): void {
+    this.#store.configHistory.keep(stored).catch((error: unknown) => {
+      this.#log.debug(
+        { event: 'config:history:failed', err: error },
+        'a configuration could not be kept in the history',
+      );
+    });
   }
 
   /** ZooKeeper has lost its data, or somebody deleted the znode: what ruled rules on. */

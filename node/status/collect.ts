@@ -79,7 +79,7 @@ export class StatusCollector {
         node: presence.node,
         site: presence.site,
         release: presence.release,
-        state: report === null ? 'unknown' : report.draining ? 'draining' : 'ready',
+        state: stateOf(report),
         ageSeconds:
           report !== null
             ? 0
@@ -273,4 +273,10 @@ function json(data: Buffer): unknown {
 function busiest(all: readonly (readonly LaneView[])[]): readonly LaneView[] {
   const rows = (lanes: readonly LaneView[]) => lanes.reduce((sum, one) => sum + one.rows, 0);
   return all.reduce((most, lanes) => (lanes.length > 0 && rows(lanes) >= rows(most) ? lanes : most), []);
+}
+
+function stateOf(report: NodeReport | null): NodeView['state'] {
+  if (report === null) return 'unknown';
+  if (report.drained) return 'drained';
+  return report.draining ? 'draining' : 'ready';
 }

@@ -233,6 +233,7 @@ export class LocalStatus {
   >();
   readonly #loop = monitorEventLoopDelay({ resolution: 10 });
   draining = false;
+  drained = false;
 
   constructor(options: {
     readonly clock: Clock;
@@ -261,6 +262,11 @@ export class LocalStatus {
     return this.#pipelines.get(name)?.meter.select?.() ?? null;
   }
 
+  /** The work is put down: there is nothing to say of any pipeline. */
+  forgetPipelines(): void {
+    this.#pipelines.clear();
+  }
+
   report(): NodeReport {
     return {
       version: 1,
@@ -270,6 +276,7 @@ export class LocalStatus {
       startedMs: this.#self.startedMs,
       nowMs: Math.round(this.#clock.nowMs()),
       draining: this.draining,
+      drained: this.drained,
       session: {
         state: this.#tree.sessionState,
         epoch: this.#tree.sessionEpoch,

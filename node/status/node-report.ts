@@ -104,6 +104,8 @@ export const nodeReport = z.strictObject({
   startedMs: z.number(),
   nowMs: z.number(),
   draining: z.boolean(),
+  /** It was asked to put its work down, and has. */
+  drained: z.boolean().default(false),
   session: z.strictObject({ state: z.string(), epoch: z.number(), leaseMs: z.number() }),
   memoryBytes: z.number(),
   eventLoopP99Ms: z.number(),

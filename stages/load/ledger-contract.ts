@@ -36,6 +36,10 @@ export type LedgerKind = (typeof LEDGER_KINDS)[number];
 /** Whose version stands after it: the source's, made true, or the target's, kept. */
 export type LedgerDecision = 'source' | 'target';
 
+/** `closed`: somebody has looked at it and lets stand what stands. */
+export const LEDGER_STATES = ['open', 'replayed', 'closed'] as const;
+export type LedgerState = (typeof LEDGER_STATES)[number];
+
 export interface LedgerEntry {
   readonly kind: LedgerKind;
   readonly decision: LedgerDecision;

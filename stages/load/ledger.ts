@@ -8,7 +8,13 @@ import { HoltError } from '../../lib/errors.ts';
 import type { BatchHeader } from '../../model/batch.ts';
 import { PayloadWriter } from '../../model/payload.ts';
 import type { TableRoute } from '../../model/table-route.ts';
-import type { LedgerDecision, LedgerEntry, LedgerWriter } from './ledger-contract.ts';
+import {
+  LEDGER_STATES,
+  type LedgerDecision,
+  type LedgerEntry,
+  type LedgerState,
+  type LedgerWriter,
+} from './ledger-contract.ts';
 import { bytesLiteral, integerLiteral } from './target/sql-text.ts';
 import type { TargetConnection } from './target/target-connection.ts';
 
@@ -96,8 +102,6 @@ async function writePieces(
   await flush();
 }
 
-export type LedgerState = 'open' | 'replayed';
-
 /** An entry without its images. */
 export interface LedgerSummary {
   readonly id: bigint;
@@ -119,6 +123,7 @@ export interface LedgerSummary {
   readonly batchEnd: string;
   readonly why: string;
   readonly state: LedgerState;
+  /** Who replayed or closed it. */
   readonly replayedBy: string | null;
   /** `YYYY-MM-DD hh:mm:ss.ffffff` UTC, by the target's clock. */
   readonly replayedAt: string | null;
@@ -161,6 +166,9 @@ export interface ListLedgerOptions {
   /** Newest first. */
   readonly limit: number;
   readonly state?: LedgerState;
+  readonly kind?: string;
+  /** At the target. */
+  readonly table?: { readonly schema: string; readonly table: string };
   /** Only entries with smaller ids: the next page. */
   readonly before?: bigint;
 }
@@ -172,6 +180,13 @@ export async function listLedger(
   const conditions = [
     `pipeline = ${bytesLiteral(options.pipeline)}`,
     ...(options.state === undefined ? [] : [`state = ${bytesLiteral(options.state)}`]),
+    ...(options.kind === undefined ? [] : [`kind = ${bytesLiteral(options.kind)}`]),
+    ...(options.table === undefined
+      ? []
+      : [
+          `target_schema = ${bytesLiteral(options.table.schema)}`,
+          `target_table = ${bytesLiteral(options.table.table)}`,
+        ]),
     ...(options.before === undefined ? [] : [`id < ${integerLiteral(options.before)}`]),
   ];
   const rows = await connection.rows(
@@ -265,7 +280,7 @@ function parseSummary(values: readonly (Buffer | null)[]): LedgerSummary {
     commitUs: Number(text('source_committed_us')),
     batchEnd: text('batch_end'),
     why: text('why'),
-    state: text('state') === 'replayed' ? 'replayed' : 'open',
+    state: LEDGER_STATES.find((one) => one === text('state')) ?? 'open',
     replayedBy: maybe('replayed_by'),
     replayedAt: maybe('replayed_at'),
     writtenAt: text('written_at'),

@@ -201,7 +201,7 @@ async function once<Prepared extends PreparedBatch>(
 
 /** @returns true when this replay has been done already. @throws HoltError HOLT_LEDGER_REPLAYED when another one has. */
 async function isDone(writer: RegisteredWriter, entry: LedgerSummary, token: string): Promise<boolean> {
-  if (entry.state === 'open') return false;
+  if (entry.state !== 'replayed') return false;
   const [row] = await writer.rows(`SELECT replay FROM holt.ledger WHERE id = ${integerLiteral(entry.id)}`);
   if (row?.[0]?.toString('hex') === token) return true;
   throw new HoltError(

@@ -168,9 +168,113 @@ describe('the API of an installation', () => {
     await holt.node('west-1').start();
     await holt.node('west-1').ready();
     expect(await read('east-1')).toMatchObject({ overridesFiles: true, config: { batch: { maxRows: 777 } } });
+    const diff = async (query: string) =>
+      (await call('west-1', 'GET', `/pipelines/east-west/config/diff${query}`)).json.differences;
+    expect(await diff('')).toEqual([
+      { path: 'batch.maxRows', before: String(config.batch.maxRows), after: '777' },
+    ]);
     expect((await put('east-1', config, `"${(await read('east-1')).version}"`)).json).toMatchObject({
       overridesFiles: false,
     });
+    // All three are kept, and what was put through the API can be compared with what rules.
+    const kept = (await call('west-1', 'GET', '/pipelines/east-west/config/history')).json.items as readonly {
+      readonly id: string;
+      readonly overridesFiles: boolean;
+      readonly isCurrent: boolean;
+    }[];
+    expect(kept.map(({ overridesFiles, isCurrent }) => [overridesFiles, isCurrent])).toEqual([
+      [false, true],
+      [true, false],
+      [false, false],
+    ]);
+    expect(await diff(`?from=${kept[1]?.id}`)).toEqual([
+      { path: 'batch.maxRows', before: '777', after: String(config.batch.maxRows) },
+    ]);
+    expect((await call('west-1', 'GET', '/pipelines/east-west/config/history/nonsense')).status).toBe(404);
+  });
+
+  it('begins anew from the checkpoint when asked to, and not where nothing has failed', async () => {
+    const epoch = async () => (await holt.status('east-west'))?.epoch ?? 0;
+    await waitFor(async () => ['running', 'idle'].includes((await holt.status('east-west'))?.state ?? ''), {
+      timeoutMs: 120_000,
+      pollMs: 200,
+      what: 'the pipeline to work',
+    });
+    const before = await epoch();
+    const failed = await call('west-1', 'POST', '/pipelines/east-west/restart?onlyFailed=true', { why: 't' });
+    expect(failed).toMatchObject({ status: 202, json: { restarted: false } });
+    expect(await epoch()).toBe(before);
+    const all = await call('west-1', 'POST', '/pipelines/east-west/restart', { why: 'a test' });
+    expect(all).toMatchObject({ status: 202, json: { restarted: true } });
+    await waitFor(async () => (await epoch()) > before, {
+      timeoutMs: 60_000,
+      pollMs: 200,
+      what: 'a new reign',
+    });
+    expect(
+      await call('west-1', 'POST', '/pipelines/east-west/batches/0000000001-1/retry', { why: 't' }),
+    ).toMatchObject({ status: 404, json: { code: 'HOLT_BATCH_UNKNOWN' } });
+    expect((await call('east-1', 'PUT', '/pipelines/east-west/pause', { why: 'a test' })).status).toBe(202);
+    expect(await call('west-1', 'POST', '/pipelines/east-west/restart', { why: 't' })).toMatchObject({
+      status: 409,
+      json: { code: 'HOLT_PIPELINE_STATE' },
+    });
+    expect((await call('east-1', 'PUT', '/pipelines/east-west/resume', { why: 'a test' })).status).toBe(202);
+  });
+
+  it('a node puts its work down when asked to, says so, and takes it up again; no row is missing', async () => {
+    const state = async () => (await call('west-1', 'GET', '/nodes/east-1/drain')).json.state;
+    expect(await call('west-1', 'PUT', '/nodes/east-1/drain', { why: 'a test' })).toMatchObject({
+      status: 409,
+      json: { code: 'HOLT_NODE_NEEDED', detail: expect.stringContaining('east-west (select)') },
+    });
+    const asked = await call('west-1', 'PUT', '/nodes/east-1/drain', { why: 'a test', force: true });
+    expect(asked.status).toBe(202);
+    await waitFor(async () => (await state()) === 'drained', {
+      timeoutMs: 60_000,
+      pollMs: 100,
+      what: 'the node to be drained',
+    });
+    expect((await call('west-1', 'GET', '/nodes/east-1')).json).toMatchObject({ state: 'drained' });
+    const claims = (await call('west-1', 'GET', '/claims')).json.items as readonly { node: string }[];
+    expect(claims.filter((one) => one.node === 'east-1')).toEqual([]);
+    expect((await fetch(`${holt.node('east-1').apiUrl}/readyz`)).status).toBe(503);
+    expect((await call('east-1', 'GET', '/nodes')).status).toBe(200);
+    expect((await call('west-1', 'DELETE', '/nodes/east-1/drain')).status).toBe(202);
+    await waitFor(
+      async () => {
+        const now = await holt.status('east-west');
+        return (await state()) === 'working' && (now?.state === 'running' || now?.state === 'idle');
+      },
+      { timeoutMs: 120_000, pollMs: 200, what: 'the pipeline to go on' },
+    );
+    const started = (await call('east-1', 'POST', '/pipelines/east-west/checks')).json;
+    await waitFor(
+      async () =>
+        (await call('east-1', 'GET', `/pipelines/east-west/checks/${String(started.id)}`)).json.state ===
+        'equal',
+      { timeoutMs: 150_000, pollMs: 200, what: 'both sides to be equal' },
+    );
+  });
+
+  it('shows queues, the files of a node without secrets, and makes a support bundle', async () => {
+    expect((await call('west-1', 'GET', '/queues')).json).toMatchObject({
+      items: expect.arrayContaining([
+        expect.objectContaining({ node: 'east-1', queue: 'holt-verify-east-1', kept: 'memory', failed: 0 }),
+        expect.objectContaining({ node: 'west-1', queue: 'holt-verify-west-1' }),
+      ]),
+      silent: [],
+    });
+    const { json } = await call('west-1', 'GET', '/nodes/east-1/config');
+    expect(json).toMatchObject({
+      node: 'east-1',
+      pipelines: ['east-west'],
+      config: { node: { site: 'east' } },
+    });
+    const bundle = await call('west-1', 'GET', '/support-bundle');
+    expect(bundle.json).toMatchObject({ details: { 'east-west': { config: { pipeline: 'east-west' } } } });
+    for (const text of [JSON.stringify(json), JSON.stringify(bundle.json)])
+      expect(text).not.toContain(holt.token);
   });
 
   it('tells what changes as it changes, at the node that does not lead', async () => {

@@ -5,6 +5,7 @@ import { CLUSTER_ROUTES } from './cluster.ts';
 import { EVENT_ROUTES } from './events.ts';
 import { PIPELINE_ROUTES } from './pipelines.ts';
 import { SESSION_ROUTES } from './session.ts';
+import { SUPPORT_ROUTES } from './support.ts';
 import { TABLE_ROUTES } from './tables.ts';
 
 /** The whole API. The OpenAPI document itself is served beside it. */
@@ -16,4 +17,5 @@ export const ROUTES: readonly Route[] = [
   ...PIPELINE_ROUTES,
   ...TABLE_ROUTES,
   ...EVENT_ROUTES,
+  ...SUPPORT_ROUTES,
 ];

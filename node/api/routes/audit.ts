@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { unconfined } from '../actor.ts';
 import { cursorOf, keyOf, pageOf, pageQuery } from '../paging.ts';
 import { type Route, route } from '../route.ts';
 import { auditView } from '../views.ts';
@@ -18,7 +19,8 @@ export const AUDIT_ROUTES: readonly Route[] = [
       result: z.enum(['done', 'refused', 'failed']).optional(),
     }),
     answer: pageOf(auditView),
-    async handle({ services, query: { limit, cursor, who, action, object, result } }) {
+    async handle({ services, principal, query: { limit, cursor, who, action, object, result } }) {
+      unconfined(principal, 'the audit log is that of all');
       const { items, next } = await services.audit.list({
         limit,
         before: keyOf(cursor, /^[0-9]{15}-[0-9a-f]{8}$/),

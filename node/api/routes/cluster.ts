@@ -1,14 +1,17 @@
 /** Nodes, sites, and what stands in the coordination tree. */
 import { z } from 'zod';
+import { HoltError } from '../../../lib/errors.ts';
 import { clockReading } from '../../../model/lag.ts';
 import { mayTouch } from '../../access/role.ts';
-import { batchView, claimView, logLevelView, siteView, znodeView } from '../../cluster-views.ts';
+import { batchView, claimView, drainView, logLevelView, siteView, znodeView } from '../../cluster-views.ts';
 import { LOG_LEVELS } from '../../log-levels.ts';
-import { nodeView } from '../../operations.ts';
+import { nodeConfigView, nodeView } from '../../operations.ts';
+import { actorOf, byField, unconfined, whyField } from '../actor.ts';
 import { pageByKey, pageOf, pageQuery } from '../paging.ts';
 import { type Route, route } from '../route.ts';
 
 const node = z.object({ node: z.string().max(64).describe('Node.') });
+const batchParams = z.object({ name: z.string().max(64), id: z.string().max(64) });
 
 export const CLUSTER_ROUTES: readonly Route[] = [
   route({
@@ -54,6 +57,40 @@ export const CLUSTER_ROUTES: readonly Route[] = [
     },
   }),
   route({
+    id: 'getNode',
+    method: 'GET',
+    path: '/nodes/:node',
+    tag: 'nodes',
+    summary: 'One of them.',
+    access: 'viewer',
+    params: node,
+    answer: nodeView,
+    problems: ['HOLT_NODE_UNKNOWN'],
+    async handle({ services, params }) {
+      const found = (await services.operations.nodes()).find((one) => one.node === params.node);
+      if (found !== undefined) return found;
+      throw new HoltError('HOLT_NODE_UNKNOWN', `there is no node ${JSON.stringify(params.node)}`, {
+        disposition: 'fatal',
+        remedy: '`holt nodes list` shows those that are registered.',
+      });
+    },
+  }),
+  route({
+    id: 'getNodeConfig',
+    method: 'GET',
+    path: '/nodes/:node/config',
+    tag: 'nodes',
+    summary: 'What the files of a node say, defaults filled in, secrets as references.',
+    access: 'admin',
+    params: node,
+    answer: nodeConfigView,
+    problems: ['HOLT_NODE_UNKNOWN'],
+    handle: ({ services, params, principal }) => {
+      unconfined(principal, 'a node works for all');
+      return services.operations.nodeConfig(params.node);
+    },
+  }),
+  route({
     id: 'getLogLevel',
     method: 'GET',
     path: '/nodes/:node/log-level',
@@ -76,7 +113,61 @@ export const CLUSTER_ROUTES: readonly Route[] = [
     body: z.strictObject({ level: z.enum(LOG_LEVELS) }),
     answer: logLevelView,
     problems: ['HOLT_NODE_UNKNOWN'],
-    handle: ({ services, params, body }) => services.cluster.setLogLevel(params.node, body.level),
+    handle: ({ services, params, body, principal }) => {
+      unconfined(principal, 'a node works for all');
+      return services.cluster.setLogLevel(params.node, body.level);
+    },
+  }),
+  route({
+    id: 'getDrain',
+    method: 'GET',
+    path: '/nodes/:node/drain',
+    tag: 'nodes',
+    summary: 'Whether a node works, or has put its work down.',
+    access: 'viewer',
+    params: node,
+    answer: drainView,
+    problems: ['HOLT_NODE_UNKNOWN'],
+    handle: ({ services, params }) => services.cluster.drainState(params.node),
+  }),
+  route({
+    id: 'drainNode',
+    method: 'PUT',
+    path: '/nodes/:node/drain',
+    tag: 'nodes',
+    summary:
+      'Have a node let go of all claims and take no part, until it is undrained or starts anew; it goes on answering.',
+    access: 'operator',
+    params: node,
+    body: z.strictObject({
+      force: z.boolean().default(false).describe('Also where pipelines would stand still without it.'),
+      by: byField,
+      why: whyField,
+    }),
+    status: 202,
+    answer: drainView,
+    problems: ['HOLT_NODE_UNKNOWN', 'HOLT_NODE_NEEDED'],
+    handle: ({ services, params, body, principal }) => {
+      unconfined(principal, 'a node works for all');
+      return services.cluster.drain(params.node, body.force);
+    },
+  }),
+  route({
+    id: 'undrainNode',
+    method: 'DELETE',
+    path: '/nodes/:node/drain',
+    tag: 'nodes',
+    summary: 'Have it take part again.',
+    access: 'operator',
+    params: node,
+    query: z.object({ why: whyField }),
+    status: 202,
+    answer: drainView,
+    problems: ['HOLT_NODE_UNKNOWN'],
+    handle: ({ services, params, principal }) => {
+      unconfined(principal, 'a node works for all');
+      return services.cluster.undrain(params.node);
+    },
   }),
   route({
     id: 'listClocks',
@@ -108,6 +199,42 @@ export const CLUSTER_ROUTES: readonly Route[] = [
     },
   }),
   route({
+    id: 'getBatch',
+    method: 'GET',
+    path: '/pipelines/:name/batches/:id',
+    tag: 'pipelines',
+    summary: 'One that is in flight, at the furthest stage where it stands.',
+    access: 'viewer',
+    params: batchParams,
+    answer: batchView,
+    problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_BATCH_UNKNOWN'],
+    async handle({ services, params: { name, id } }) {
+      const found = (await services.cluster.batches(name)).find((one) => one.id === id);
+      if (found !== undefined) return found;
+      throw new HoltError('HOLT_BATCH_UNKNOWN', `${name} has no batch ${JSON.stringify(id)} in flight`, {
+        disposition: 'fatal',
+      });
+    },
+  }),
+  route({
+    id: 'retryBatch',
+    method: 'POST',
+    path: '/pipelines/:name/batches/:id/retry',
+    tag: 'pipelines',
+    summary:
+      'Read it again from the source, and with it what is in flight beside it: a rewind to the checkpoint. What has been applied is not applied again.',
+    access: 'operator',
+    params: batchParams,
+    body: z.strictObject({ by: byField, why: whyField }),
+    status: 202,
+    answer: z.object({ pipeline: z.string(), batch: z.string() }).meta({ id: 'BatchRetry' }),
+    problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_BATCH_UNKNOWN', 'HOLT_PIPELINE_STATE'],
+    async handle({ services, params: { name, id }, body, principal }) {
+      await services.operations.retryBatch(name, id, { by: actorOf(principal, body.by), why: body.why });
+      return { pipeline: name, batch: id };
+    },
+  }),
+  route({
     id: 'listClaims',
     method: 'GET',
     path: '/claims',
@@ -116,7 +243,8 @@ export const CLUSTER_ROUTES: readonly Route[] = [
     access: 'admin',
     query: pageQuery,
     answer: pageOf(claimView),
-    async handle({ services, query }) {
+    async handle({ services, query, principal }) {
+      unconfined(principal, 'the tree is that of all');
       return pageByKey(await services.cluster.claims(), (one) => one.path, query);
     },
   }),
@@ -133,7 +261,8 @@ export const CLUSTER_ROUTES: readonly Route[] = [
       .object({ node: znodeView, items: z.array(z.string()).readonly(), next: z.string().nullable() })
       .meta({ id: 'ZnodeWithChildren' }),
     problems: ['HOLT_ZNODE_UNKNOWN'],
-    async handle({ services, query }) {
+    async handle({ services, query, principal }) {
+      unconfined(principal, 'the tree is that of all');
       const { node: found, children } = await services.cluster.znode(query.path);
       return { node: found, ...pageByKey(children, (one) => one, query) };
     },

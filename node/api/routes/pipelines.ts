@@ -2,7 +2,16 @@
 import { z } from 'zod';
 import { HoltError } from '../../../lib/errors.ts';
 import { mayTouch } from '../../access/role.ts';
-import { configView, pipelineStatusView, positionView, waitView } from '../../operations.ts';
+import {
+  configCheckView,
+  configDiffView,
+  configView,
+  keptConfigDetailView,
+  keptConfigView,
+  pipelineStatusView,
+  positionView,
+  waitView,
+} from '../../operations.ts';
 import { actorOf, byField, whyField } from '../actor.ts';
 import { pageByKey, pageOf, pageQuery } from '../paging.ts';
 import { type Route, route } from '../route.ts';
@@ -11,6 +20,10 @@ const tag = 'pipelines';
 const MAX_WAIT_MS = 600_000;
 const named = z.object({ name: z.string().max(64).describe('Pipeline.') });
 const wish = z.strictObject({ by: byField, why: whyField });
+const configEnd = z
+  .string()
+  .max(64)
+  .describe('`current`, `files` (of the node that answers), or an id of the history.');
 const accepted = z
   .object({ pipeline: z.string(), desired: z.enum(['running', 'paused', 'stopped']) })
   .meta({ id: 'Accepted' });
@@ -73,6 +86,32 @@ export const PIPELINE_ROUTES: readonly Route[] = [
   }),
   ...desiredRoutes,
   route({
+    id: 'restartPipeline',
+    method: 'POST',
+    path: '/pipelines/:name/restart',
+    tag,
+    summary:
+      'Begin anew from the checkpoint: every stage lets go of what it holds and reads on from there; nothing is lost or applied twice. Resumes what Holt paused for an error.',
+    access: 'operator',
+    params: named,
+    query: z.object({
+      onlyFailed: z
+        .enum(['true', 'false'])
+        .default('false')
+        .describe('Leaves alone what Holt has not paused for an error.'),
+    }),
+    body: wish,
+    status: 202,
+    answer: z.object({ pipeline: z.string(), restarted: z.boolean() }).meta({ id: 'Restarted' }),
+    problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_PIPELINE_STATE'],
+    async handle({ services, params, query, body, principal }) {
+      const by = actorOf(principal, body.by);
+      const onlyFailed = query.onlyFailed === 'true';
+      const restarted = await services.operations.restart(params.name, { by, why: body.why, onlyFailed });
+      return { pipeline: params.name, restarted };
+    },
+  }),
+  route({
     id: 'deletePipeline',
     method: 'DELETE',
     path: '/pipelines/:name',
@@ -134,6 +173,65 @@ export const PIPELINE_ROUTES: readonly Route[] = [
       setHeader('etag', `"${next.version}"`);
       return next;
     },
+  }),
+  route({
+    id: 'checkConfig',
+    method: 'POST',
+    path: '/pipelines/:name/config/check',
+    tag,
+    summary: 'What putting this in its place would say, and what it would change; nothing is changed.',
+    access: 'operator',
+    params: named,
+    body: z.strictObject({ config: z.record(z.string(), z.unknown()) }),
+    answer: configCheckView,
+    problems: ['HOLT_PIPELINE_UNKNOWN'],
+    handle: ({ services, params, body, audit }) => {
+      audit({ detail: {} });
+      return services.operations.checkConfig(params.name, body.config);
+    },
+  }),
+  route({
+    id: 'listConfigs',
+    method: 'GET',
+    path: '/pipelines/:name/config/history',
+    tag,
+    summary: 'Configurations that ruled, newest first; the newest fifty are kept.',
+    access: 'viewer',
+    params: named,
+    answer: z.object({ items: z.array(keptConfigView).readonly() }).meta({ id: 'KeptConfigs' }),
+    problems: ['HOLT_PIPELINE_UNKNOWN'],
+    async handle({ services, params }) {
+      return { items: await services.operations.configHistory(params.name) };
+    },
+  }),
+  route({
+    id: 'getKeptConfig',
+    method: 'GET',
+    path: '/pipelines/:name/config/history/:id',
+    tag,
+    summary: 'One of them. Putting it back is a PUT of its `config` with the ETag of the ruling one.',
+    access: 'viewer',
+    params: named.extend({ id: z.string().max(64) }),
+    answer: keptConfigDetailView,
+    problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_CONFIG_UNKNOWN'],
+    handle: ({ services, params: { name, id } }) => services.operations.keptConfig(name, id),
+  }),
+  route({
+    id: 'diffConfigs',
+    method: 'GET',
+    path: '/pipelines/:name/config/diff',
+    tag,
+    summary: 'What differs between two configurations, place by place.',
+    access: 'viewer',
+    params: named,
+    query: z.object({
+      from: configEnd.default('files'),
+      to: configEnd.default('current'),
+    }),
+    answer: configDiffView,
+    problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_CONFIG_UNKNOWN'],
+    handle: ({ services, params, query }) =>
+      services.operations.configDiff(params.name, query.from, query.to),
   }),
   route({
     id: 'getPosition',

@@ -1,5 +1,6 @@
 /** Parked tables, the ledger, schema changes and comparisons of a pipeline. */
 import { z } from 'zod';
+import { LEDGER_KINDS, LEDGER_STATES } from '../../../stages/load/ledger-contract.ts';
 import {
   ddlDetailView,
   ddlView,
@@ -8,7 +9,7 @@ import {
   parkedTableView,
   verifyView,
 } from '../../operations.ts';
-import { actorOf, byField } from '../actor.ts';
+import { actorOf, byField, whyField } from '../actor.ts';
 import { keyOf, pageByKey, pageByNumber, pageOf, pageQuery } from '../paging.ts';
 import { type Route, route } from '../route.ts';
 
@@ -80,11 +81,21 @@ export const TABLE_ROUTES: readonly Route[] = [
     summary: 'Changes that were not applied as they came, newest first.',
     access: 'viewer',
     params: named,
-    query: pageQuery,
+    query: pageQuery.extend({
+      state: z.enum(LEDGER_STATES).optional().describe('Only those in this state.'),
+      kind: z.enum(LEDGER_KINDS).optional().describe('Only of this kind.'),
+      table: z.string().max(256).optional().describe('Only of this table: schema.table at the target.'),
+    }),
     answer: pageOf(ledgerEntryView),
     problems: ['HOLT_PIPELINE_UNKNOWN'],
-    async handle({ services, params, query: { limit, cursor } }) {
-      return pageByNumber(await services.operations.errors(params.name, limit + 1, before(cursor)), limit);
+    async handle({ services, params, query: { limit, cursor, state, kind, table } }) {
+      const filter = {
+        ...(state === undefined ? {} : { state }),
+        ...(kind === undefined ? {} : { kind }),
+        ...(table === undefined ? {} : { table }),
+      };
+      const { operations } = services;
+      return pageByNumber(await operations.errors(params.name, limit + 1, before(cursor), filter), limit);
     },
   }),
   route({
@@ -113,6 +124,22 @@ export const TABLE_ROUTES: readonly Route[] = [
     problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_LEDGER_MISSING', 'HOLT_LEDGER_REPLAYED', 'HOLT_REPLAY_REFUSED'],
     handle: ({ services, params: { name, id }, principal }) =>
       services.operations.replay(name, id, actorOf(principal, undefined)),
+  }),
+  route({
+    id: 'closeError',
+    method: 'POST',
+    path: '/pipelines/:name/errors/:id/close',
+    tag: 'ledger',
+    summary:
+      'Let stand what stands at the target. The entry stays with its images, and may still be replayed.',
+    access: 'operator',
+    params: withId,
+    body: z.strictObject({ by: byField, why: whyField }),
+    answer: ledgerEntryView,
+    repeatable: false,
+    problems: ['HOLT_PIPELINE_UNKNOWN', 'HOLT_LEDGER_MISSING', 'HOLT_LEDGER_REPLAYED'],
+    handle: ({ services, params: { name, id }, body, principal }) =>
+      services.operations.closeError(name, id, actorOf(principal, body.by)),
   }),
   route({
     id: 'listDdl',

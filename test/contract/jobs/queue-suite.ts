@@ -83,6 +83,7 @@ export function queueSuite(name: string, make: MakeQueue): void {
       await waitFor(() => failed.length === 1, { timeoutMs: 20_000, what: 'giving up' });
       expect(attempts).toEqual([1, 2, 3]);
       expect(failed).toEqual([{ id: 'never', attempt: 3, message: 'no. 3' }]);
+      expect(await jobs.counts()).toMatchObject({ waiting: 0, failed: 1, completed: 0 });
       await jobs.add([{ id: 'second', data: { number: 2 } }]);
       await waitFor(() => attempts.length === 5, { timeoutMs: 20_000, what: 'the second attempt' });
       expect(failed).toHaveLength(1);
@@ -106,6 +107,7 @@ export function queueSuite(name: string, make: MakeQueue): void {
         { id: 'two', data: { number: 2 } },
       ]);
       await waitFor(() => started === 1, { timeoutMs: 20_000, what: 'the first job' });
+      expect(await jobs.counts()).toEqual({ waiting: 1, active: 1, delayed: 0, failed: 0, completed: 0 });
       await jobs.close();
       expect(told).toBe(true);
       expect(started).toBe(1);

@@ -54,6 +54,28 @@ export function recordsSuite(here: () => Bench): void {
       unwatch();
     });
 
+    it('keep the newest fifty configurations that ruled, each once', async () => {
+      const { tree } = await here().harness.open();
+      const { configHistory } = new TreePipelineStore(tree, freshPipeline());
+      expect(await configHistory.list()).toEqual([]);
+      const config = (n: number) => ({
+        version: 1 as const,
+        digest: String(n).padStart(64, '0'),
+        text: `{"n":${n}}`,
+        by: 'test',
+        writtenMs: 1_000 + n,
+      });
+      await Promise.all([configHistory.keep(config(1)), configHistory.keep(config(1))]);
+      expect((await configHistory.list()).map((one) => one.config.text)).toEqual(['{"n":1}']);
+      for (let n = 2; n <= 52; n++) await configHistory.keep(config(n));
+      const kept = await configHistory.list();
+      expect(kept).toHaveLength(50);
+      expect([kept[0]?.config.text, kept.at(-1)?.config.text]).toEqual(['{"n":52}', '{"n":3}']);
+      expect(await configHistory.get(kept[0]?.id ?? '')).toEqual(kept[0]);
+      expect(await configHistory.get('../state')).toBeNull();
+      expect(await configHistory.get('000000000001001-000000000000')).toBeNull();
+    });
+
     it('go with the pipeline', async () => {
       const bench = here();
       const { pipeline, east, reign } = await bench.reigning();

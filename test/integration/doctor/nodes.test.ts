@@ -35,6 +35,7 @@ function report(node: string, nowMs: number): NodeReport {
     startedMs: 0,
     nowMs,
     draining: false,
+    drained: false,
     session: { state: 'connected', epoch: 1, leaseMs: 1 },
     memoryBytes: 1,
     eventLoopP99Ms: 0,

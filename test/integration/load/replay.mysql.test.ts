@@ -2,7 +2,13 @@ import { expect, it } from 'vitest';
 import { type NodeId, nodeId, siteId } from '../../../model/ids.ts';
 import { SqlBatchApplier } from '../../../stages/load/apply/batch-applier.ts';
 import { TargetSchema } from '../../../stages/load/apply/target-schema.ts';
-import { listLedger, readLedgerEntry, TargetLedger } from '../../../stages/load/ledger.ts';
+import {
+  type ListLedgerOptions,
+  listLedger,
+  readLedgerEntry,
+  TargetLedger,
+} from '../../../stages/load/ledger.ts';
+import { closeLedgerEntry } from '../../../stages/load/ledger-close.ts';
 import type { LedgerWriter } from '../../../stages/load/ledger-contract.ts';
 import { imagesOf } from '../../../stages/load/ledger-view.ts';
 import { TargetLoadRun } from '../../../stages/load/load-run.ts';
@@ -98,6 +104,28 @@ for (const flavour of ['mariadb', 'mysql'] as const)
           ledger,
           signal: noSignal,
         });
+      // Closed by hand it stays as it is, with its images, and may still be replayed.
+      const [, second] = entries;
+      const closing = { pipeline: pipeline.name, id: second?.id ?? 0n, by: 'eve' };
+      expect(await closeLedgerEntry(session, closing)).toMatchObject({ state: 'closed', replayedBy: 'eve' });
+      await expect(closeLedgerEntry(session, closing)).rejects.toMatchObject({
+        code: 'HOLT_LEDGER_REPLAYED',
+        message: expect.stringContaining('closed by eve'),
+      });
+      await expect(closeLedgerEntry(session, { ...closing, pipeline: 'other' })).rejects.toMatchObject({
+        code: 'HOLT_LEDGER_MISSING',
+      });
+      expect(await rows()).toEqual(['1 un', '2 deux', '3 drei', '4 quatre']);
+      const listed = async (filter: Pick<ListLedgerOptions, 'state' | 'kind' | 'table'>) =>
+        (await listLedger(session, { pipeline: pipeline.name, limit: 10, ...filter })).map(
+          ({ kind }) => kind,
+        );
+      expect(await listed({ state: 'open' })).toEqual(['insert-present', 'update-differs']);
+      expect(await listed({ state: 'closed' })).toEqual(['delete-differs']);
+      expect(await listed({ kind: 'update-differs' })).toEqual(['update-differs']);
+      expect(await listed({ table: { schema: target, table: 't' } })).toHaveLength(3);
+      expect(await listed({ table: { schema: target, table: 'other' } })).toEqual([]);
+
       for (const entry of entries) expect(await replay(entry.id)).toMatchObject({ state: 'replayed' });
       expect(await rows()).toEqual(['1 eins', '3 drei', '4 vier']);
       await expect(replay(entries[0]?.id ?? 0n)).rejects.toMatchObject({ code: 'HOLT_LEDGER_REPLAYED' });

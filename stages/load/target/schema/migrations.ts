@@ -108,7 +108,7 @@ const HELD_1 = `CREATE TABLE IF NOT EXISTS holt.held (
   KEY subject (pipeline, subject)
 ) ${TABLE_END}`;
 
-/** Changes that were not applied as they came (G5). The images are in `ledger_piece`. state: open, then replayed. */
+/** Changes that were not applied as they came (G5). The images are in `ledger_piece`. state: open, then replayed or closed. */
 const LEDGER = `CREATE TABLE IF NOT EXISTS holt.ledger (
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   pipeline VARBINARY(64) NOT NULL,

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { completionScript, SHELLS } from '../../../../node/cli/completion.ts';
-import { redacted, supportBundle, withoutLiterals } from '../../../../node/cli/support-bundle.ts';
+import { redacted, supportBundle, withoutLiterals } from '../../../../node/support-bundle.ts';
 import { ApiBench, ROOT_TOKEN } from '../../../support/api-bench.ts';
 
 describe('a support bundle', () => {
@@ -40,8 +40,7 @@ describe('a support bundle', () => {
     await using bench = await ApiBench.start({ operations: { nodes: () => Promise.resolve([]) } });
     const bundle = (await supportBundle({
       client: bench.client(),
-      server: bench.url,
-      release: '1',
+      made: { server: bench.url },
       nowMs: 0,
       metrics: () => Promise.resolve('# metrics\n'),
     })) as Record<string, unknown>;

@@ -1,11 +1,10 @@
 /**
- * `holt support-bundle`: what helps others to understand an installation, in one file, and nothing that they must not see: no passwords,
+ * The support bundle: what helps others to understand an installation, in one file, and nothing that they must not see: no passwords,
  * tokens or keys, no row values, no literals of SQL.
  */
 
-import { messageOf } from '../../lib/errors.ts';
-import type { ApiClient } from '../api/client.ts';
-import { SECRET_FIELD } from '../api/masking.ts';
+import { messageOf } from '../lib/errors.ts';
+import { SECRET_FIELD } from './api/masking.ts';
 
 const HISTORY_MS = 6 * 3_600_000;
 const MAX_LISTED = 100;
@@ -15,23 +14,38 @@ const ROW_FIELD = /^(?:key|before|after|found|constant|detail)$/;
 /** Fields that hold SQL, expressions, or what a server said of them. */
 const SQL_FIELD = /^(?:statement|sent|where|sql|message|reason|why|error|unavailable)$/;
 
+/** Where it is read from: a node's API, or the node itself. */
+export interface BundleSource {
+  pipelines(): Promise<unknown>;
+  nodes(): Promise<unknown>;
+  sites(): Promise<unknown>;
+  clocks(): Promise<unknown>;
+  claims(): Promise<unknown>;
+  audit(limit: number, filter: Readonly<Record<string, string>>): Promise<unknown>;
+  config(name: string): Promise<unknown>;
+  position(name: string): Promise<unknown>;
+  batches(name: string): Promise<unknown>;
+  tables(name: string): Promise<unknown>;
+  errors(name: string, limit: number): Promise<unknown>;
+  ddl(name: string, limit: number): Promise<unknown>;
+  checks(name: string): Promise<unknown>;
+  history(
+    name: string,
+    range: { readonly fromMs: number; readonly toMs: number; readonly stepMs: number },
+  ): Promise<unknown>;
+}
+
 export interface BundleOptions {
-  readonly client: ApiClient;
-  readonly server: string;
-  readonly release: string;
+  readonly client: BundleSource;
+  /** What made it, and where it asked. */
+  readonly made: Readonly<Record<string, unknown>>;
   /** Prometheus text; null where it could not be read. */
   readonly metrics: () => Promise<string | null>;
   readonly nowMs: number;
 }
 
 /** Each part is there, or says why it is not: a viewer's bundle has less than an administrator's. */
-export async function supportBundle({
-  client,
-  server,
-  release,
-  metrics,
-  nowMs,
-}: BundleOptions): Promise<unknown> {
+export async function supportBundle({ client, made, metrics, nowMs }: BundleOptions): Promise<unknown> {
   const part = async (read: () => Promise<unknown>): Promise<unknown> => {
     try {
       return await read();
@@ -59,8 +73,7 @@ export async function supportBundle({
     };
   return redacted({
     madeMs: nowMs,
-    server: new URL(server).origin,
-    cli: { release, node: process.version, platform: `${process.platform} ${process.arch}` },
+    ...made,
     nodes: await part(() => client.nodes()),
     sites: await part(() => client.sites()),
     clocks: await part(() => client.clocks()),
