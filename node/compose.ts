@@ -33,6 +33,7 @@ import { RedisPayloads } from '../stages/pipe/redis-payloads.ts';
 import { Accounts } from './access/accounts.ts';
 import { AuditLog } from './access/audit-log.ts';
 import { sealKey } from './access/records.ts';
+import { consoleFolder, readConsole } from './api/console-files.ts';
 import { EventHub } from './api/event-hub.ts';
 import { startHttpServer } from './api/http-server.ts';
 import { RepeatedRequests } from './api/idempotency.ts';
@@ -451,6 +452,7 @@ async function compose(
     tls: node.tls,
     trustedProxies: node.trustedProxies,
     openMetrics: config.api.openMetrics,
+    console: readConsole(consoleFolder()),
     operations: installation,
     accounts,
     audit,

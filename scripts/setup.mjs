@@ -113,7 +113,7 @@ async function main() {
   });
   if (values.help) {
     process.stdout.write(
-      'node scripts/setup.mjs [--servers mariadb,mysql,mysql56,zookeeper,redis] [--with sysbench] [--with percona-toolkit] [--with libfaketime] [--no-npm] [--json]\n',
+      'node scripts/setup.mjs [--servers mariadb,mysql,mysql56,zookeeper,redis] [--with sysbench] [--with percona-toolkit] [--with libfaketime] [--with chromium] [--no-npm] [--json]\n',
     );
     return;
   }

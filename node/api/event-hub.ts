@@ -9,7 +9,9 @@ import { isAbort, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { NodeView, PipelineStatusView } from '../operations.ts';
 
-export const TOPICS = ['pipelines', 'nodes'] as const;
+export const TOPICS = ['pipelines', 'nodes', 'looks'] as const;
+/** Sent where nobody says which. */
+export const USUAL_TOPICS: readonly Topic[] = ['pipelines', 'nodes'];
 export type Topic = (typeof TOPICS)[number];
 
 export interface HubEvent {
@@ -17,7 +19,7 @@ export interface HubEvent {
   readonly id: string;
   readonly topic: Topic | 'all';
   /** SSE's event field. */
-  readonly kind: 'snapshot' | 'pipeline' | 'pipeline-gone' | 'nodes' | 'unreachable' | 'reachable';
+  readonly kind: 'snapshot' | 'pipeline' | 'pipeline-gone' | 'nodes' | 'unreachable' | 'reachable' | 'look';
   readonly pipeline: string | null;
   readonly data: unknown;
 }
@@ -140,6 +142,13 @@ export class EventHub {
         await this.#look();
         if (this.#trouble !== null) this.#tell({ topic: 'all', kind: 'reachable', pipeline: null, data: {} });
         this.#trouble = null;
+        this.#pass({
+          id: '',
+          topic: 'looks',
+          kind: 'look',
+          pipeline: null,
+          data: { atMs: Math.round(clock.nowMs()) },
+        });
       } catch (error) {
         if (this.#stop.signal.aborted) break;
         if (!isAbort(error))
@@ -187,6 +196,10 @@ export class EventHub {
     this.#keptBytes += bytes;
     while (this.#kept.length > MAX_KEPT || this.#keptBytes > MAX_KEPT_BYTES)
       this.#keptBytes -= this.#kept.shift()?.bytes ?? 0;
+    this.#pass(event);
+  }
+
+  #pass(event: HubEvent): void {
     for (const follower of this.#followers) follower(event);
   }
 

@@ -51,7 +51,9 @@ export async function sendEvents(
       end();
       return;
     }
-    raw.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    // An empty id would make a browser forget the one it has.
+    const head = id === '' ? '' : `id: ${id}\n`;
+    raw.write(`${head}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   };
   for (const event of early) send(event);
   const ping = setInterval(() => {

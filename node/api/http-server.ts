@@ -15,6 +15,7 @@ import { isLoopback } from '../../lib/loopback.ts';
 import type { AuditEntry } from '../access/audit-log.ts';
 import { atLeast, mayTouch, type Principal } from '../access/role.ts';
 import { sameText } from '../access/secret-token.ts';
+import { type ConsoleFiles, sendConsole } from './console-files.ts';
 import { sendEvents } from './event-stream.ts';
 import type { KnownAnswer, RepeatedRequests } from './idempotency.ts';
 import { maskedJson } from './masking.ts';
@@ -43,6 +44,8 @@ export interface HttpServerOptions extends ApiServices {
   /** Why the node is not ready, null when it is. */
   readonly notReady: () => string | null;
   readonly repeats: RepeatedRequests;
+  /** The page at `/` and below. */
+  readonly console: ConsoleFiles;
   readonly log: Logger;
 }
 
@@ -74,13 +77,16 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   server.setErrorHandler((error: Error & { statusCode?: number }, request, reply) =>
     sendProblem(reply, request, asProblem(error)),
   );
+  // What no route takes is the console's: its files, and deep links into it.
   server.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      reply,
-      request,
-      new HoltError('HOLT_REQUEST_INVALID', `there is no ${request.method} ${request.url}`),
-      404,
-    ),
+    sendConsole(options.console, request, reply)
+      ? reply
+      : sendProblem(
+          reply,
+          request,
+          new HoltError('HOLT_REQUEST_INVALID', `there is no ${request.method} ${request.url}`),
+          404,
+        ),
   );
   server.addHook('onRequest', async (request) => comesFromHere(request, options));
   health(server, options);

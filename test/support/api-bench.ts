@@ -106,6 +106,7 @@ export class ApiBench implements AsyncDisposable {
       tls: null,
       trustedProxies: [],
       openMetrics: true,
+      console: { files: new Map() },
       operations,
       cluster: {
         sites: () => [],

@@ -17,6 +17,7 @@ export const SERVER_KINDS = [
   'sysbench',
   'percona-toolkit',
   'libfaketime',
+  'chromium',
 ] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];
 

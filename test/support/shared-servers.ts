@@ -137,6 +137,11 @@ export async function sharedRedis(): Promise<string> {
   return answer.address;
 }
 
+/** Tests that look at a page in Chromium; skipped where there is none. */
+export function describeBrowser(title: string, body: () => void): void {
+  describeOrSkip(['chromium'], { own: true }, title, body);
+}
+
 function describeOrSkip(
   kinds: readonly ServerKind[],
   options: { readonly own: boolean },

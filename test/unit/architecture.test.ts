@@ -16,6 +16,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   conf: ['lib', 'model'],
   stages: ['lib', 'model', 'canal'],
   node: ['lib', 'model', 'canal', 'scheduler', 'jobs', 'conf', 'stages'],
+  // The page: of the node it knows the shapes of answers, and no code (see below).
+  console: ['model', 'node'],
   // Programs for people who look at Holt: they start real servers as the tests do.
   demo: ['lib', 'model', 'canal', 'scheduler', 'jobs', 'conf', 'stages', 'node', 'test/support'],
   bench: ['lib', 'model', 'canal', 'scheduler', 'jobs', 'conf', 'stages', 'node', 'test/support'],
@@ -53,6 +55,18 @@ const imports = files.flatMap((from) =>
 describe('the import arrows', () => {
   it('are those of the design', () => {
     expect(imports.flatMap(({ from, specifier }) => problemOf(from, specifier) ?? [])).toEqual([]);
+  });
+
+  it('of the console to node and model bring types only, but for what has no imports itself', () => {
+    const offending = sourcesIn('console').flatMap((from) =>
+      valueSpecifiersOf(readFileSync(join(root, from), 'utf8')).flatMap((specifier) => {
+        const target = join(dirname(from), specifier);
+        if (!specifier.startsWith('.') || ruleOf(target) === 'console' || !target.endsWith('.ts')) return [];
+        const further = valueSpecifiersOf(readFileSync(join(root, target), 'utf8'));
+        return target.startsWith('model/') && further.length === 0 ? [] : [`${from}: ${target}`];
+      }),
+    );
+    expect(offending).toEqual([]);
   });
 
   it('form no cycle between top folders', () => {
@@ -125,6 +139,7 @@ function problemOf(from: string, specifier: string): string | undefined {
 }
 
 function wrongArrow(from: string, specifier: string): string | undefined {
+  if (from.startsWith('console/') && /\.(tsx|css)$/.test(specifier)) return undefined;
   if (!specifier.endsWith('.ts')) return `${specifier} does not name a .ts file`;
   const target = join(dirname(from), specifier);
   const [source, wanted] = [ruleOf(from), ruleOf(target)];
@@ -140,8 +155,8 @@ function wrongPackage(from: string, specifier: string): string | undefined {
   if (SHIPPED.has(name)) return undefined;
   if (/^(fs|net|path|os|crypto|events|stream|zlib|http|https|tls|url|util|child_process|buffer)$/.test(name))
     return `${specifier} must be written node:${specifier}`;
-  // Test support, and programs that measure or ask others beside us
-  if (/^(bench|demo|fuzz|test\/support|test\/cases)\//.test(from)) return undefined;
+  // Test support, and programs that measure or ask others beside us; the page is bundled.
+  if (/^(bench|console|demo|fuzz|test\/support|test\/cases)\//.test(from)) return undefined;
   return `${name} is not among the dependencies of package.json`;
 }
 
@@ -158,6 +173,11 @@ function specifiersOf(text: string): string[] {
     /^\s*(?:import|export)\b[^'";]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]/gm;
   const expression = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
   return [...code.matchAll(statement), ...code.matchAll(expression)].flatMap(([, a, b]) => a ?? b ?? []);
+}
+
+/** Those of them that are there when it runs. */
+function valueSpecifiersOf(text: string): string[] {
+  return specifiersOf(text.replace(/^\s*(import|export)\s+type\b[^;]*;/gm, ''));
 }
 
 function cycleIn(arrows: ReadonlyMap<string, ReadonlySet<string>>): string[] | undefined {
@@ -187,7 +207,7 @@ function sourcesIn(folder: string): string[] {
     return []; // not every folder of the design is there at every time
   }
   return entries
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => /\.tsx?$/.test(path) && !path.endsWith('vite.config.ts'))
     .map((path) => relative(root, join(root, folder, path)));
 }
 

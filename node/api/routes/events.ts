@@ -4,7 +4,7 @@ import { HoltError } from '../../../lib/errors.ts';
 import { mayTouch, type Principal } from '../../access/role.ts';
 import { MAX_POINTS } from '../../history/history.ts';
 import type { PipelineStatusView } from '../../operations.ts';
-import { type HubEvent, TOPICS } from '../event-hub.ts';
+import { type HubEvent, TOPICS, USUAL_TOPICS } from '../event-hub.ts';
 import { type Route, route, type SentEvent, streamRoute } from '../route.ts';
 import { historyView } from '../views.ts';
 
@@ -50,8 +50,10 @@ export const EVENT_ROUTES: readonly Route[] = [
       topics: z
         .string()
         .max(200)
-        .default(TOPICS.join(','))
-        .describe(`Only these, separated by commas: ${TOPICS.join(', ')}.`),
+        .default(USUAL_TOPICS.join(','))
+        .describe(
+          `Only these, separated by commas: ${TOPICS.join(', ')}; \`looks\` says each time that nothing else has changed.`,
+        ),
       pipelines: z.string().max(8192).optional().describe('Only these, separated by commas.'),
     }),
     handle({ services, principal, query, header }) {
