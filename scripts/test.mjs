@@ -110,6 +110,9 @@ async function main() {
   if (args.length === 0) {
     await check('format and lint (biome)', () => tool('@biomejs/biome/bin/biome', ['check', '.']));
     await check('types (tsc)', () => tool('typescript/bin/tsc', ['-p', 'tsconfig.json']));
+    await check('types of the console (tsc)', () =>
+      tool('typescript/bin/tsc', ['-p', 'console/tsconfig.json']),
+    );
   }
   await check('build', () => build(ROOT, say));
   await tests(args.length > 0 || all ? args : ['--project', '!long'], mark);

@@ -161,6 +161,7 @@ export class MadeUpInstallation {
 
   /** What ApiBench is started with. */
   get bench(): ApiBenchOptions {
+    const note = this.#note;
     return {
       operations: this.#operations() as NonNullable<ApiBenchOptions['operations']>,
       server: {
@@ -169,9 +170,22 @@ export class MadeUpInstallation {
           batches: (name: string) => Promise.resolve(this.batches.get(name) ?? []),
           claims: () => Promise.resolve([]),
           znode: () => refused('HOLT_ZNODE_UNKNOWN', 'there is no such node'),
+          drainState: async (node: string) => ({ node, state: this.#workOf(node) }),
+          drain: async (node: string, force: boolean) => {
+            note('drain', node, { force });
+            if (node === 'sin-1' && !force)
+              throw new HoltError('HOLT_NODE_NEEDED', 'pipelines would stand still without sin-1');
+            this.#setNode(node, 'drained');
+            return { node, state: 'drained' as const };
+          },
+          undrain: async (node: string) => {
+            note('undrain', node, null);
+            this.#setNode(node, 'ready');
+            return { node, state: 'working' as const };
+          },
           logLevel: (node: string) => Promise.resolve({ node, level: 'info' as const }),
           setLogLevel: (node: string, level) => {
-            this.asked.push({ what: 'setLogLevel', of: node, with: level });
+            note('setLogLevel', node, level);
             return Promise.resolve({ node, level });
           },
         },
@@ -263,9 +277,7 @@ export class MadeUpInstallation {
   }
 
   #operations(): Partial<Operations> {
-    const note = (what: string, of: string, given: unknown) => {
-      this.asked.push({ what, of, with: given });
-    };
+    const note = this.#note;
     return {
       known: async (name) => void this.status(name),
       nodes: async () => this.#unlessOutage(this.nodes),
@@ -276,6 +288,12 @@ export class MadeUpInstallation {
         note('setDesired', name, given);
         this.change(name, desiredState(given));
       },
+      restart: async (name, given) => {
+        note('restart', name, given);
+        this.change(name, { state: 'running', reason: null, code: null });
+        return true;
+      },
+      retryBatch: async (name, batch, given) => note('retryBatch', `${name} ${batch}`, given),
       deletePipeline: async (name) => {
         note('deletePipeline', name, null);
         if (this.status(name).state !== 'stopped')
@@ -306,6 +324,18 @@ export class MadeUpInstallation {
     };
   }
 
+  readonly #note = (what: string, of: string, given: unknown): void => {
+    this.asked.push({ what, of, with: given });
+  };
+
+  #workOf(node: string): 'working' | 'drained' {
+    return this.nodes.find((one) => one.node === node)?.state === 'drained' ? 'drained' : 'working';
+  }
+
+  #setNode(node: string, state: NodeView['state']): void {
+    this.nodes = this.nodes.map((one) => (one.node === node ? { ...one, state } : one));
+  }
+
   #unlessOutage<T>(value: T): T {
     if (this.outage !== null) throw this.outage;
     return value;
@@ -319,6 +349,7 @@ export class MadeUpInstallation {
       by: 'fra-1',
       writtenMs: Date.now() - 86_400_000,
       overridesFiles: false,
+      isOfFiles: true,
       config: {
         name,
         source: `${ends?.from.slice(0, 3)}-db`,

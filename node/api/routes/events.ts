@@ -52,7 +52,7 @@ export const EVENT_ROUTES: readonly Route[] = [
         .max(200)
         .default(USUAL_TOPICS.join(','))
         .describe(
-          `Only these, separated by commas: ${TOPICS.join(', ')}; \`looks\` says each time that nothing else has changed.`,
+          `Only these, separated by commas: ${TOPICS.join(', ')}; \`looks\` tells of each look at the installation, whether it found something new or not.`,
         ),
       pipelines: z.string().max(8192).optional().describe('Only these, separated by commas.'),
     }),
