@@ -7,7 +7,7 @@
  */
 import type { Service } from '../lib/service.ts';
 import type { StartConfig } from '../model/config.ts';
-import type { Position, PositionText } from '../model/position.ts';
+import type { BinlogCoordinates, Position, PositionText } from '../model/position.ts';
 import type { SourceItem, TableDefinition } from '../model/source-item.ts';
 
 export interface ReaderOptions {
@@ -36,6 +36,11 @@ export interface CanalReader {
   ack(): void;
   /** Where this reader would go on after the last item handed out. */
   readonly position: Position;
+  /**
+   * How far the log has come, where all that came has been handed out: behind the last transaction, and behind what is none. Null where
+   * something is still to be handed out.
+   */
+  readonly passed?: BinlogCoordinates | null;
   /** Tables whose definition at `start` is known for sure, as far as they are wanted; may take a while, and be none. */
   definitionsAtStart?(): Promise<readonly TableDefinition[]>;
   close(): Promise<void>;

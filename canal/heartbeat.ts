@@ -67,7 +67,7 @@ export class HeartbeatWriter implements Service {
     this.#logger = options.logger ?? silentLogger;
   }
 
-  /** `Clock.nowMs` of the last beat that the server took; null before the first. */
+  /** `Clock.monotonicMs` of the last beat that the server took; null before the first. */
   get lastBeatMs(): number | null {
     return this.#lastBeatMs;
   }
@@ -111,7 +111,7 @@ export class HeartbeatWriter implements Service {
     while (this.#state.shouldRun()) {
       const started = this.#clock.monotonicMs();
       await this.#execute(session, sql);
-      this.#lastBeatMs = this.#clock.nowMs();
+      this.#lastBeatMs = this.#clock.monotonicMs();
       if (this.#trouble !== null) this.#logger.info({}, 'heartbeat is written again');
       this.#trouble = null;
       this.#state.resetBackoff();

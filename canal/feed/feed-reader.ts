@@ -1,6 +1,6 @@
 import { HoltError } from '../../lib/errors.ts';
 import { HOLT_SCHEMA } from '../../model/holt-tables.ts';
-import type { Position } from '../../model/position.ts';
+import type { BinlogCoordinates, Position } from '../../model/position.ts';
 import { RunningPosition } from '../../model/running-position.ts';
 import type { SourceItem, SourceRows, TableDefinition } from '../../model/source-item.ts';
 import type { TableShape } from '../../model/table-shape.ts';
@@ -88,6 +88,10 @@ export class FeedReader implements CanalReader, FeedMember {
 
   get position(): Position {
     return this.#running.position;
+  }
+
+  get passed(): BinlogCoordinates | null {
+    return this.hasNext || !this.isAtBoundary ? null : (this.#feed?.passed ?? null);
   }
 
   get feed(): SourceFeed | null {

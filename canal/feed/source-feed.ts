@@ -108,6 +108,7 @@ export class SourceFeed {
   /** Version under which the open transaction began. */
   #openVersion: number;
   #transactions = 0;
+  #passed: BinlogCoordinates | null = null;
 
   constructor(options: SourceFeedOptions) {
     this.#options = options;
@@ -167,6 +168,14 @@ export class SourceFeed {
 
   get transactions(): number {
     return this.#transactions;
+  }
+
+  /**
+   * How far the log has come, what is no transaction included (the beginning of a file, a checkpoint of the server): all before it is in the
+   * ring. Null in the middle of a transaction, and of what has arrived.
+   */
+  get passed(): BinlogCoordinates | null {
+    return this.#passed;
   }
 
   /** Resolves when there may be more to read, or the feed has ended. */
@@ -242,7 +251,9 @@ export class SourceFeed {
     let sinceTurn = 0;
     try {
       while (!signal.aborted) {
+        let last: RawEvent | null = null;
         for (let item = this.#dump.next(); item !== null; item = this.#dump.next()) {
+          last = item.kind === 'event' ? item : null;
           if (item.kind === 'interrupted') {
             this.#decoder = new EventDecoder();
             this.#assembler.interrupted();
@@ -265,6 +276,8 @@ export class SourceFeed {
             if (signal.aborted) return;
           }
         }
+        if (last !== null)
+          this.#passed = this.#assembler.isOpen ? null : { file: last.file, offset: last.end };
         await this.#dump.fill(signal);
       }
     } catch (error) {

@@ -300,8 +300,8 @@ class PipelineDesk {
       if (reading.value.tenure === reign.tenure) this.#received(reading.value);
     });
     const unwatchParts = store.progress.watch((reading) => {
-      if (reading.kind === 'value' && reading.value.tenure === reign.tenure)
-        this.#lag.progressed(clock.monotonicMs());
+      if (reading.kind !== 'value' || reading.value.tenure !== reign.tenure) return;
+      this.#lag.progressed(BigInt(reading.value.seq), reading.value.part, clock.monotonicMs());
     });
     const definitions = await withSession(target, signal, (session) =>
       readDefinitionsAt(session, config.config.name),
@@ -331,9 +331,10 @@ class PipelineDesk {
       sourceAheadMs: () => this.#sight.aheadMs,
       emit: async ({ header, payload }, first) => {
         const seq = BigInt(header.seq);
-        const { part, endFile: file, endOffset: offset } = header;
+        const { part, lastPart, endFile: file, endOffset: offset } = header;
         window.add(header);
-        this.#lag.flight({ seq, part, first, end: { file, offset }, sinceMs: clock.monotonicMs() });
+        const end = { file, offset };
+        this.#lag.flight({ seq, part, lastPart, first, end, sinceMs: clock.monotonicMs() });
         this.#rows.add(header.rows);
         const key = {
           pipeline: header.pipeline,
@@ -445,9 +446,7 @@ class PipelineDesk {
     const { clock, clocks } = this.#source;
     const nowMs = clock.monotonicMs();
     const told = clocks.moment(`node ${node}`, appliedMs);
-    const applied =
-      told === null ? { atMs: nowMs, errorMs: null } : { ...told, atMs: Math.min(told.atMs, nowMs) };
-    this.#lag.received(BigInt(seq), applied, nowMs, this.#sight.view);
+    this.#lag.received(BigInt(seq), told ?? { atMs: nowMs, errorMs: null }, nowMs, this.#sight.view);
   }
 }
 

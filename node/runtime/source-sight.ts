@@ -75,7 +75,7 @@ export class SourceSight {
 
   /** A heartbeat row was read: for what was written before anybody here looked. */
   read({ atUs, end, bytes }: ReadHeartbeat): void {
-    this.#heartbeatBytes = bytes > 0 ? bytes : null;
+    this.#heartbeatBytes = bytes !== null && bytes > 0 ? bytes : null;
     const moment = this.#options.clocks.moment(this.#party, atUs / 1000);
     if (moment === null) return;
     const { atMs, errorMs } = moment;
@@ -83,15 +83,14 @@ export class SourceSight {
   }
 
   get view(): SourceView {
-    const { clocks, clock } = this.#options;
-    const beatMs = this.#heartbeat?.lastBeatMs ?? null;
+    const { clocks } = this.#options;
     return {
       timeline: this.#timeline,
       clock: clocks.offset(this.#party),
       files: this.#files,
       exactCommitTimes: this.#engine?.logsExactCommitTimes ?? false,
       heartbeatBytes: this.#heartbeatBytes,
-      heartbeatMs: beatMs === null ? null : beatMs - clock.nowMs() + clock.monotonicMs(),
+      heartbeatMs: this.#heartbeat?.lastBeatMs ?? null,
     };
   }
 

@@ -174,10 +174,14 @@ export class StatusCollector {
         ...TASK_STAGES.map((stage) => this.#stage(pipeline, stage)),
       ]);
     const shares = [...heard].flatMap(([node, { report }]) =>
-      (report?.pipelines ?? []).filter((one) => one.pipeline === pipeline).map((share) => ({ node, share })),
+      (report?.pipelines ?? [])
+        .filter((one) => one.pipeline === pipeline)
+        .map((share) => ({ node, share, uptimeMs: report === null ? 0 : report.nowMs - report.startedMs })),
     );
     const reports = (stage: TaskStage) =>
-      shares.flatMap(({ node, share }) => (share[stage] === null ? [] : [{ node, report: share[stage] }]));
+      shares.flatMap(({ node, share, uptimeMs }) =>
+        share[stage] === null ? [] : [{ node, report: share[stage], uptimeMs }],
+      );
     const none: StageTasks = { tasks: 0, lowest: null, holder: null };
     const owner = mainstem === null ? undefined : heard.get(mainstem);
     const monotonicMs = clock.monotonicMs();

@@ -39,6 +39,13 @@ export interface SilentNode {
   readonly stages: readonly string[];
 }
 
+export interface NodeStageReport {
+  readonly node: string;
+  readonly report: StageReport;
+  /** Ms since its process began. */
+  readonly uptimeMs: number;
+}
+
 export interface PipelineFacts {
   readonly pipeline: string;
   /** Ms since 1970 by the clock of the node that is asked. */
@@ -70,9 +77,7 @@ export interface PipelineFacts {
   /** Nodes that refuse our calls. */
   readonly refusals: ReadonlyMap<string, Refusal>;
   /** Reports of every node that answered, per stage. */
-  readonly reports: Readonly<
-    Record<TaskStage, readonly { readonly node: string; readonly report: StageReport }[]>
-  >;
+  readonly reports: Readonly<Record<TaskStage, readonly NodeStageReport[]>>;
   /** Tables whose changes are held at the target. */
   readonly parked: readonly ParkedTableView[];
   /** Lanes of the node that loads; empty in mode `prefix`. */
@@ -112,7 +117,9 @@ const CATCHING_UP_MS = 10_000;
 /** What has not moved for so long, though it could, is stuck as far as anyone can see. */
 export const STALLED_MS = 1_500;
 /** A source that was not seen for so long does not answer. */
-const BLIND_MS = 2_500;
+const BLIND_MS = 1_500;
+/** What a node found at a stage so soon after it began may have stood there for long. */
+const FIRST_SIGHT_MS = 5_000;
 
 export function pipelineStatus(facts: PipelineFacts): PipelineStatus {
   const stages = stageStatuses(facts);
@@ -153,7 +160,8 @@ function lagOf(facts: PipelineFacts): LagView {
     apply: report.apply === null ? null : { ...report.apply, agoMs: report.apply.agoMs + selectAgeMs },
     checkpoint: aged(report.checkpoint, selectAgeMs),
     catchUpMs: report.catchUpMs,
-    stalledMs: report.stalledMs === 0 ? 0 : report.stalledMs + selectAgeMs,
+    stalledMs:
+      report.stalledMs === 0 ? 0 : Math.min(report.stalledMs + selectAgeMs, stageReachedMs(facts, stage)),
     heartbeatAgoMs: report.heartbeatAgoMs === null ? null : report.heartbeatAgoMs + selectAgeMs,
     exactCommitTimes: report.exactCommitTimes,
     sourceClock: select?.sourceClock ?? null,
@@ -200,6 +208,25 @@ function lagStageOf(facts: PipelineFacts): StageName | null {
   }
   if (report.pending !== null || report.read === null || report.read.ms > 0) return 'select';
   return null;
+}
+
+/**
+ * How long ago the oldest batch came to its stage, as nodes there saw it; infinite where nobody knows. Going from stage to stage is
+ * movement, of which the mainstem hears nothing.
+ */
+function stageReachedMs(facts: PipelineFacts, stage: StageName | null): number {
+  const at = stageOfOldest(facts);
+  if (at === null || at !== stage) return Number.POSITIVE_INFINITY;
+  const { lowest } = facts.stages[at];
+  const seen = facts.reports[at].flatMap(({ report: { standing }, uptimeMs }) =>
+    standing !== null &&
+    standing.seq === lowest?.seq &&
+    standing.part === lowest.part &&
+    standing.forMs + FIRST_SIGHT_MS < uptimeMs
+      ? [standing.forMs]
+      : [],
+  );
+  return seen.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...seen);
 }
 
 /** Where the batch with the lowest number stands: stages work on several at once, and younger ones may be further down. */

@@ -731,7 +731,9 @@ export class BatchFormer {
       for (const beat of heartbeats(rows))
         if (beat.site === this.#options.site && beat.cluster === this.#options.cluster) {
           this.#heartbeatUs = Math.max(this.#heartbeatUs ?? 0, beat.atUs);
-          this.#options.onHeartbeat?.({ atUs: beat.atUs, end, bytes: end.offset - start.offset });
+          // The first one ever is an INSERT, and shorter than all that follow.
+          const bytes = rows.op === 'update' ? end.offset - start.offset : null;
+          this.#options.onHeartbeat?.({ atUs: beat.atUs, end, bytes });
         }
     }
   }

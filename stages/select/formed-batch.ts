@@ -78,8 +78,8 @@ export interface ReadHeartbeat {
   readonly atUs: number;
   /** Behind its transaction. */
   readonly end: BinlogCoordinates;
-  /** Of its transaction in the log. */
-  readonly bytes: number;
+  /** Of its transaction in the log; null where others will be of another length. */
+  readonly bytes: number | null;
 }
 
 /** The transaction's GTID as its server writes it; where it has none, the place of its first event. */

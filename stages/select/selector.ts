@@ -9,6 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { CanalEngine, CanalReader } from '../../canal/canal.ts';
+import { compareCoordinates } from '../../canal/feed/coordinates.ts';
 import { Breather } from '../../lib/breather.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { HoltError, isAbort, messageOf } from '../../lib/errors.ts';
@@ -90,7 +91,10 @@ export interface SelectorOptions {
 
 /** How far Select has read, for lag. */
 export interface SelectReading {
-  /** Behind the last transaction read, or its last part; before the first, where the reign began: null where only its GTIDs are known. */
+  /**
+   * Behind the last transaction read, or its last part, and what followed that is none (the beginning of a file); before the first, where the
+   * reign began: null where only its GTIDs are known.
+   */
   readonly at: BinlogCoordinates | null;
   /** The last transaction read, whatever became of it; null before the first. */
   readonly lastRead: LastRead | null;
@@ -134,6 +138,7 @@ export class Selector implements Service {
   #barrier = false;
   /** Taken from the reader, not yet by the former. */
   #offered: SourceItem | null = null;
+  #reader: CanalReader | null = null;
   #isReading = false;
   #isEmitting = false;
   #emission: Promise<void> = Promise.resolve();
@@ -191,8 +196,11 @@ export class Selector implements Service {
 
   get reading(): SelectReading {
     const { lastRead, pendingFirst, upstreamMs } = this.#former;
+    const at = lastRead?.end ?? this.#options.reign.position.at;
+    // What was handed out and not taken is not read.
+    const passed = this.#offered === null ? (this.#reader?.passed ?? null) : null;
     return {
-      at: lastRead?.end ?? this.#options.reign.position.at,
+      at: passed !== null && (at === null || compareCoordinates(passed, at) > 0) ? passed : at,
       lastRead,
       waiting:
         this.#leaving ?? (pendingFirst === null ? null : { ...pendingFirst, takenMs: this.#pendingSinceMs }),
@@ -241,6 +249,7 @@ export class Selector implements Service {
       wants: (schema, table) => this.#filter.matches(schema, table),
       definitions: this.#given,
     });
+    this.#reader = reader;
     this.#learnAtStart(reader);
     try {
       let sinceLook = 0;
@@ -258,6 +267,7 @@ export class Selector implements Service {
     } finally {
       this.#state.requestStop();
       await this.#emission;
+      this.#reader = null;
       await reader.close();
     }
   }

@@ -38,6 +38,8 @@ export interface SourceView {
 export interface NewFlight {
   readonly seq: bigint;
   readonly part: number;
+  /** Nothing of its transaction follows. */
+  readonly lastPart: boolean;
   readonly first: BatchBeginning;
   /** Behind its last transaction. */
   readonly end: BinlogCoordinates;
@@ -46,6 +48,8 @@ export interface NewFlight {
 
 interface Flight extends NewFlight {
   published: boolean;
+  /** A part that is in the target's open transaction. */
+  executed: boolean;
 }
 
 /** What is younger is on its way, not late. */
@@ -53,7 +57,9 @@ const ON_THE_WAY_MS = 50;
 /** Heartbeats that may be unread and nobody waits for them. More, and reading is behind whatever else there is. */
 const HEARTBEATS_UNREAD = 2;
 /** Without a look for so long, nobody knows where the log ends. */
-const LOOK_FRESH_MS = 2_000;
+const LOOK_FRESH_MS = 1_500;
+/** Before a heartbeat was read nobody knows how long they are; what is no longer than this, and no older than the next one, may be some. */
+const MAYBE_HEARTBEATS = { bytes: 1_024, ms: 1_000 };
 const KEPT_SAMPLES_MS = 20_000;
 const SAMPLE_EVERY_MS = 500;
 /** What a report lists of the flights; the oldest are what matters. */
@@ -62,7 +68,7 @@ const MAX_LISTED = 64;
 export class LagMeter {
   #flights: Flight[] = [];
   #samples: LagSample[] = [];
-  /** When something last moved: a batch was published, a part executed, a receipt came. */
+  /** When what everything else waits for last moved: the oldest batch was published, a part of it executed, a receipt came. */
   #movedMs = Number.NEGATIVE_INFINITY;
   #readMovedMs = Number.NEGATIVE_INFINITY;
   #readAt: BinlogCoordinates | null = null;
@@ -82,18 +88,24 @@ export class LagMeter {
 
   /** A batch is in flight: the window counts it. */
   flight(flight: NewFlight): void {
-    this.#flights.push({ ...flight, published: false });
+    this.#flights.push({ ...flight, published: false, executed: false });
   }
 
+  /** That younger batches come along is no movement of the oldest. */
   published(seq: bigint, part: number, nowMs: number): void {
     const flight = this.#flights.find((one) => one.seq === seq && one.part === part);
-    if (flight !== undefined) flight.published = true;
-    this.#movedMs = nowMs;
+    if (flight === undefined) return;
+    flight.published = true;
+    if (flight === this.#flights.find((one) => !one.executed)) this.#movedMs = nowMs;
   }
 
-  /** A part of a large transaction is executed at the target. */
-  progressed(nowMs: number): void {
-    this.#movedMs = nowMs;
+  /** The parts of a large transaction up to `part` are executed at the target. */
+  progressed(seq: bigint, part: number, nowMs: number): void {
+    for (const flight of this.#flights)
+      if (flight.seq === seq && flight.part <= part && !flight.executed) {
+        flight.executed = true;
+        this.#movedMs = nowMs;
+      }
   }
 
   /** Everything up to `seq` is durable at the target since `applied`. */
@@ -106,8 +118,9 @@ export class LagMeter {
     this.#movedMs = nowMs;
     this.#durable = newest.end;
     const committed = momentOf(oldest.first, source);
-    const ms = Math.max(0, applied.atMs - committed.atMs);
-    const lag = { ms, errorMs: sum(applied.errorMs, committed.errorMs) };
+    const then = appliedAt(applied, newest.sinceMs, nowMs);
+    const ms = Math.max(0, then.atMs - committed.atMs);
+    const lag = { ms, errorMs: sum(then.errorMs, committed.errorMs) };
     this.#applied = { lag, seq: String(seq), atMs: nowMs };
   }
 
@@ -119,6 +132,7 @@ export class LagMeter {
 
   /** Now and then: what the time to catch up is told from. */
   sample(read: ReadFacts, source: SourceView, nowMs: number): void {
+    this.#noteReading(read, nowMs);
     const newest = this.#samples.at(-1);
     if (newest !== undefined && nowMs - newest.atMs < SAMPLE_EVERY_MS) return;
     const lag = this.#oldest(read, source, nowMs)?.ms ?? this.#read(read, source, nowMs)?.ms ?? null;
@@ -130,16 +144,14 @@ export class LagMeter {
   }
 
   report(read: ReadFacts, source: SourceView, nowMs: number): LagReport {
-    if (read.at !== null && (this.#readAt === null || comparePlaces(read.at, this.#readAt) !== 0)) {
-      this.#readAt = read.at;
-      this.#readMovedMs = nowMs;
-    }
+    this.#noteReading(read, nowMs);
     const oldest = this.#oldest(read, source, nowMs);
     const readLag = this.#read(read, source, nowMs);
+    const flights = this.#listed(source, nowMs);
     const isStuckSince = oldest !== null ? Math.max(this.#movedMs, oldest.sinceMs) : this.#readMovedMs;
     const somethingWaits = oldest !== null || (readLag !== null && readLag.ms > 0);
     return {
-      flights: this.#listed(source, nowMs),
+      flights,
       pending: read.pending === null ? null : ageOf(momentOf(read.pending, source), nowMs),
       read: readLag,
       readBytes: bytesBehind(read.at, source),
@@ -154,6 +166,12 @@ export class LagMeter {
     };
   }
 
+  #noteReading({ at }: ReadFacts, nowMs: number): void {
+    if (at === null || (this.#readAt !== null && comparePlaces(at, this.#readAt) === 0)) return;
+    this.#readAt = at;
+    this.#readMovedMs = nowMs;
+  }
+
   #catchUpMs(lagMs: number | null, nowMs: number): number | null {
     return lagMs === null ? null : catchUpMs([...this.#samples, { atMs: nowMs, lagMs }]);
   }
@@ -162,13 +180,21 @@ export class LagMeter {
   #listed(source: SourceView, nowMs: number): LagReport['flights'] {
     const listed: LagReport['flights'] = [];
     let last: bigint | null = null;
-    for (const { seq, first, published } of this.#flights) {
+    for (const { seq, first } of this.#flights) {
       if (seq === last) continue;
       if (listed.length === MAX_LISTED) break;
       last = seq;
+      const published = this.#isPublished(seq);
       listed.push({ seq: String(seq), published, ...ageOf(momentOf(first, source), nowMs) });
     }
     return listed;
+  }
+
+  /** False also where all parts that there are have been executed, and the rest is still to be read. */
+  #isPublished(seq: bigint): boolean {
+    const parts = this.#flights.filter((one) => one.seq === seq);
+    const next = parts.find((one) => !one.executed) ?? parts.at(-1);
+    return next !== undefined && next.published && (!next.executed || next.lastPart);
   }
 
   /** The oldest change read and not applied. */
@@ -199,6 +225,8 @@ export class LagMeter {
     const toMs = behind.toMs ?? nowMs;
     if (behind.fromMs !== null) {
       const age = ageOf({ atMs: (behind.fromMs + toMs) / 2, errorMs: (toMs - behind.fromMs) / 2 }, nowMs);
+      if (this.#mayBeHeartbeats(at, source) && nowMs - toMs < MAYBE_HEARTBEATS.ms)
+        return { ms: 0, errorMs: nowMs - behind.fromMs };
       return nowMs - toMs < ON_THE_WAY_MS ? { ms: 0, errorMs: ON_THE_WAY_MS } : age;
     }
     // Older than anything that was looked at: what was read last says how far back we are.
@@ -212,6 +240,11 @@ export class LagMeter {
     const unread = bytesBehind(at, source);
     if (heartbeatBytes === null || unread === null) return false;
     return unread % heartbeatBytes === 0 && unread / heartbeatBytes <= HEARTBEATS_UNREAD;
+  }
+
+  #mayBeHeartbeats(at: BinlogCoordinates, source: SourceView): boolean {
+    const unread = bytesBehind(at, source);
+    return source.heartbeatBytes === null && unread !== null && unread <= MAYBE_HEARTBEATS.bytes;
   }
 
   #checkpoint(source: SourceView, nowMs: number): Measured | null {
@@ -231,6 +264,14 @@ function momentOf(one: BatchBeginning, { timeline, clock }: SourceView): Moment 
 
 function ageOf({ atMs, errorMs }: Moment, nowMs: number): Measured {
   return { ms: Math.max(0, nowMs - atMs), errorMs };
+}
+
+/** By the clock of the node that applied it. One that was set since it was measured says a time before the batch was there, or to come. */
+function appliedAt(told: Moment, sinceMs: number, nowMs: number): Moment {
+  const slackMs = told.errorMs ?? Number.POSITIVE_INFINITY;
+  if (told.atMs >= sinceMs - slackMs && told.atMs <= nowMs + slackMs)
+    return { atMs: Math.min(told.atMs, nowMs), errorMs: told.errorMs };
+  return { atMs: (sinceMs + nowMs) / 2, errorMs: (nowMs - sinceMs) / 2 };
 }
 
 function applyLagOf(

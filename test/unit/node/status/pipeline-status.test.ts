@@ -82,7 +82,7 @@ function facts(overrides: Partial<PipelineFacts> = {}): PipelineFacts {
     selectAgeMs: 0,
     session: { state: 'connected', leaseMs: 3_000 },
     silent: new Map(),
-    reports: { extract: [], transform: [], load: [{ node: 'west-1', report: stage }] },
+    reports: { extract: [], transform: [], load: [{ node: 'west-1', report: stage, uptimeMs: 3_600_000 }] },
     appliedSeq: '9',
     parked: [],
     appliedMs: NOW - 60_000,
@@ -133,6 +133,26 @@ describe('pipelineStatus()', () => {
     expect(pipelineStatus(facts({ select: inFlight({ 4: 300 }) })).lagStage).toBe('load');
   });
 
+  test('a batch that has just come to a stage moves, unless that was only just seen by a node that began', () => {
+    const slow = inFlight({ 5: 4_000 }, { stalledMs: 3_000 });
+    const stages = { extract: none, transform: none, load: tasks('5', 'west-1') };
+    const seen = (forMs: number, uptimeMs: number, seq = '5') => ({
+      extract: [],
+      transform: [],
+      load: [{ node: 'west-1', report: { ...stage, standing: { seq, part: 0, forMs } }, uptimeMs }],
+    });
+    const shown = (...args: Parameters<typeof seen>) =>
+      pipelineStatus(facts({ select: slow, stages, reports: seen(...args) }));
+    expect(shown(400, 3_600_000)).toMatchObject({
+      state: 'running',
+      lagStage: 'load',
+      lag: { stalledMs: 400 },
+    });
+    expect(shown(2_000, 3_600_000)).toMatchObject({ state: 'degraded', lag: { stalledMs: 2_000 } });
+    expect(shown(400, 900)).toMatchObject({ state: 'degraded', lag: { stalledMs: 3_000 } });
+    expect(shown(400, 3_600_000, '6')).toMatchObject({ state: 'degraded', lag: { stalledMs: 3_000 } });
+  });
+
   test('the oldest batch counts, though younger ones have overtaken it to stages further down', () => {
     const stuck = inFlight({ 5: 2_000, 6: 1_900 }, { stalledMs: 1_800 });
     const stages = { extract: tasks('5', 'east-1'), transform: none, load: tasks('6', null, 3) };
@@ -145,7 +165,7 @@ describe('pipelineStatus()', () => {
     const applied = (epoch: number, seq: string) => ({
       extract: [],
       transform: [],
-      load: [{ node: 'west-1', report: { ...stage, applied: { epoch, seq } } }],
+      load: [{ node: 'west-1', report: { ...stage, applied: { epoch, seq } }, uptimeMs: 3_600_000 }],
     });
     const flying = inFlight({ 4: 900, 5: 80 });
     expect(pipelineStatus(facts({ select: flying, reports: applied(3, '4') }))).toMatchObject({ lagMs: 80 });
@@ -198,7 +218,7 @@ describe('pipelineStatus()', () => {
     const loads = (one: StageReport) => ({
       extract: [],
       transform: [],
-      load: [{ node: 'west-1', report: one }],
+      load: [{ node: 'west-1', report: one, uptimeMs: 3_600_000 }],
     });
     const status = pipelineStatus(facts({ select: stuck, stages, reports: loads(report) }));
     expect(status.reason).toBe(

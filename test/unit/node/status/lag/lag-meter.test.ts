@@ -29,6 +29,9 @@ const transaction = (offset: number, committedMs: number, takenMs = committedMs 
   takenMs,
 });
 
+/** A batch that is not in parts. */
+const whole = { part: 0, lastPart: true } as const;
+
 const reading = (offset: number | null, more: Partial<ReadFacts> = {}): ReadFacts => ({
   at: offset === null ? null : place(offset),
   last: offset === null ? null : transaction(offset, 0),
@@ -62,8 +65,8 @@ describe('LagMeter', () => {
     const meter = new LagMeter();
     const sight = source(looked([900, 5_000]));
     meter.begin(place(100), 4_000);
-    meter.flight({ seq: 5n, part: 0, first: transaction(300, 4_500), end: place(500), sinceMs: 4_503 });
-    meter.flight({ seq: 6n, part: 0, first: transaction(700, 4_900), end: place(900), sinceMs: 4_903 });
+    meter.flight({ seq: 5n, ...whole, first: transaction(300, 4_500), end: place(500), sinceMs: 4_503 });
+    meter.flight({ seq: 6n, ...whole, first: transaction(700, 4_900), end: place(900), sinceMs: 4_903 });
     meter.published(5n, 0, 4_510);
     expect(meter.report(reading(900), sight, 5_000).flights).toEqual([
       { seq: '5', ms: 500, errorMs: 1, published: true },
@@ -84,7 +87,14 @@ describe('LagMeter', () => {
     meter.begin(place(100), 4_000);
     const first = transaction(300, 4_500);
     for (const part of [0, 1, 2])
-      meter.flight({ seq: 5n, part, first, end: place(300 + part), sinceMs: 4_600 + part });
+      meter.flight({
+        seq: 5n,
+        part,
+        lastPart: part === 2,
+        first,
+        end: place(300 + part),
+        sinceMs: 4_600 + part,
+      });
     expect(meter.report(reading(900), sight, 5_000).flights).toHaveLength(1);
     meter.received(5n, { atMs: 5_000, errorMs: 0 }, 5_000, sight);
     expect(meter.report(reading(900), sight, 5_000).flights).toEqual([]);
@@ -95,11 +105,84 @@ describe('LagMeter', () => {
     const sight = source(looked([900, 9_900]));
     meter.begin(place(100), 1_000);
     expect(meter.report(reading(900), sight, 9_000).stalledMs).toBe(0);
-    meter.flight({ seq: 5n, part: 0, first: transaction(900, 8_990), end: place(900), sinceMs: 9_000 });
+    meter.flight({ seq: 5n, ...whole, first: transaction(900, 8_990), end: place(900), sinceMs: 9_000 });
     expect(meter.report(reading(900), sight, 9_400).stalledMs).toBe(400);
     meter.published(5n, 0, 9_500);
-    meter.progressed(9_700);
-    expect(meter.report(reading(900), sight, 9_900).stalledMs).toBe(200);
+    expect(meter.report(reading(900), sight, 9_900).stalledMs).toBe(400);
+  });
+
+  test('younger batches that come along do not make the oldest move', () => {
+    const meter = new LagMeter();
+    const sight = source(looked([900, 9_900]));
+    meter.begin(place(100), 1_000);
+    for (const [seq, ms] of [
+      [5n, 2_000],
+      [6n, 3_000],
+      [7n, 4_000],
+    ] as const) {
+      meter.flight({ seq, ...whole, first: transaction(900, ms), end: place(900), sinceMs: ms });
+      meter.published(seq, 0, ms + 1);
+    }
+    expect(meter.report(reading(900), sight, 5_000).stalledMs).toBe(2_999);
+    meter.received(5n, { atMs: 5_100, errorMs: 0 }, 5_101, sight);
+    expect(meter.report(reading(900), sight, 5_201).stalledMs).toBe(100);
+  });
+
+  test('parts that are executed move; a transaction of which the rest is still to be read is at Select', () => {
+    const meter = new LagMeter();
+    const sight = source(looked([900, 4_900]));
+    meter.begin(place(100), 1_000);
+    const first = transaction(900, 1_990);
+    const part = (number: number, lastPart: boolean, sinceMs: number) => {
+      meter.flight({ seq: 5n, part: number, lastPart, first, end: place(300 + number), sinceMs });
+      meter.published(5n, number, sinceMs + 1);
+    };
+    const shown = (nowMs: number) => {
+      const { flights, stalledMs } = meter.report(reading(900), sight, nowMs);
+      return [flights.map((one) => one.published), stalledMs];
+    };
+    part(0, false, 2_000);
+    part(1, false, 2_500);
+    // Load has the first, and stands still: that the second was read changes nothing.
+    expect(shown(3_001)).toEqual([[true], 1_000]);
+    meter.progressed(5n, 0, 3_100);
+    expect(shown(3_300)).toEqual([[true], 200]);
+    meter.progressed(5n, 1, 3_400);
+    meter.progressed(5n, 1, 3_900);
+    expect(shown(4_400)).toEqual([[false], 1_000]);
+    part(2, true, 4_500);
+    expect(shown(4_601)).toEqual([[true], 100]);
+    meter.progressed(5n, 2, 4_700);
+    expect(shown(4_800)).toEqual([[true], 100]);
+  });
+
+  test("a clock of Load's node that was set does not get into the way of the last batch", () => {
+    const meter = new LagMeter();
+    const sight = source(looked([900, 4_900]));
+    meter.begin(place(100), 1_000);
+    const apply = (seq: bigint, appliedMs: number) => {
+      meter.flight({ seq, ...whole, first: transaction(900, 4_800), end: place(900), sinceMs: 4_900 });
+      meter.received(seq, { atMs: appliedMs, errorMs: 2 }, 5_000, sight);
+      return meter.report(reading(900), sight, 5_000).apply;
+    };
+    expect(apply(5n, 4_980)).toMatchObject({ ms: 180, errorMs: 3 });
+    expect(apply(6n, 5_001)).toMatchObject({ ms: 200, errorMs: 3 });
+    for (const hour of [3_600_000, -3_600_000])
+      expect(apply(BigInt(7 + hour), 4_980 + hour)).toMatchObject({ ms: 150, errorMs: 51 });
+  });
+
+  test('before the length of a heartbeat is known, what may be one is told as that', () => {
+    const meter = new LagMeter();
+    meter.begin(place(100), 4_000);
+    const shown = (bytes: number, nowMs: number) =>
+      meter.report(
+        reading(900),
+        source(looked([900, 5_000], [900 + bytes, 5_500]), { heartbeatBytes: null }),
+        nowMs,
+      ).read;
+    expect(shown(300, 5_700)).toEqual({ ms: 0, errorMs: 701 });
+    expect(shown(300, 6_600)?.ms).toBeCloseTo(1_350, -1);
+    expect(shown(3_000, 5_700)?.ms).toBeCloseTo(450, -1);
   });
 
   test('what is not read is as old as the looks that bound it, and reading that stands still is stalled', () => {
@@ -135,7 +218,7 @@ describe('LagMeter', () => {
     const meter = new LagMeter();
     const sight = source(looked([900, 5_000]));
     meter.begin(place(100), 4_000);
-    expect(meter.report(reading(900), sight, 6_900).read).toEqual({ ms: 0, errorMs: 0 });
+    expect(meter.report(reading(900), sight, 6_400).read).toEqual({ ms: 0, errorMs: 0 });
     expect(meter.report(reading(900), sight, 9_000).read).toEqual({ ms: 4_000, errorMs: 4_000 });
   });
 
