@@ -194,7 +194,7 @@ export class LagMeter {
   #isPublished(seq: bigint): boolean {
     const parts = this.#flights.filter((one) => one.seq === seq);
     const next = parts.find((one) => !one.executed) ?? parts.at(-1);
-    return next !== undefined && next.published && (!next.executed || next.lastPart);
+    return next === undefined ? false : next.published && (!next.executed || next.lastPart);
   }
 
   /** The oldest change read and not applied. */
