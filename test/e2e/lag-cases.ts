@@ -67,8 +67,12 @@ export interface AccuracyPhase {
   /** Between two transactions; null writes nothing. */
   readonly everyMs: number | null;
   readonly rows?: number;
+  /** How long each transaction stays open before its commit. */
+  readonly openMs?: number;
   /** Load's node stands still meanwhile. */
   readonly frozen?: boolean;
+  /** The node that reads stands still for 600 ms of every second. */
+  readonly stuttering?: boolean;
   /** Sets the source's clock when it begins. */
   readonly clock?: string;
 }
@@ -93,7 +97,7 @@ export async function accuracyRun(
   await run.holt.start();
   await run.reigning();
   const shown: (ShownLag & Pick<AccuracySample, 'phase' | 'state'>)[] = [];
-  const asked = run.holt.node('east-1');
+  const asked = run.holt.node(phases.some(({ stuttering }) => stuttering) ? 'west-1' : 'east-1');
   let phase = 'start';
   let over = false;
   const asking = (async () => {
@@ -106,12 +110,14 @@ export async function accuracyRun(
     }
   })();
   asking.catch(() => {});
-  for (const { name, ms, everyMs, rows = 1, frozen = false, clock } of phases) {
-    phase = name;
-    if (clock !== undefined) await run.source.setClock(clock);
-    if (frozen) await run.holt.node('west-1').freeze();
-    await writeFor(probe, ms, everyMs, rows);
-    if (frozen) run.holt.node('west-1').thaw();
+  for (const one of phases) {
+    phase = one.name;
+    if (one.clock !== undefined) await run.source.setClock(one.clock);
+    if (one.frozen) await run.holt.node('west-1').freeze();
+    const stutter = one.stuttering ? new Stutter(run.holt.node('east-1')) : null;
+    await writeFor(probe, one);
+    await stutter?.stop();
+    if (one.frozen) run.holt.node('west-1').thaw();
   }
   await run.until('the pipeline to drain', ({ state, lagMs }) => state === 'idle' && lagMs === 0);
   over = true;
@@ -124,14 +130,52 @@ export async function accuracyRun(
   return shown.map((one) => ({ ...one, deviationMs: deviationOf(passages, one, 50) }));
 }
 
-async function writeFor(probe: LagProbe, ms: number, everyMs: number | null, rows: number): Promise<void> {
+/** A node whose thread is held up over and over. */
+class Stutter {
+  readonly #node: HoltNode;
+  readonly #over: Promise<void>;
+  #stopped = false;
+
+  constructor(node: HoltNode) {
+    this.#node = node;
+    this.#over = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#over;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      await this.#node.freeze();
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      this.#node.thaw();
+      await new Promise((resolve) => setTimeout(resolve, 400));
+    }
+  }
+}
+
+async function writeFor(
+  probe: LagProbe,
+  { ms, everyMs, rows = 1, openMs = 0 }: AccuracyPhase,
+): Promise<void> {
   const endMs = performance.now() + ms;
   while (performance.now() < endMs) {
     const startedMs = performance.now();
-    if (everyMs !== null) await probe.write(rows);
+    if (everyMs !== null) await probe.write(rows, openMs);
     const restMs = Math.min(endMs, startedMs + (everyMs ?? 50)) - performance.now();
     if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
   }
+}
+
+/**
+ * Further from the measured lag than 50 ms and what is shown beside it. An answer that took long is as old as that: what was so when it was
+ * made, nobody outside knows.
+ */
+export function isOff({ deviationMs, lag, asked }: AccuracySample): boolean {
+  const slowMs = Math.max(0, asked.toMs - asked.fromMs - 50);
+  return deviationMs > 50 + slowMs + (lag?.errorMs ?? 0);
 }
 
 /** For people who read why it failed: the worst first. */

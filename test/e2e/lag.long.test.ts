@@ -11,6 +11,7 @@ import {
   type AccuracySample,
   accuracyRun,
   expectFrozen,
+  isOff,
   nodeOf,
   STAGE_NODES,
   untilNamed,
@@ -61,11 +62,7 @@ describe('G9 true lag', () => {
         if (error instanceof ServerUnavailable) return context.skip(`SKIPPED: ${error.message}`);
         throw error;
       }
-      // An answer that took long is as old as that: what was so when it was made, nobody outside knows.
-      const off = samples.filter(({ deviationMs, lag, asked }) => {
-        const slowMs = Math.max(0, asked.toMs - asked.fromMs - 50);
-        return deviationMs > 50 + slowMs + (lag?.errorMs ?? 0);
-      });
+      const off = samples.filter(isOff);
       expect(off, worstOf(off)).toEqual([]);
       expect(samples.length).toBeGreaterThan(200);
       for (const name of ['idle', 'idle at last']) {

@@ -88,12 +88,13 @@ export class LagProbe implements AsyncDisposable {
     return this.#committed.length;
   }
 
-  /** One transaction of so many rows. */
-  async write(rows: number): Promise<void> {
+  /** One transaction of so many rows, which stays open for a while before its commit. */
+  async write(rows: number, openMs = 0): Promise<void> {
     const id = this.#committed.length;
     const values = Array.from({ length: rows }, (_, line) => `(${id},${line},REPEAT('x',100))`);
     await this.#writer.query('BEGIN');
     await this.#writer.query(`INSERT INTO ${PROBE_TABLE} VALUES ${values.join(',')}`);
+    if (openMs > 0) await new Promise((resolve) => setTimeout(resolve, openMs));
     const fromMs = performance.now();
     await this.#writer.query('COMMIT');
     this.#committed.push({ fromMs, toMs: performance.now() });

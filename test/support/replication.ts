@@ -8,6 +8,7 @@ import type { DatabaseServer, DatabaseServerOptions } from './database-server.ts
 import { HoltInstallation } from './holt-installation.ts';
 import { startDatabase, startZookeeper } from './servers.ts';
 import { BalanceReader, createShop, SCHEMA, ShopWriter, TABLES } from './shop.ts';
+import { TcpProxy } from './tcp-proxy.ts';
 import type { ZookeeperServer } from './zookeeper-server.ts';
 
 export interface ReplicationOptions {
@@ -25,6 +26,11 @@ export interface ReplicationOptions {
   readonly nodeSpec?: object;
   /** By node. */
   readonly nodeSpecs?: Readonly<Record<string, object>>;
+  /** Further pipelines of the channel, whole. */
+  readonly morePipelines?: Readonly<Record<string, object>>;
+  readonly winner?: string;
+  /** Nodes that reach ZooKeeper over a link that can fail. */
+  readonly linked?: readonly string[];
 }
 
 export const PIPELINE = 'east-west';
@@ -35,14 +41,20 @@ export class Replication implements AsyncDisposable {
   readonly target: DatabaseServer;
   readonly zookeeper: ZookeeperServer;
   readonly holt: HoltInstallation;
+  /** By node: its way to ZooKeeper, where that is a link that can fail. */
+  readonly links: ReadonlyMap<string, TcpProxy>;
   readonly writer: ShopWriter;
   readonly reader: BalanceReader;
 
-  private constructor(parts: Pick<Replication, 'source' | 'target' | 'zookeeper' | 'holt'>, rate: number) {
+  private constructor(
+    parts: Pick<Replication, 'source' | 'target' | 'zookeeper' | 'holt' | 'links'>,
+    rate: number,
+  ) {
     this.source = parts.source;
     this.target = parts.target;
     this.zookeeper = parts.zookeeper;
     this.holt = parts.holt;
+    this.links = parts.links;
     this.writer = new ShopWriter({ db: parts.source.db, site: 'east', index: 0, count: 1, rate });
     this.reader = new BalanceReader(parts.target.db, { sites: 1 });
   }
@@ -58,6 +70,9 @@ export class Replication implements AsyncDisposable {
       ...(options.targetClock === undefined ? {} : { clock: options.targetClock }),
     });
     const zookeeper = await startZookeeper();
+    const links = new Map<string, TcpProxy>();
+    for (const node of options.linked ?? [])
+      links.set(node, await TcpProxy.start({ target: { host: '127.0.0.1', port: zookeeper.port } }));
     await createShop(source.db, { sites: ['east'] });
     await createShop(target.db, { sites: ['east'] });
     const holt = await HoltInstallation.create({
@@ -72,11 +87,16 @@ export class Replication implements AsyncDisposable {
           tables: [`${SCHEMA}.*`],
           ...options.pipeline,
         },
+        ...options.morePipelines,
       },
+      ...(options.winner === undefined ? {} : { winner: options.winner }),
+      seenFrom: Object.fromEntries(
+        [...links].map(([node, { port }]) => [node, { zookeeper: `127.0.0.1:${port}` }]),
+      ),
       ...(options.nodeSpec === undefined ? {} : { nodeSpec: options.nodeSpec }),
       ...(options.nodeSpecs === undefined ? {} : { nodeSpecs: options.nodeSpecs }),
     });
-    return new Replication({ source, target, zookeeper, holt }, options.rate ?? 100);
+    return new Replication({ source, target, zookeeper, holt, links }, options.rate ?? 100);
   }
 
   status(): Promise<PipelineStatusView | null> {
@@ -160,6 +180,7 @@ export class Replication implements AsyncDisposable {
     await this.writer.stop().catch(() => {});
     await this.reader.stop().catch(() => {});
     await this.holt[Symbol.asyncDispose]();
+    for (const link of this.links.values()) await link[Symbol.asyncDispose]();
     await Promise.allSettled([this.zookeeper.dispose(), this.source.dispose(), this.target.dispose()]);
   }
 }
