@@ -39,7 +39,7 @@ import { startHttpServer } from './api/http-server.ts';
 import { RepeatedRequests } from './api/idempotency.ts';
 import { Peers, peerRoute } from './api/peers.ts';
 import { Cluster, DRAIN_QUESTION, LOG_LEVEL_QUESTION } from './cluster.ts';
-import { APPLIED_QUESTION, AppliedBatches } from './history/applied-batches.ts';
+import { APPLIED_QUESTION, AppliedBatches, RECENT_QUESTION } from './history/applied-batches.ts';
 import { HISTORY_QUESTION, History } from './history/history.ts';
 import { CHECKS_QUESTION, Installation, NODE_CONFIG_QUESTION } from './installation.ts';
 import { isLogLevel, LogGate } from './log-levels.ts';
@@ -429,6 +429,7 @@ async function compose(
   for (const [route, answer] of [
     peerRoute(CHECKS_QUESTION, (asked) => installation.ownChecks(asked)),
     peerRoute(APPLIED_QUESTION, (asked) => applied.own(asked)),
+    peerRoute(RECENT_QUESTION, (asked) => applied.ownRecent(asked)),
     peerRoute(QUEUES_QUESTION, () => queues.own()),
     peerRoute(NODE_CONFIG_QUESTION, () => installation.ownConfig()),
     peerRoute(HISTORY_QUESTION, (asked) => history.own(asked)),
@@ -458,6 +459,7 @@ async function compose(
     audit,
     cluster,
     history,
+    applied,
     events,
     clock,
     repeats: new RepeatedRequests({ ...access, log: log.child({ component: 'api' }) }),

@@ -11,6 +11,7 @@ import type { Accounts } from '../access/accounts.ts';
 import type { AuditLog } from '../access/audit-log.ts';
 import type { Principal, Role } from '../access/role.ts';
 import type { Cluster } from '../cluster.ts';
+import type { AppliedBatches } from '../history/applied-batches.ts';
 import type { History } from '../history/history.ts';
 import type { Operations } from '../operations.ts';
 import type { EventHub } from './event-hub.ts';
@@ -25,6 +26,7 @@ export interface ApiServices {
     'sites' | 'batches' | 'claims' | 'znode' | 'logLevel' | 'setLogLevel' | 'drainState' | 'drain' | 'undrain'
   >;
   readonly history: Pick<History, 'query'>;
+  readonly applied: Pick<AppliedBatches, 'recent'>;
   readonly events: EventHub;
   readonly clock: Clock;
   readonly release: string;

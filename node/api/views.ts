@@ -79,6 +79,41 @@ export const auditView = z
   .meta({ id: 'AuditEntry' });
 export type AuditEntryView = z.infer<typeof auditView>;
 
+export const appliedBatchView = z
+  .object({
+    id: z.string().describe('Epoch and sequence number: the name of its task.'),
+    epoch: z.number(),
+    seq: z.string(),
+    transactions: z.number(),
+    rows: z.number(),
+    bytes: z.number(),
+    firstCommitMs: z.number().describe("By the source's clock."),
+    lastCommitMs: z.number(),
+    selectedMs: z
+      .number()
+      .describe('When Select was done with it, by the clock of its node; likewise below.'),
+    extractedMs: z.number().nullable(),
+    transformedMs: z.number().nullable(),
+    loadBeganMs: z.number().describe('When the work of Load on it began.'),
+    appliedMs: z.number().describe("When the target's COMMIT was answered."),
+    node: z.string().describe('Node whose Load applied it.'),
+    endFile: z.string(),
+    endOffset: z.number(),
+  })
+  .meta({ id: 'AppliedBatch' });
+export type AppliedBatchView = z.infer<typeof appliedBatchView>;
+
+export const appliedBatchesView = z
+  .object({
+    items: z.array(appliedBatchView).readonly(),
+    silent: z
+      .array(z.string())
+      .readonly()
+      .describe('Nodes that did not answer; what they applied is missing.'),
+  })
+  .meta({ id: 'AppliedBatches' });
+export type AppliedBatchesView = z.infer<typeof appliedBatchesView>;
+
 export const historyView = z
   .object({
     pipeline: z.string(),

@@ -60,6 +60,22 @@ export const APPLIED_QUESTION: PeerQuestion<AppliedQuestion, { batch: AppliedBat
   answer: z.strictObject({ batch: appliedBatch.nullable() }),
 };
 
+const recentQuestion = z.strictObject({
+  pipeline: z.string(),
+  /** Only those applied after it. */
+  sinceMs: z.number(),
+  limit: z.number(),
+  /** One alone; `sinceMs` is then about when it was applied. */
+  only: z.strictObject({ epoch: z.number(), seq: z.string() }).nullable(),
+});
+export type RecentQuestion = z.infer<typeof recentQuestion>;
+
+export const RECENT_QUESTION: PeerQuestion<RecentQuestion, { batches: AppliedBatch[] }> = {
+  name: 'recent-batches',
+  question: recentQuestion,
+  answer: z.strictObject({ batches: z.array(appliedBatch) }),
+};
+
 export interface AppliedBatchesOptions {
   readonly folder: string;
   readonly maxBytes: number;
@@ -81,6 +97,10 @@ const WRITE_EVERY_MS = 1_000;
 /** What waits to be written; beyond it a node that applies faster than its disk writes keeps no more. */
 const MAX_WAITING = 20_000;
 /** Clocks of source and nodes are apart by less, or nothing is found. */
+/** Of each pipeline, in memory: what a page that is looked at shows as it moves. */
+const MAX_RECENT = 300;
+/** Around the time given, on disk, for one batch. */
+const AROUND_MS = 120_000;
 const CLOCKS_APART_MS = 300_000;
 /** Where the log has whole seconds, and transactions commit side by side. */
 const COMMIT_SLACK_MS = 1_500;
@@ -90,6 +110,7 @@ export class AppliedBatches {
   /** Null where the folder cannot be used: then nothing is kept here. */
   readonly #store: SegmentStore<AppliedBatch> | null;
   readonly #stop = new AbortController();
+  readonly #recent = new Map<string, AppliedBatch[]>();
   #waiting: AppliedBatch[] = [];
   #over: Promise<void> = Promise.resolve();
   #isFailing = false;
@@ -115,8 +136,39 @@ export class AppliedBatches {
 
   /** Costs nothing but memory until the next write. */
   add({ header, appliedMs, durationMs }: Applied): void {
+    const line = appliedLine(header, appliedMs, durationMs, this.#options.node);
+    const recent = this.#recent.get(line.p) ?? [];
+    recent.push(line);
+    // In one go now and then: a shift of every batch would move all of them.
+    if (recent.length >= 2 * MAX_RECENT) recent.splice(0, recent.length - MAX_RECENT);
+    this.#recent.set(line.p, recent);
     if (this.#store === null || this.#waiting.length >= MAX_WAITING) return;
-    this.#waiting.push(appliedLine(header, appliedMs, durationMs, this.#options.node));
+    this.#waiting.push(line);
+  }
+
+  /** Those that Load of this node applied last, oldest first; one alone is looked for on disk, too. */
+  async ownRecent({ pipeline, sinceMs, limit, only }: RecentQuestion): Promise<{ batches: AppliedBatch[] }> {
+    const recent = this.#recent.get(pipeline) ?? [];
+    if (only === null) return { batches: recent.filter((one) => one.t > sinceMs).slice(-limit) };
+    const isIt = (one: AppliedBatch) => one.e === only.epoch && one.q === only.seq;
+    const held = recent.find(isIt);
+    if (held !== undefined) return { batches: [held] };
+    const [from, to] = [sinceMs - AROUND_MS, sinceMs + AROUND_MS];
+    if (this.#store !== null)
+      for await (const one of this.#store.read(pipeline, from, to, this.#stop.signal))
+        if (isIt(one)) return { batches: [one] };
+    return { batches: [] };
+  }
+
+  /** Of all nodes, oldest first. */
+  async recent(
+    asked: RecentQuestion,
+  ): Promise<{ readonly batches: readonly AppliedBatch[]; readonly silent: readonly string[] }> {
+    const { answers, silent } = await this.#options.peers.askAll(RECENT_QUESTION, asked, () =>
+      this.ownRecent(asked),
+    );
+    const all = [...answers.values()].flatMap(({ batches }) => batches).sort((a, b) => a.t - b.t);
+    return { batches: all.slice(-asked.limit), silent };
   }
 
   /** Writes once a second until it is stopped. */

@@ -120,6 +120,7 @@ export class ApiBench implements AsyncDisposable {
         undrain: refused,
       },
       history: { query: (asked) => Promise.resolve({ ...asked, points: [], silent: [] }) },
+      applied: { recent: () => Promise.resolve({ batches: [], silent: [] }) },
       events,
       clock,
       accounts,

@@ -1,12 +1,14 @@
 /** The event stream, and the history. */
 import { z } from 'zod';
 import { HoltError } from '../../../lib/errors.ts';
+import { taskName } from '../../../model/batch.ts';
 import { mayTouch, type Principal } from '../../access/role.ts';
+import type { AppliedBatch } from '../../history/applied-batches.ts';
 import { MAX_POINTS } from '../../history/history.ts';
 import type { PipelineStatusView } from '../../operations.ts';
 import { type HubEvent, TOPICS, USUAL_TOPICS } from '../event-hub.ts';
 import { type Route, route, type SentEvent, streamRoute } from '../route.ts';
-import { historyView } from '../views.ts';
+import { type AppliedBatchView, appliedBatchesView, historyView } from '../views.ts';
 
 const list = (text: string) => text.split(',').filter((one) => one !== '');
 
@@ -35,6 +37,27 @@ function shownTo(
         : [],
       nodes: wanted.topics.includes('nodes') ? whole.nodes : [],
     },
+  };
+}
+
+function appliedView({ t, e, q, f, l, s, x, w, d, n, r, b, F, O, N }: AppliedBatch): AppliedBatchView {
+  return {
+    id: taskName(e, BigInt(q), 0),
+    epoch: e,
+    seq: q,
+    transactions: n,
+    rows: r,
+    bytes: b,
+    firstCommitMs: f,
+    lastCommitMs: l,
+    selectedMs: s,
+    extractedMs: x,
+    transformedMs: w,
+    loadBeganMs: t - d,
+    appliedMs: t,
+    node: N,
+    endFile: F,
+    endOffset: O,
   };
 }
 
@@ -121,6 +144,38 @@ export const EVENT_ROUTES: readonly Route[] = [
         );
       const found = await services.history.query({ pipeline: params.name, fromMs, toMs, stepMs });
       return { pipeline: params.name, ...found };
+    },
+  }),
+  route({
+    id: 'listAppliedBatches',
+    method: 'GET',
+    path: '/pipelines/:name/applied-batches',
+    tag: 'history',
+    summary:
+      'Batches that were applied last, with the times of their stages, oldest first: a few hundred of each node since it started. One alone, with `epoch` and `seq`, is looked for in the history of two days around `since`.',
+    access: 'viewer',
+    params: z.object({ name: z.string().max(64) }),
+    query: z.object({
+      since: z.coerce.number().min(0).default(0).describe('ms since 1970: only those applied after it.'),
+      limit: z.coerce.number().int().min(1).max(300).default(100),
+      epoch: z.coerce.number().int().min(0).optional(),
+      seq: z
+        .string()
+        .regex(/^[0-9]{1,20}$/)
+        .optional(),
+    }),
+    answer: appliedBatchesView,
+    problems: ['HOLT_PIPELINE_UNKNOWN'],
+    async handle({ services, params, query: { since, limit, epoch, seq } }) {
+      await services.operations.known(params.name);
+      const only = epoch === undefined || seq === undefined ? null : { epoch, seq };
+      const { batches, silent } = await services.applied.recent({
+        pipeline: params.name,
+        sinceMs: since,
+        limit,
+        only,
+      });
+      return { items: batches.map(appliedView), silent };
     },
   }),
 ];

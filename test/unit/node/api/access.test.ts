@@ -40,6 +40,7 @@ const EXPECTED = {
   closeError: 'operator',
   getLogLevel: 'viewer',
   setLogLevel: 'admin',
+  listAppliedBatches: 'viewer',
   listBatches: 'viewer',
   listClaims: 'admin',
   getZnode: 'admin',

@@ -78,6 +78,26 @@ describe('applied batches', () => {
     await kept.stop();
   });
 
+  test('the last ones are at hand, a bounded number of each pipeline; one alone also after a restart', async () => {
+    const kept = open();
+    const { pipeline } = asked(0, 0);
+    for (let seq = 1; seq <= 700; seq++) kept.add(batch(seq, seq * 100));
+    const last = { pipeline, sinceMs: 0, limit: 3, only: null };
+    expect((await kept.recent(last)).batches.map((one) => one.q)).toEqual(['698', '699', '700']);
+    const since = T + 699_000 + 40;
+    expect((await kept.recent({ ...last, sinceMs: since })).batches.map((one) => one.q)).toEqual(['700']);
+    const all = await kept.recent({ ...last, limit: 10_000 });
+    expect(all.batches.length).toBeLessThan(600);
+    expect((await kept.recent({ ...last, pipeline: 'another' })).batches).toEqual([]);
+    await kept.stop();
+    const after = open();
+    const only = { epoch: batch(1, 1).header.epoch, seq: '2' };
+    const one = { ...last, sinceMs: T + 2_000, only };
+    expect((await after.recent(one)).batches.map((found) => found.q)).toEqual(['2']);
+    expect((await after.recent({ ...one, sinceMs: T + 3_600_000 })).batches).toEqual([]);
+    await after.stop();
+  });
+
   test("another server's places say nothing", async () => {
     const kept = open();
     kept.add(batch(2, 200));
