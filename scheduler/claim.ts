@@ -45,6 +45,8 @@ export interface ClaimGround {
   expect(stage: TaskStage, key: TaskKey, expected: boolean): void;
   /** Counts a claim that a hand-over made. `czxid` of its task, null when it was found out later. */
   adopt(claim: TreeClaim, czxid: bigint | null): void;
+  /** The receipt of the highest batch of that reign that is committed, given that this one is. */
+  highestReceipt(receipt: LoadReceipt): LoadReceipt;
   /** Claims of other parts of the same batch that this node holds. */
   partsOf(claim: TreeClaim): readonly TreeClaim[];
   /** The claim has settled. */
@@ -170,9 +172,11 @@ export class TreeClaim implements Claim {
       for (const part of chunk) await part.#conclude(() => ({ ops: part.#removal(), nextTask: -1 }));
     }
     const path = recordPath(this.pipeline, 'receipt');
-    const data = receiptCodec.encode(receipt);
+    this.#ground.highestReceipt(receipt);
     let exists = true;
     const plan = (): Plan => {
+      // Several batches are finished side by side: one that is sent again must not put back what a later one has told.
+      const data = receiptCodec.encode(this.#ground.highestReceipt(receipt));
       const ops = this.#removal();
       for (const part of others) ops.push(...part.#removal().slice(1));
       ops.push(exists ? { op: 'set', path, data, version: 'any' } : { op: 'create', path, data });

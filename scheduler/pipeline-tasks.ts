@@ -5,7 +5,7 @@ import { deferred } from '../lib/deferred.ts';
 import { type HoltError, messageOf } from '../lib/errors.ts';
 import { type Logger, silentLogger } from '../lib/logger.ts';
 import { RunningState } from '../lib/service.ts';
-import type { BatchHeader } from '../model/batch.ts';
+import type { BatchHeader, LoadReceipt } from '../model/batch.ts';
 import type { NodeId, PipelineId } from '../model/ids.ts';
 import type { TaskStage } from '../model/stage.ts';
 import { headerCodec, keyOf, TreeClaim } from './claim.ts';
@@ -49,6 +49,7 @@ export class TreePipelineTasks implements PipelineTasks {
   readonly #boards = new Map<TaskStage, TreeTaskBoard>();
   readonly #foreign = new Map<string, HoltError>();
   #ruling: PipelineTasks['ruling'] = null;
+  #highestReceipt: LoadReceipt | null = null;
   #started = false;
 
   constructor(options: TreePipelineTasksOptions) {
@@ -226,6 +227,7 @@ export class TreePipelineTasks implements PipelineTasks {
       lockData: () => this.#lockData(),
       mayClaimNext: (stage, header) => this.#boards.get(stage)?.mayClaimAhead(header) ?? false,
       expect: (stage, key, expected) => this.#boards.get(stage)?.expect(key, expected),
+      highestReceipt: (receipt) => this.#highest(receipt),
       adopt: (claim, czxid) => this.#boards.get(claim.stage)?.adopt(claim, czxid),
       partsOf: (claim) =>
         this.#boards
@@ -237,6 +239,13 @@ export class TreePipelineTasks implements PipelineTasks {
       reportForeign: (path, error) => this.#setForeign(path, error),
       askRewind: (stage, key, error) => this.#askRewind(stage, key, error),
     };
+  }
+
+  #highest(receipt: LoadReceipt): LoadReceipt {
+    const known = this.#highestReceipt;
+    if (known?.tenure !== receipt.tenure || BigInt(known.seq) < BigInt(receipt.seq))
+      this.#highestReceipt = receipt;
+    return this.#highestReceipt ?? receipt;
   }
 
   #askRewind(stage: TaskStage, key: TaskKey, error: HoltError): void {

@@ -104,8 +104,8 @@ export class LoadWorker implements Service {
   #kit: { readonly version: number; readonly kit: Promise<LoadKit> } | null = null;
   #run: LoadRun | null = null;
   #notBeforeMs = 0;
-  /** Claims whose COMMIT is done and whose task is being taken away. */
-  #finishing: Promise<void> = Promise.resolve();
+  /** Tells the progress of parts, one after another. */
+  #telling: Promise<void> = Promise.resolve();
   #over: Promise<void> = Promise.resolve();
 
   constructor(options: LoadWorkerOptions) {
@@ -134,7 +134,7 @@ export class LoadWorker implements Service {
     this.#state.requestStop();
     this.#arrival.resolve();
     await this.#over;
-    await this.#finishing;
+    await this.#telling;
     await this.#group.idle();
     await this.#closeRun();
     await this.#closeKit();
@@ -413,7 +413,10 @@ export class LoadWorker implements Service {
     }
   }
 
-  /** The quorum write overlaps with the next batch: the checkpoint in the target has decided already. */
+  /**
+   * The quorum write overlaps with the next batches and theirs: the checkpoint in the target has decided already, and over a long way
+   * to the ensemble each takes a round trip.
+   */
   #finish(item: LoadItem): void {
     const { epoch, seq } = item;
     const entry = this.#remove(keyOf(item));
@@ -422,9 +425,12 @@ export class LoadWorker implements Service {
       if (claim.header.epoch === epoch && claim.seq === seq) this.#remove(key);
     const receipt = entry?.receipt ?? null;
     if (entry === undefined || receipt === null) return;
-    this.#finishing = this.#finishing.then(async () => {
+    const { claim } = entry;
+    const partsTold = item.part === 0 ? null : this.#telling;
+    this.#group.spawn(async () => {
       try {
-        await entry.claim.finish(receipt);
+        if (partsTold !== null) await partsTold;
+        await claim.finish(receipt);
       } catch (error) {
         // Committed all the same: whoever claims the task next finds it a repeat, and gives the receipt.
         this.#options.log.warn(
@@ -439,7 +445,7 @@ export class LoadWorker implements Service {
     const entry = this.#entries.get(keyOf(item));
     if (entry === undefined) return;
     const { header } = entry.claim;
-    this.#finishing = this.#finishing.then(async () => {
+    this.#telling = this.#telling.then(async () => {
       try {
         await entry.claim.partDone();
         this.#options.pipe.partReceived(header.pipeline, header.tenure, item.seq, item.part);

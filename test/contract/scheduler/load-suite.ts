@@ -85,6 +85,19 @@ export function loadSuite(here: () => Bench): void {
       expect((await next(tasks, 'load')).header.seq).toBe('2');
     });
 
+    it('has a receipt that never goes back, though batches are finished side by side', async () => {
+      const bench = here();
+      const { pipeline, east, reign } = await bench.reigning();
+      const tasks = bench.tasksOn(east, pipeline);
+      for (const seq of [1n, 2n]) await brought(tasks, reign, batchHeaderOf(reign, seq));
+      const [first, second] = [await next(tasks, 'load'), await next(tasks, 'load')];
+      // As when the answer to the first is lost, and it is sent again.
+      await second.finish(receiptOf(second.header));
+      await first.finish(receiptOf(first.header));
+      expect((await new TreePipelineStore(east.tree, pipeline).receipt.get())?.value.seq).toBe('2');
+      expect((await east.tree.children(stagePath(pipeline, 'load')))?.names).toEqual([]);
+    });
+
     it('gives no part to a node that does not hold the part before', async () => {
       const bench = here();
       const { pipeline, east, reign } = await bench.reigning();

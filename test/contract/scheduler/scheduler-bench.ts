@@ -8,6 +8,7 @@ import type { Claim, Mainstem, Reign } from '../../../scheduler/contract.ts';
 import { TreeMainstem } from '../../../scheduler/mainstem.ts';
 import { TreePipelineTasks } from '../../../scheduler/pipeline-tasks.ts';
 import type { CoordinationTree } from '../../../scheduler/tree/tree.ts';
+import { overlaid } from '../../support/overlaid.ts';
 import { batchHeaderOf, freshPipeline, RowInMemory } from '../../support/scheduler-fixtures.ts';
 import type { NodeUnderTest, SchedulerHarness } from './scheduler-harness.ts';
 
@@ -136,17 +137,6 @@ export function beforeFirst(
     return tree[method](path, options);
   };
   return overlaid(tree, { children });
-}
-
-function overlaid(tree: CoordinationTree, methods: Partial<CoordinationTree>): CoordinationTree {
-  return new Proxy(tree, {
-    get(_, name) {
-      const own = methods[name as keyof CoordinationTree];
-      if (own !== undefined) return own;
-      const value: unknown = Reflect.get(tree, name, tree);
-      return typeof value === 'function' ? value.bind(tree) : value;
-    },
-  });
 }
 
 /** Waits until two looks in a row are equal. */

@@ -21,6 +21,7 @@ import { embeddedTree } from '../../../../scheduler/tree/embedded/embedded-tree.
 import type { LoadRun, PreparedBatch } from '../../../../stages/load/load.ts';
 import type { Pipe } from '../../../../stages/pipe/pipe.ts';
 import type { LoadOutcome } from '../../../../stages/stage.ts';
+import { overlaid } from '../../../support/overlaid.ts';
 import { batchHeaderOf, freshPipeline, RowInMemory, receiptOf } from '../../../support/scheduler-fixtures.ts';
 
 const soon = { timeoutMs: 5_000, pollMs: 2 };
@@ -83,11 +84,16 @@ describe('LoadWorker', () => {
   let target: ScriptedTarget;
   let troubles: unknown[];
   let ends: (() => Promise<void>)[];
+  /** Receipts on their way to the tree; they go on when it resolves. */
+  let receiptsOut: number;
+  let receiptsPass: Promise<void>;
   const pipeline = freshPipeline();
 
   beforeEach(async () => {
     ends = [];
     troubles = [];
+    receiptsOut = 0;
+    receiptsPass = Promise.resolve();
     target = new ScriptedTarget();
     tree = embeddedTree({ server: new EmbeddedServer() });
     const treeRun = tree.run();
@@ -106,7 +112,15 @@ describe('LoadWorker', () => {
     mainstem = taken;
     await begin();
     tasks = new TreePipelineTasks({
-      tree,
+      tree: overlaid(tree, {
+        multi: async (ops, options) => {
+          if (ops.some(({ path }) => path.endsWith('/receipt'))) {
+            receiptsOut += 1;
+            await receiptsPass;
+          }
+          return tree.multi(ops, options);
+        },
+      }),
       pipeline,
       node,
       instance: 'i',
@@ -204,6 +218,16 @@ describe('LoadWorker', () => {
     await second.asked;
     second.answer.resolve({ kind: 'applied', receipt: receiptOf(batchHeaderOf(reign, 2n)), stats: STATS });
     await received('2');
+  });
+
+  it('gives receipts side by side: each takes a round trip to an ensemble that may be far', async () => {
+    const pass = deferred<void>();
+    receiptsPass = pass.promise;
+    for (const seq of [1n, 2n, 3n]) await bring(seq);
+    await waitFor(() => receiptsOut === 3, { ...soon, what: 'three receipts to be on their way' });
+    expect(await receipt()).toBeUndefined();
+    pass.resolve();
+    await received('3');
   });
 
   it('looks at the row first when an empty advance has taken a seq', async () => {
