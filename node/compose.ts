@@ -26,9 +26,9 @@ import type { CoordinationTree } from '../scheduler/tree/tree.ts';
 import { readCheckpoint } from '../stages/load/checkpoint.ts';
 import { connectTarget } from '../stages/load/target/mysql2-connection.ts';
 import { ChannelClient } from '../stages/pipe/channel/channel-client.ts';
-import { type ChannelRoute, ChannelServer } from '../stages/pipe/channel/channel-server.ts';
+import { type ChannelRoute, ChannelServer, type LargeRoute } from '../stages/pipe/channel/channel-server.ts';
 import { MIN_KEY_BYTES } from '../stages/pipe/channel/signature.ts';
-import { NodePipe, PAYLOAD_ROUTE } from '../stages/pipe/node-pipe.ts';
+import { AHEAD_ROUTE, ANNOUNCEMENT_ROUTE, NodePipe, PAYLOAD_ROUTE } from '../stages/pipe/node-pipe.ts';
 import { RedisPayloads } from '../stages/pipe/redis-payloads.ts';
 import { Accounts } from './access/accounts.ts';
 import { AuditLog } from './access/audit-log.ts';
@@ -212,6 +212,7 @@ async function compose(
 
   // The channel first: its address is part of our presence. It answers as soon as there is something to say.
   const routes: Record<string, ChannelRoute> = {};
+  const largeRoutes: Record<string, LargeRoute> = {};
   const channel = await ChannelServer.start({
     host: node.pipe.host,
     port: node.pipe.port,
@@ -220,6 +221,7 @@ async function compose(
     nowMs: () => clock.nowMs(),
     log: log.child({ component: 'channel' }),
     routes,
+    largeRoutes,
   });
   disposer.add(() => channel.close());
   const address =
@@ -280,6 +282,8 @@ async function compose(
   });
   disposer.add(() => local.close());
   routes[`GET ${PAYLOAD_ROUTE}`] = pipe.route;
+  routes[`POST ${ANNOUNCEMENT_ROUTE}`] = pipe.announcementRoute;
+  largeRoutes[`POST ${AHEAD_ROUTE}`] = pipe.aheadRoute;
   routes[`GET ${STATUS_ROUTE}`] = () => Promise.resolve({ kind: 'json', value: local.report() });
   routes[`GET ${TIME_ROUTE}`] = () => Promise.resolve({ kind: 'json', value: { nowMs: clock.nowMs() } });
 

@@ -1,6 +1,7 @@
 import { assert } from '../lib/assert.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
+import { deferred } from '../lib/deferred.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { BatchHeader, LoadReceipt } from '../model/batch.ts';
@@ -19,7 +20,7 @@ import { lockOf, recordPath, type TaskKey, taskPath } from './paths.ts';
 import { progressCodec, receiptCodec } from './pipeline-store.ts';
 import { jsonRecord } from './record.ts';
 import { claimLost, epochSuperseded } from './refusals.ts';
-import type { CoordinationTree, MultiOp } from './tree/tree.ts';
+import type { CoordinationTree, MultiOp, MultiResult } from './tree/tree.ts';
 import { isTreeError } from './tree/tree-error.ts';
 import { isOutcomeUnknown, isUnsent } from './unknown-outcome.ts';
 
@@ -39,10 +40,13 @@ export interface ClaimGround {
   readonly log: Logger;
   /** Data of locks of this node. */
   lockData(): Buffer;
-  /** Whether a hand-over may make the next stage's claim too, here and now. */
-  mayClaimNext(stage: TaskStage, header: BatchHeader): boolean;
-  /** A hand-over is about to make this claim (true), or has not made it (false). */
-  expect(stage: TaskStage, key: TaskKey, expected: boolean): void;
+  /**
+   * Whether a hand-over may make the next stage's claim too, here and now. A promise: on the heels of the claim before, which is on its
+   * way; resolves to whether that one was made.
+   */
+  mayClaimNext(stage: TaskStage, header: BatchHeader): boolean | Promise<boolean>;
+  /** A hand-over is about to make this claim: resolves to whether it has. */
+  expect(stage: TaskStage, header: BatchHeader, isMade: Promise<boolean>): void;
   /** Counts a claim that a hand-over made. `czxid` of its task, null when it was found out later. */
   adopt(claim: TreeClaim, czxid: bigint | null): void;
   /** The receipt of the highest batch of that reign that is committed, given that this one is. */
@@ -61,6 +65,8 @@ export interface TreeClaimOptions {
   readonly sessionEpoch: number;
   /** Version of `/epoch` under the reign of the batch. */
   readonly epochVersion: number;
+  /** False: there is no lock, see `NextOptions.unlocked`. Default true. */
+  readonly isLocked?: boolean;
 }
 
 /** Operations of one multi, and which of them speak of what. */
@@ -83,8 +89,10 @@ export class TreeClaim implements Claim {
   readonly path: string;
   readonly sessionEpoch: number;
   readonly epochVersion: number;
+  readonly isLocked: boolean;
   readonly #ground: ClaimGround;
   readonly #lost = new AbortController();
+  #goneAt: bigint | null = null;
   #state: ClaimState = claimTransition(initialClaim, { type: 'made' }).state;
 
   constructor(options: TreeClaimOptions) {
@@ -97,6 +105,12 @@ export class TreeClaim implements Claim {
     this.path = taskPath(this.pipeline, options.stage, this.key);
     this.sessionEpoch = options.sessionEpoch;
     this.epochVersion = options.epochVersion;
+    this.isLocked = options.isLocked ?? true;
+  }
+
+  /** Transaction that took the task away, once it is handed over and where its answer told. */
+  get goneAt(): bigint | null {
+    return this.#goneAt;
   }
 
   get lost(): AbortSignal {
@@ -128,7 +142,8 @@ export class TreeClaim implements Claim {
     );
     const data = headerCodec.encode(next);
     const path = taskPath(this.pipeline, stage, key);
-    let claims = options.claimNext && this.#ground.mayClaimNext(stage, next);
+    const before = options.claimNext && this.#ground.mayClaimNext(stage, next);
+    let claims = before !== false;
     let isTwin = false;
     const plan = (): Plan => {
       const ops = this.#removal();
@@ -139,13 +154,19 @@ export class TreeClaim implements Claim {
         ops.push({ op: 'create', path: lockOf(path), data: this.#ground.lockData(), ephemeral: true });
       return { ops, nextTask };
     };
-    if (claims) this.#ground.expect(stage, key, true);
+    const isMade = deferred<boolean>();
+    if (claims) this.#ground.expect(stage, next, isMade.promise);
     try {
-      const answers = await this.#conclude(plan, () => {
-        // The same batch stands there already: an answer to its publishing was lost and it was published twice.
-        isTwin = true;
-        claims = false;
-      });
+      const answers = await this.#conclude(
+        plan,
+        () => {
+          // The same batch stands there already: an answer to its publishing was lost and it was published twice.
+          isTwin = true;
+          claims = false;
+        },
+        undefined,
+        () => (claims ? lockOf(path) : null),
+      );
       if (!claims) return null;
       const made = answers?.at(-2);
       const claim = new TreeClaim({
@@ -156,9 +177,15 @@ export class TreeClaim implements Claim {
         epochVersion: this.epochVersion,
       });
       this.#ground.adopt(claim, made?.op === 'create' ? made.stat.czxid : null);
-      return claim;
+      if (await before) {
+        isMade.resolve(claim.isHeld());
+        return claim;
+      }
+      // It came on the heels of one that was not made: whoever has the batch before goes on.
+      await claim.release();
+      return null;
     } finally {
-      this.#ground.expect(stage, key, false);
+      isMade.resolve(false);
     }
   }
 
@@ -187,7 +214,7 @@ export class TreeClaim implements Claim {
       exists = !exists;
       return true;
     });
-    for (const part of others) part.#settleWith();
+    for (const part of others) part.#settleWith(this.#goneAt);
   }
 
   async partDone(): Promise<void> {
@@ -220,7 +247,7 @@ export class TreeClaim implements Claim {
   async release(): Promise<void> {
     const actions = this.#dispatch({ type: 'release' });
     if (!actions.some((action) => action.type === 'remove-lock')) return;
-    await this.#removeLock();
+    if (this.isLocked) await this.#removeLock();
     this.#dispatch({ type: 'released' });
   }
 
@@ -260,7 +287,8 @@ export class TreeClaim implements Claim {
   #removal(): MultiOp[] {
     return [
       { op: 'check', path: recordPath(this.pipeline, 'epoch'), version: this.epochVersion },
-      { op: 'remove', path: lockOf(this.path), version: 0 },
+      // Without a lock of our own: a task under which somebody's lock stands is not removed.
+      ...(this.isLocked ? [{ op: 'remove', path: lockOf(this.path), version: 0 } as const] : []),
       { op: 'remove', path: this.path, version: 'any' },
     ];
   }
@@ -270,6 +298,7 @@ export class TreeClaim implements Claim {
     plan: () => Plan,
     onTwin?: () => void,
     adjust?: (failedPath: string) => boolean,
+    nextLock: () => string | null = () => null,
   ): Promise<Awaited<ReturnType<CoordinationTree['multi']>> | null> {
     const { tree } = this.#ground;
     const backoff = new Backoff({ initialMs: 50, maxMs: 1000 });
@@ -284,7 +313,7 @@ export class TreeClaim implements Claim {
       );
       try {
         if (state.name === 'finding-out') {
-          const found = await this.#findOut();
+          const found = await this.#findOut(nextLock());
           this.#dispatch({ type: found }, found === 'epoch-refused' ? this.#superseded(null) : undefined);
           if (found === 'found-done') return null;
           continue;
@@ -292,6 +321,7 @@ export class TreeClaim implements Claim {
         const { ops, nextTask } = plan();
         try {
           const answers = await tree.multi(ops, { epoch: this.sessionEpoch });
+          this.#goneAt = zxidOf(answers);
           this.#dispatch({ type: 'done' });
           return answers;
         } catch (error) {
@@ -319,8 +349,10 @@ export class TreeClaim implements Claim {
     }
   }
 
-  /** What became of a multi whose answer is missing. */
-  async #findOut(): Promise<'found-done' | 'found-undone' | 'claim-refused' | 'epoch-refused'> {
+  /** What became of a multi whose answer is missing; `nextLock` is the lock that it makes, if any. */
+  async #findOut(
+    nextLock: string | null,
+  ): Promise<'found-done' | 'found-undone' | 'claim-refused' | 'epoch-refused'> {
     const { tree } = this.#ground;
     const session = { epoch: this.sessionEpoch };
     // The server we come back to may be behind the one that took the multi.
@@ -329,13 +361,20 @@ export class TreeClaim implements Claim {
     const lock = task === null ? null : await tree.exists(lockOf(this.path), session);
     const ruling = await tree.exists(recordPath(this.pipeline, 'epoch'), session);
     if (ruling?.version !== this.epochVersion) return 'epoch-refused';
+    if (!this.isLocked) {
+      if (task !== null) return lock === null ? 'found-undone' : 'claim-refused';
+      // Anybody may have handed it over. If it was this multi, the next claim is ours; one that makes no claim leaves nothing to do.
+      const next = nextLock === null ? null : await tree.exists(nextLock, session);
+      return next?.ephemeralOwner === tree.sessionId ? 'found-done' : 'claim-refused';
+    }
     // Under one reign only the holder of its claim takes a task away.
     if (task === null) return 'found-done';
     return lock?.ephemeralOwner === tree.sessionId ? 'found-undone' : 'claim-refused';
   }
 
   /** Taken away in the multi of another part. */
-  #settleWith(): void {
+  #settleWith(goneAt: bigint | null): void {
+    this.#goneAt = goneAt;
     this.#dispatch({ type: 'hand-over' });
     this.#dispatch({ type: 'done' });
   }
@@ -373,6 +412,16 @@ function eventOf(error: unknown): ClaimEvent | null {
   if (error.kind === 'session-lost' || error.kind === 'closed') return { type: 'lost' };
   if (error.kind === 'connection-loss' || error.kind === 'deadline') return { type: 'unsent' };
   if (error.failedIndex === 0) return { type: 'epoch-refused' };
-  if (error.kind === 'no-node' || error.kind === 'bad-version') return { type: 'claim-refused' };
+  if (error.kind === 'no-node' || error.kind === 'bad-version' || error.kind === 'not-empty')
+    return { type: 'claim-refused' };
+  return null;
+}
+
+/** The number of the transaction, where an answer tells it. */
+function zxidOf(answers: readonly MultiResult[]): bigint | null {
+  for (const answer of answers) {
+    if (answer.op === 'create') return answer.stat.czxid;
+    if (answer.op === 'set') return answer.stat.mzxid;
+  }
   return null;
 }

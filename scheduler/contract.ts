@@ -262,6 +262,11 @@ export interface NextOptions {
    * `lowest` is true for the lowest sequence of this stage: there must always be room for that (see `ClaimBudget`).
    */
   readonly admits?: (header: BatchHeader, lowest: boolean) => boolean;
+  /**
+   * Takes a task that is announced to this node without a lock: nothing is written before the hand-over, whose multi claims and hands over
+   * at once, and is refused where anybody holds the lock. For work without effect on others (SPEC.md section 7). Default false.
+   */
+  readonly unlocked?: boolean;
 }
 
 /** The tasks of one stage of one pipeline. */
@@ -281,6 +286,8 @@ export interface TaskBoard {
   next(options: NextOptions): Promise<Claim>;
   /** Looks again at what `admits` refused. */
   poke(): void;
+  /** A task stands that no listing may have shown yet: the header as it is in the tree, by whoever put it there. */
+  announce(header: BatchHeader): void;
   watch(listener: () => void): Unwatch;
 }
 

@@ -123,7 +123,8 @@ export class TreePipelineTasks implements PipelineTasks {
     ];
     if (board !== undefined)
       ops.push({ op: 'create', path: lockOf(path), data: this.#lockData(), ephemeral: true });
-    board?.expect(key, true);
+    const isMade = deferred<boolean>();
+    board?.expect(header, isMade.promise);
     try {
       const sessionEpoch = this.#tree.sessionEpoch;
       const czxid = await this.#create(ops, path, sessionEpoch, reign);
@@ -136,9 +137,10 @@ export class TreePipelineTasks implements PipelineTasks {
         epochVersion: reign.epochVersion,
       });
       board.adopt(claim, czxid);
+      isMade.resolve(true);
       return claim;
     } finally {
-      board?.expect(key, false);
+      isMade.resolve(false);
     }
   }
 
@@ -226,7 +228,7 @@ export class TreePipelineTasks implements PipelineTasks {
       ruling: () => this.#ruling,
       lockData: () => this.#lockData(),
       mayClaimNext: (stage, header) => this.#boards.get(stage)?.mayClaimAhead(header) ?? false,
-      expect: (stage, key, expected) => this.#boards.get(stage)?.expect(key, expected),
+      expect: (stage, header, isMade) => this.#boards.get(stage)?.expect(header, isMade),
       highestReceipt: (receipt) => this.#highest(receipt),
       adopt: (claim, czxid) => this.#boards.get(claim.stage)?.adopt(claim, czxid),
       partsOf: (claim) =>

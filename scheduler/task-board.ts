@@ -7,7 +7,7 @@ import { TASK_STAGES, type TaskStage } from '../model/stage.ts';
 import { type ClaimGround, headerCodec, keyOf, TreeClaim } from './claim.ts';
 import type { Claim, NextOptions, PipelineTasks, TaskBoard, TaskView, Unwatch } from './contract.ts';
 import { lockOf, stagePath, type TaskKey } from './paths.ts';
-import { loadOrder, type Picked, type PickTask, pickTask } from './picking.ts';
+import { firstChoice, loadOrder, type Picked, type PickTask, pickTask } from './picking.ts';
 import { foreignZnode } from './record.ts';
 import { claimLost, epochSuperseded, isHoltError } from './refusals.ts';
 import type { Children, CoordinationTree, Watch } from './tree/tree.ts';
@@ -41,6 +41,17 @@ interface Task {
   lockWatch: Watch | null;
   /** Transaction that made it, when a hand-over of ours did: listings from before it do not know it. */
   czxid: bigint | null;
+  /** A listing has shown it. */
+  isListed: boolean;
+  /** It was taken without a lock, in vain or given back: the next claim makes one. */
+  wantsLock: boolean;
+}
+
+/** A claim that a hand-over of this node is making. */
+interface Expected {
+  readonly key: TaskKey;
+  readonly lastPart: boolean;
+  readonly isMade: Promise<boolean>;
 }
 
 interface Taker {
@@ -60,13 +71,17 @@ export class TreeTaskBoard implements TaskBoard {
   readonly #tree: CoordinationTree;
   readonly #path: string;
   readonly #tasks = new Map<string, Task>();
-  readonly #expected = new Set<string>();
+  readonly #expected = new Map<string, Expected>();
+  /** Tasks that hand-overs of ours took away → the transaction that did: a listing from before it still shows them. */
+  readonly #gone = new Map<string, bigint>();
   readonly #takers: Taker[] = [];
   readonly #listeners = new Set<() => void>();
   readonly #foreign = new Set<string>();
   readonly #closed = new AbortController();
   #order: readonly Task[] = [];
   #finished: { readonly tenure: string; readonly seq: bigint } | null = null;
+  /** The highest task handed over by this node. */
+  #handedOver: { readonly tenure: string; readonly key: TaskKey } | null = null;
   #watch: Watch | null = null;
   #tending: Promise<void> | null = null;
   #again = false;
@@ -153,16 +168,44 @@ export class TreeTaskBoard implements TaskBoard {
         (ruling.record.epoch === epoch && ruling.record.tenure !== tenure);
       if (isOver) claim.tell('superseded', epochSuperseded(claim.path, epoch, ruling?.record.epoch ?? null));
     }
+    for (const task of this.#order)
+      if (!task.isListed && task.claim === null && task.key.epoch !== ruling?.record.epoch)
+        this.#remove(task);
+    this.#sort();
     this.tend();
   }
 
-  expect(key: TaskKey, expected: boolean): void {
+  expect(header: BatchHeader, isMade: Promise<boolean>): void {
+    const key = keyOf(header);
     const name = taskName(key.epoch, key.seq, key.part);
-    if (expected) this.#expected.add(name);
-    else this.#expected.delete(name);
+    const expected = { key, lastPart: header.lastPart, isMade };
+    this.#expected.set(name, expected);
+    this.#markExpected(name);
+    void isMade.then(() => {
+      if (this.#expected.get(name) === expected) this.#expected.delete(name);
+      this.#markExpected(name);
+      this.tend();
+    });
+  }
+
+  #markExpected(name: string): void {
     const task = this.#tasks.get(name);
-    if (task !== undefined) task.isExpected = expected;
-    if (!expected) this.tend();
+    if (task !== undefined) task.isExpected = this.#expected.has(name);
+  }
+
+  announce(header: BatchHeader): void {
+    const ruling = this.#ground.ruling();
+    const key = keyOf(header);
+    if (ruling?.record.epoch !== key.epoch || ruling.record.tenure !== header.tenure) return;
+    // Word of a task that this node has handed over already. One below that stands all the same is listed.
+    const last = this.#handedOver;
+    if (last?.tenure === header.tenure && !isBelow(last.key, key)) return;
+    const task = this.#know(key);
+    if (task.header !== null || task.claim !== null) return;
+    task.header = header;
+    this.#sort();
+    this.#changed();
+    this.tend();
   }
 
   adopt(claim: TreeClaim, czxid: bigint | null): void {
@@ -180,21 +223,49 @@ export class TreeTaskBoard implements TaskBoard {
     task.claim = null;
     if (how === 'handed-over') {
       if (this.stage === 'load' && claim.header.lastPart) this.#finish(claim);
+      if (claim.goneAt !== null) this.#gone.set(task.name, claim.goneAt);
+      this.#noteHandedOver(claim);
       this.#remove(task);
       this.#sort();
     } else {
       this.#unknow(task);
+      if (!claim.isLocked) {
+        // Perhaps somebody else has it, or it is gone: that is read before anything is written.
+        task.wantsLock = true;
+        task.header = null;
+        // If it stands, it will be listed.
+        if (!task.isListed) this.#remove(task);
+        this.#sort();
+      }
     }
     this.#changed();
     this.tend();
   }
 
-  /** Whether this node may claim a Load task together with creating it (protocol section 3). */
-  mayClaimAhead(header: BatchHeader): boolean {
+  /** It may be newer than a listing that does not show it. Whether it stands is told by its hand-over. */
+  #isOnlyAnnounced({ key, isListed, claim, czxid }: Task): boolean {
+    if (isListed || czxid !== null || claim?.isLocked === true) return false;
+    return key.epoch === this.#ground.ruling()?.record.epoch;
+  }
+
+  #noteHandedOver({ header: { tenure }, key }: TreeClaim): void {
+    const last = this.#handedOver;
+    if (last?.tenure !== tenure || isBelow(last.key, key)) this.#handedOver = { tenure, key };
+  }
+
+  /**
+   * Whether this node may claim a Load task together with creating it (protocol section 3). A promise while the claim on the batch before
+   * is on its way: the ensemble takes a session's writes in the order in which they were sent.
+   */
+  mayClaimAhead(header: BatchHeader): boolean | Promise<boolean> {
     const ruling = this.#ground.ruling();
     if (ruling === null || this.#closed.signal.aborted) return false;
     if (this.stage !== 'load') return true;
     const { epoch, seq, part } = keyOf(header);
+    for (const { key, lastPart, isMade } of this.#expected.values()) {
+      const isBefore = part > 0 ? key.seq === seq && key.part === part - 1 : key.seq === seq - 1n && lastPart;
+      if (key.epoch === epoch && isBefore) return isMade;
+    }
     const view = { ruling: rulingOf(ruling), finishedSeq: this.#finishedSeq(header.tenure) };
     const standing = this.#order.filter((task) => task.key.epoch === epoch);
     const before = standing.findLast(({ key }) => key.seq < seq || (key.seq === seq && key.part < part));
@@ -206,8 +277,12 @@ export class TreeTaskBoard implements TaskBoard {
 
   #list(children: Children | null): void {
     const names = new Set(children?.names ?? []);
+    for (const [name, goneAt] of this.#gone)
+      if (children === null || children.stat.pzxid >= goneAt) this.#gone.delete(name);
+      else names.delete(name);
     for (const task of [...this.#order]) {
       if (names.has(task.name)) continue;
+      if (this.#isOnlyAnnounced(task)) continue;
       // A listing made before our own hand-over created the task says nothing about it.
       if (task.czxid !== null && children !== null && children.stat.pzxid < task.czxid) continue;
       task.claim?.tell('lost', claimLost(task.path, 'the task is gone'));
@@ -215,7 +290,7 @@ export class TreeTaskBoard implements TaskBoard {
     }
     for (const name of names) {
       const key = parseTaskName(name);
-      if (key !== null) this.#know(key);
+      if (key !== null) this.#know(key).isListed = true;
       else this.#sayForeign(`${this.#path}/${name}`, foreignZnode(`${this.#path}/${name}`, 'no task name'));
     }
     for (const path of [...this.#foreign])
@@ -246,6 +321,8 @@ export class TreeTaskBoard implements TaskBoard {
       isExpected: this.#expected.has(name),
       lockWatch: null,
       czxid: null,
+      isListed: false,
+      wantsLock: false,
     };
     this.#tasks.set(name, task);
     return task;
@@ -336,7 +413,7 @@ export class TreeTaskBoard implements TaskBoard {
         await this.#lookAtFlow(picked.name);
         return true;
       case 'claim':
-        await this.#claim(picked, ruling);
+        if (!this.#takeUnlocked(picked, ruling, taker)) await this.#claim(picked, ruling);
         return true;
       default:
         return picked satisfies never;
@@ -392,6 +469,30 @@ export class TreeTaskBoard implements TaskBoard {
         task.isFlowClear = null;
       });
     }
+  }
+
+  /** Whether the taker has got it: others leave a task to the node that its header announces, and it needs no lock to begin. */
+  #takeUnlocked(
+    { name, header }: Extract<Picked, { readonly kind: 'claim' }>,
+    ruling: NonNullable<PipelineTasks['ruling']>,
+    taker: Taker,
+  ): boolean {
+    const task = this.#tasks.get(name);
+    const isAnnounced = firstChoice(this.stage, header) === this.#ground.node;
+    if (taker.options.unlocked !== true || !isAnnounced || task === undefined || task.wantsLock) return false;
+    const claim = new TreeClaim({
+      ground: this.#ground,
+      stage: this.stage,
+      header,
+      sessionEpoch: this.#tree.sessionEpoch,
+      epochVersion: ruling.version,
+      isLocked: false,
+    });
+    task.claim = claim;
+    this.#changed();
+    this.#drop(taker);
+    taker.granted.resolve(claim);
+    return true;
   }
 
   async #claim(

@@ -27,6 +27,8 @@ import { StageWorker } from './stage-worker.ts';
 
 /** Batches at Extract and Transform at once: fetching from the other site takes round trips. */
 const CONCURRENCY = 4;
+/** Over a long way to the ensemble each waits for the answer to its hand-over, and for little else. */
+const TRANSFORM_CONCURRENCY = 16;
 /** Batches prepared ahead of the one being applied. */
 const LOAD_AHEAD = 3;
 
@@ -105,6 +107,10 @@ export class PipelineRuntime {
       this.#watch(store.progress, ({ tenure, seq, part }) =>
         pipe.partReceived(config.name, tenure, BigInt(seq), part),
       ),
+      pipe.onAnnounced((header) => {
+        if (header.pipeline === config.name && this.tasks.serves('transform'))
+          this.tasks.board('transform').announce(header);
+      }),
       this.#watch(store.epoch, ({ tenure }) => pipe.ruling(config.name, tenure)),
       // Read by others; what is foreign there is told here.
       this.#watch(store.config, () => {}),
@@ -198,7 +204,7 @@ export class PipelineRuntime {
     const worker = new StageWorker({
       ...common,
       stage,
-      concurrency: CONCURRENCY,
+      concurrency: stage === 'transform' ? TRANSFORM_CONCURRENCY : CONCURRENCY,
       core: async (config) => {
         if (stage === 'extract') return Extractor.open(config);
         const transformer = new Transformer({ pipeline: config });

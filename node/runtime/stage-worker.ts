@@ -4,8 +4,10 @@
  * Several batches at once, since fetching waits for the other site. What goes wrong is decided here by the error's disposition:
  * `retry` tries the same claim again, `rewind` and `pause` are asked of the mainstem, and a lost claim is dropped.
  */
+import { abortable } from '../../lib/abort.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { type Deferred, deferred } from '../../lib/deferred.ts';
 import { HoltError, isAbort, messageOf } from '../../lib/errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -57,6 +59,8 @@ export class StageWorker implements Service {
   #core: { readonly version: number; readonly core: Promise<StageCore> } | null = null;
   /** Batches at work. Counted here: the group forgets a task some turns after it has ended, too late for who waits for a place. */
   #atWork = 0;
+  /** Claims at work whose hand-over was not sent yet. */
+  readonly #unsent = new Map<Claim, Deferred<void>>();
   #slotFree: (() => void) | null = null;
   #over: Promise<void> = Promise.resolve();
 
@@ -104,7 +108,9 @@ export class StageWorker implements Service {
         continue;
       }
       try {
-        this.#spawn(await this.#board.next({ signal: this.#state.signal }));
+        // What Transform does has no effect on anybody before its hand-over.
+        const unlocked = this.#options.stage === 'transform';
+        this.#spawn(await this.#board.next({ signal: this.#state.signal, unlocked }));
         this.#state.resetBackoff();
       } catch (error) {
         if (isAbort(error) || !this.#state.shouldRun()) return;
@@ -116,6 +122,7 @@ export class StageWorker implements Service {
 
   #spawn(claim: Claim): void {
     this.#atWork += 1;
+    this.#unsent.set(claim, deferred());
     this.#group.spawn(async () => {
       const { header, seq } = claim;
       const nowMs = this.#options.clock.monotonicMs();
@@ -125,12 +132,27 @@ export class StageWorker implements Service {
         await this.#work(claim);
       } finally {
         over?.();
+        this.#sent(claim);
         this.#options.onTrouble?.(null);
         this.#atWork -= 1;
         this.#slotFree?.();
         this.#slotFree = null;
       }
     });
+  }
+
+  /** Hand-overs go out in the order of the batches: the claim on Load comes along only behind that on the batch before. */
+  async #turn(claim: Claim): Promise<void> {
+    for (;;) {
+      const before = [...this.#unsent].find(([other]) => isBefore(other, claim));
+      if (before === undefined) return;
+      await abortable(before[1].promise, claim.lost);
+    }
+  }
+
+  #sent(claim: Claim): void {
+    this.#unsent.get(claim)?.resolve();
+    this.#unsent.delete(claim);
   }
 
   async #work(claim: Claim): Promise<void> {
@@ -144,7 +166,12 @@ export class StageWorker implements Service {
           await claim.release();
           return;
         }
-        const nextClaim = await claim.handOver(next, { claimNext: true });
+        const tell = stage === 'extract' ? this.#options.pipe.sendAhead(next) : null;
+        await this.#turn(claim);
+        const handingOver = claim.handOver(next, { claimNext: true });
+        this.#sent(claim);
+        const nextClaim = await handingOver;
+        tell?.();
         this.#options.onDone?.({ header: next, durationMs: clock.monotonicMs() - startedMs });
         if (nextClaim !== null) this.#options.passOn(nextClaim);
         return;
@@ -225,4 +252,9 @@ export class StageWorker implements Service {
     }
     return this.#core.core;
   }
+}
+
+function isBefore({ header, seq }: Claim, other: Claim): boolean {
+  if (header.tenure !== other.header.tenure) return false;
+  return seq < other.seq || (seq === other.seq && header.part < other.header.part);
 }

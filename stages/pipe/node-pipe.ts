@@ -2,17 +2,26 @@
  * The pipe of a node: its memory, its site's Redis where configured, and other nodes by the signed channel.
  */
 import { createHash } from 'node:crypto';
+import type { Transform } from 'node:stream';
+import { AbortError, abortable } from '../../lib/abort.ts';
 import { Breather } from '../../lib/breather.ts';
+import { deferred } from '../../lib/deferred.ts';
 import { HoltError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isLoopback } from '../../lib/loopback.ts';
-import type { BatchHeader, PayloadPlace } from '../../model/batch.ts';
+import { type BatchHeader, batchHeader, type PayloadPlace } from '../../model/batch.ts';
 import type { NodeId, PipelineId, SiteId, Tenure } from '../../model/ids.ts';
 import { parseTenure, pipelineId } from '../../model/ids.ts';
 import type { ChannelClient } from './channel/channel-client.ts';
-import type { ChannelRoute } from './channel/channel-server.ts';
-import { supportedCodecs } from './channel/compression.ts';
-import { PayloadStore } from './payload-store.ts';
+import type { ChannelRoute, LargeRoute } from './channel/channel-server.ts';
+import {
+  compressor,
+  decompressor,
+  isCodec,
+  MIN_COMPRESSED_BYTES,
+  supportedCodecs,
+} from './channel/compression.ts';
+import { identityOf, PayloadStore } from './payload-store.ts';
 import type { PayloadKey, Pipe, PipeGuard, UnhashedKey } from './pipe.ts';
 import type { RedisPayloads } from './redis-payloads.ts';
 
@@ -20,6 +29,16 @@ import type { RedisPayloads } from './redis-payloads.ts';
 const ABSENT_MS = 1_000;
 
 export const PAYLOAD_ROUTE = '/pipe/v1/payload';
+/** POST: a payload that nobody has asked for yet. */
+export const AHEAD_ROUTE = '/pipe/v1/ahead';
+/** POST: the header of a task that stands. */
+export const ANNOUNCEMENT_ROUTE = '/pipe/v1/announcement';
+
+/** Compressed bytes on their way unasked: enough for what a long link holds, and little enough for what else crosses it. */
+const MAX_AHEAD_BYTES = 8 * 1024 * 1024;
+/** A slow link may hold much before the answer comes. */
+const AHEAD_SILENCE_MS = 30_000;
+const MAX_ANNOUNCEMENT_BYTES = 48 * 1024;
 
 export interface NodePipeOptions {
   readonly node: NodeId;
@@ -44,6 +63,11 @@ export interface NodePipeOptions {
 export class NodePipe implements Pipe {
   readonly #options: NodePipeOptions;
   readonly #store: PayloadStore;
+  readonly #listeners = new Set<(header: BatchHeader) => void>();
+  /** Payloads being sent here unasked, by identity; resolve when they are here, or will not be. */
+  readonly #arriving = new Map<string, Promise<void>>();
+  readonly #closed = new AbortController();
+  #aheadBytes = 0;
 
   constructor(options: NodePipeOptions) {
     this.#options = options;
@@ -72,7 +96,7 @@ export class NodePipe implements Pipe {
   async get(header: BatchHeader, signal: AbortSignal): Promise<Buffer> {
     const key = keyOf(header);
     const place = header.payload;
-    const here = this.#store.get(key);
+    const here = this.#store.get(key) ?? (await this.#arrival(key, signal));
     if (here !== null) return here;
     if (place.bytes > this.#options.maxPayloadBytes)
       throw new HoltError(
@@ -108,7 +132,107 @@ export class NodePipe implements Pipe {
     this.#options.redis?.remove(keys);
   }
 
+  sendAhead(header: BatchHeader): () => void {
+    const { node, present } = this.#options;
+    const to = present().find((one) => one.node === header.hint);
+    const payload = this.#store.get(keyOf(header));
+    if (to === undefined || to.node === node || payload === null) return () => {};
+    let isAnswered = false;
+    this.#sendAhead(header, payload, to.address)
+      .catch((error: unknown) => this.#unsent('pipe:ahead:failed', header, error))
+      .finally(() => {
+        isAnswered = true;
+      });
+    return () => {
+      // Whoever answers that fast sees the task as soon as we could tell of it.
+      if (isAnswered) return;
+      this.#announce(header, to.address).catch((error: unknown) =>
+        this.#unsent('pipe:announcement:failed', header, error),
+      );
+    };
+  }
+
+  onAnnounced(listener: (header: BatchHeader) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #sendAhead(header: BatchHeader, payload: Buffer, address: string): Promise<void> {
+    const codec =
+      payload.length < MIN_COMPRESSED_BYTES || isLoopback(new URL(address).hostname) ? 'identity' : 'br';
+    const bytes = await collected(compressor(codec), payload);
+    // One is always let through; what is too much at a time is fetched.
+    if (this.#aheadBytes > 0 && this.#aheadBytes + bytes.length > MAX_AHEAD_BYTES) return;
+    this.#aheadBytes += bytes.length;
+    try {
+      const target = `${AHEAD_ROUTE}?${queryOf(keyOf(header), { codec, bytes: String(payload.length) })}`;
+      await this.#options.client.send(address, target, bytes, {
+        signal: this.#closed.signal,
+        silenceMs: AHEAD_SILENCE_MS,
+      });
+    } finally {
+      this.#aheadBytes -= bytes.length;
+    }
+  }
+
+  async #announce(header: BatchHeader, address: string): Promise<void> {
+    if (JSON.stringify(header).length > MAX_ANNOUNCEMENT_BYTES) return;
+    await this.#options.client.post(address, ANNOUNCEMENT_ROUTE, header, this.#closed.signal);
+  }
+
+  #unsent(event: string, { pipeline, seq }: BatchHeader, error: unknown): void {
+    this.#options.log.debug({ event, pipeline, batch: seq, err: error }, 'a batch was not sent ahead');
+  }
+
+  /** The payload if it is being sent here unasked, and comes. */
+  async #arrival(key: PayloadKey, signal: AbortSignal): Promise<Buffer | null> {
+    const arriving = this.#arriving.get(identityOf(key));
+    if (arriving === undefined) return null;
+    await abortable(arriving, signal);
+    return this.#store.get(key);
+  }
+
+  /** The channel's route that takes what is sent ahead. */
+  get aheadRoute(): LargeRoute {
+    return {
+      maxBytes: 2 * this.#options.maxPayloadBytes,
+      begin: ({ query }) => {
+        const key = parseKey(query);
+        const over = deferred<void>();
+        const identity = identityOf(key);
+        this.#arriving.set(identity, over.promise);
+        return async (body) => {
+          try {
+            const kept = body !== null && (await this.#takeAhead(key, body, query));
+            return { kind: 'json', value: { kept } };
+          } finally {
+            if (this.#arriving.get(identity) === over.promise) this.#arriving.delete(identity);
+            over.resolve();
+          }
+        };
+      },
+    };
+  }
+
+  async #takeAhead(key: PayloadKey, body: Buffer, query: URLSearchParams): Promise<boolean> {
+    const codec = query.get('codec') ?? '';
+    const size = Number(query.get('bytes'));
+    if (!isCodec(codec) || !(size <= this.#options.maxPayloadBytes)) return false;
+    const payload = await collected(decompressor(codec), body, size);
+    if (payload.length !== size || (await sha256Of(payload)) !== key.sha256) return false;
+    return this.#store.putAhead(key, payload);
+  }
+
+  /** The channel's route that hears of tasks for this node. */
+  readonly announcementRoute: ChannelRoute = ({ body }) => {
+    const header = batchHeader.safeParse(JSON.parse(body.toString('utf8')));
+    const isForUs = header.success && header.data.hint === this.#options.node;
+    if (isForUs) for (const listener of this.#listeners) listener(header.data);
+    return Promise.resolve({ kind: 'json', value: { heard: isForUs } });
+  };
+
   close(): Promise<void> {
+    this.#closed.abort(new AbortError('the pipe is closed'));
     this.#options.client.close();
     this.#options.redis?.close();
     return Promise.resolve();
@@ -195,14 +319,18 @@ function acceptFor(address: string): string {
 }
 
 function targetOf(key: PayloadKey): string {
-  const query = new URLSearchParams({
+  return `${PAYLOAD_ROUTE}?${queryOf(key)}`;
+}
+
+function queryOf(key: PayloadKey, more: Readonly<Record<string, string>> = {}): URLSearchParams {
+  return new URLSearchParams({
     pipeline: key.pipeline,
     tenure: key.tenure,
     seq: String(key.seq),
     part: String(key.part),
     sha256: key.sha256,
+    ...more,
   });
-  return `${PAYLOAD_ROUTE}?${query}`;
 }
 
 function parseKey(query: URLSearchParams): PayloadKey {
@@ -231,4 +359,22 @@ async function sha256Of(bytes: Buffer): Promise<string> {
     if (breather.due()) await breather.breathe();
   }
   return hash.digest('hex');
+}
+
+/** What a codec makes of the bytes, but not more than `maxBytes` and one. */
+async function collected(
+  transform: Transform | null,
+  bytes: Buffer,
+  maxBytes = Number.POSITIVE_INFINITY,
+): Promise<Buffer> {
+  if (transform === null) return bytes;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  transform.end(bytes);
+  for await (const chunk of transform) {
+    chunks.push(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    if (size > maxBytes) break;
+  }
+  return Buffer.concat(chunks);
 }

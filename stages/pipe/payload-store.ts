@@ -6,6 +6,8 @@ import type { PayloadKey } from './pipe.ts';
 interface Held {
   readonly key: PayloadKey;
   readonly bytes: Buffer;
+  /** Sent ahead, and nobody has asked for it yet: goes first when room is needed. */
+  isAhead: boolean;
 }
 
 interface Waiting {
@@ -36,6 +38,7 @@ export class PayloadStore {
    */
   async put(key: PayloadKey, bytes: Buffer, signal: AbortSignal): Promise<void> {
     while (!this.#fits(key, bytes.length)) {
+      if (this.#evictAhead()) continue;
       signal.throwIfAborted();
       const waiting: Waiting = { key, size: bytes.length, turn: deferred() };
       this.#waiting.push(waiting);
@@ -49,15 +52,46 @@ export class PayloadStore {
         if (at !== -1) this.#waiting.splice(at, 1);
       }
     }
-    const pipeline = this.#pipeline(key.pipeline);
-    const identity = identityOf(key);
-    if (pipeline.has(identity)) return;
-    pipeline.set(identity, { key, bytes });
-    this.#heldBytes += bytes.length;
+    this.#keep(key, bytes, false);
+  }
+
+  /** Keeps what was sent ahead of the claim, if the reign rules and there is room without taking any from others. */
+  putAhead(key: PayloadKey, bytes: Buffer): boolean {
+    if (this.#ruling.get(key.pipeline) !== key.tenure) return false;
+    if (this.#heldBytes + bytes.length > this.#maxBytes) return false;
+    this.#keep(key, bytes, true);
+    return true;
   }
 
   get(key: PayloadKey): Buffer | null {
-    return this.#held.get(key.pipeline)?.get(identityOf(key))?.bytes ?? null;
+    const held = this.#held.get(key.pipeline)?.get(identityOf(key));
+    if (held === undefined) return null;
+    held.isAhead = false;
+    return held.bytes;
+  }
+
+  #keep(key: PayloadKey, bytes: Buffer, isAhead: boolean): void {
+    const pipeline = this.#pipeline(key.pipeline);
+    const identity = identityOf(key);
+    const held = pipeline.get(identity);
+    if (held !== undefined) {
+      held.isAhead &&= isAhead;
+      return;
+    }
+    pipeline.set(identity, { key, bytes, isAhead });
+    this.#heldBytes += bytes.length;
+  }
+
+  /** The youngest that was sent ahead goes; false when there is none. */
+  #evictAhead(): boolean {
+    for (const pipeline of this.#held.values()) {
+      const youngest = [...pipeline].findLast(([, { isAhead }]) => isAhead);
+      if (youngest === undefined) continue;
+      pipeline.delete(youngest[0]);
+      this.#heldBytes -= youngest[1].bytes.length;
+      return true;
+    }
+    return false;
   }
 
   received(pipeline: PipelineId, tenure: Tenure, seq: bigint): readonly PayloadKey[] {

@@ -32,6 +32,13 @@ export interface Pipe {
    * bytes; HOLT_PIPE_UNREACHABLE (retry) while its node does not answer; HOLT_PIPE_REFUSED (pause) for a wrong key.
    */
   get(header: BatchHeader, signal: AbortSignal): Promise<Buffer>;
+  /**
+   * Sends the payload of a batch that is about to be handed over to the node that its header announces, before anybody asks. Only a
+   * hint: what does not arrive is fetched. Returns what is to be called once the next task stands, so that the node hears of it.
+   */
+  sendAhead(header: BatchHeader): () => void;
+  /** Calls `listener` with headers of tasks for this node that stand by now, by word of the node that put them there. */
+  onAnnounced(listener: (header: BatchHeader) => void): () => void;
   /** Batches up to `seq` are received: their payloads may go. */
   received(pipeline: PipelineId, tenure: Tenure, seq: bigint): void;
   /** Parts up to `part` of `seq` are executed in the open target transaction: their bytes may go. */

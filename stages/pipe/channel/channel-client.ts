@@ -4,9 +4,9 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
 import { HoltError, messageOf } from '../../../lib/errors.ts';
 import { readNamedFile } from '../../../lib/named-file.ts';
-import type { ChannelTls } from './channel-server.ts';
+import { BODY_HASH_HEADER, type ChannelTls } from './channel-server.ts';
 import { decompressor, isCodec } from './compression.ts';
-import { answerIsGenuine, type RequestFacts, signRequest } from './signature.ts';
+import { answerIsGenuine, type RequestFacts, sha256, signRequest } from './signature.ts';
 
 const MAX_JSON_BYTES = 8 * 1024 * 1024;
 
@@ -24,6 +24,15 @@ export interface BytesWanted {
   readonly bytes: number;
   /** Content codings accepted, best first. */
   readonly accept: string;
+}
+
+interface SentRequest extends RequestFacts {
+  readonly body: Buffer;
+}
+
+interface SendOptions {
+  readonly silenceMs?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export class ChannelClient {
@@ -57,7 +66,24 @@ export class ChannelClient {
     return this.#json(base, { method: 'POST', target, body: Buffer.from(JSON.stringify(value)) }, signal);
   }
 
-  async #json(base: string, request: RequestFacts, signal: AbortSignal): Promise<unknown> {
+  /** As `post`, with bytes for a large route; `silenceMs` is how long nothing may move. */
+  async send(
+    base: string,
+    target: string,
+    bytes: Buffer,
+    options: { readonly signal: AbortSignal; readonly silenceMs: number },
+  ): Promise<unknown> {
+    const request = { method: 'POST', target, body: bytes };
+    const { response, nonce } = await this.#send(base, request, 'identity', options.signal, {
+      silenceMs: options.silenceMs,
+      headers: { [BODY_HASH_HEADER]: sha256(bytes) },
+    });
+    const body = await this.#collect(response, base, MAX_JSON_BYTES);
+    this.#check(response, nonce, body, base);
+    return JSON.parse(body.toString('utf8'));
+  }
+
+  async #json(base: string, request: SentRequest, signal: AbortSignal): Promise<unknown> {
     const { response, nonce } = await this.#send(base, request, 'identity', signal);
     const body = await this.#collect(response, base, MAX_JSON_BYTES);
     this.#check(response, nonce, body, base);
@@ -112,9 +138,10 @@ export class ChannelClient {
 
   #send(
     base: string,
-    { method, target, body }: RequestFacts,
+    { method, target, body }: SentRequest,
     accept: string,
     signal: AbortSignal,
+    { silenceMs = this.#silenceMs, headers = {} }: SendOptions = {},
   ): Promise<{ readonly response: IncomingMessage; readonly nonce: string }> {
     const url = new URL(target, base);
     const path = url.pathname + url.search;
@@ -131,11 +158,11 @@ export class ChannelClient {
           method,
           agent: this.#agent,
           signal,
-          headers: { ...signed, 'accept-encoding': accept, 'content-length': body.length },
+          headers: { ...signed, ...headers, 'accept-encoding': accept, 'content-length': body.length },
         },
         (response) => resolve({ response, nonce: signed['holt-nonce'] }),
       );
-      call.setTimeout(this.#silenceMs, () => call.destroy(new Error(`silent for ${this.#silenceMs} ms`)));
+      call.setTimeout(silenceMs, () => call.destroy(new Error(`silent for ${silenceMs} ms`)));
       call.on('error', (error) =>
         reject(signal.aborted ? signal.reason : unreachable(base, error.message, error)),
       );

@@ -15,12 +15,10 @@ import { pipeline } from 'node:stream/promises';
 import { HoltError, messageOf } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { readNamedFile } from '../../../lib/named-file.ts';
-import { chooseCodec, compressor } from './compression.ts';
-import { RequestVerifier, signAnswer } from './signature.ts';
+import { chooseCodec, compressor, MIN_COMPRESSED_BYTES } from './compression.ts';
+import { RequestVerifier, sha256, signAnswer, type Verdict } from './signature.ts';
 
 const MAX_REQUEST_BYTES = 64 * 1024;
-/** Below this compressing costs more than it saves. */
-const MIN_COMPRESSED_BYTES = 1024;
 
 export interface ChannelRequest {
   /** Name of the node that signed it. */
@@ -35,6 +33,16 @@ export type ChannelAnswer =
   | { readonly kind: 'bytes'; readonly bytes: Buffer };
 
 export type ChannelRoute = (request: ChannelRequest) => Promise<ChannelAnswer>;
+
+/** A route whose body may be large. The signature covers the body's hash, which the caller tells first: nothing of a stranger's is read. */
+export interface LargeRoute {
+  readonly maxBytes: number;
+  /** The body is about to be read; what this returns is called with it, or with null when it did not come. */
+  readonly begin: (request: Omit<ChannelRequest, 'body'>) => (body: Buffer | null) => Promise<ChannelAnswer>;
+}
+
+/** Names the SHA-256 of a large body, hex. */
+export const BODY_HASH_HEADER = 'holt-body';
 
 export interface ChannelTls {
   readonly cert: string;
@@ -52,6 +60,7 @@ export interface ChannelServerOptions {
   readonly log: Logger;
   /** `GET /path` → handler. */
   readonly routes: Readonly<Record<string, ChannelRoute>>;
+  readonly largeRoutes?: Readonly<Record<string, LargeRoute>>;
 }
 
 export class ChannelServer {
@@ -84,7 +93,8 @@ export class ChannelServer {
           );
     this.#server.headersTimeout = 10_000;
     this.#server.requestTimeout = 30_000;
-    this.#server.keepAliveTimeout = 30_000;
+    // Between distant sites a new connection costs a round trip before the first byte.
+    this.#server.keepAliveTimeout = 120_000;
   }
 
   static #make(options: ChannelServerOptions): ChannelServer {
@@ -137,33 +147,72 @@ export class ChannelServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url: target = '' } = request;
-    const body = await readBody(request);
+    const hash = request.headers[BODY_HASH_HEADER];
+    if (typeof hash === 'string') return this.#serveLarge(request, response, hash);
+    const body = await readBody(request, MAX_REQUEST_BYTES);
     if (body === null) {
       response.writeHead(413, { connection: 'close' }).end();
       return;
     }
-    const verdict = this.#verifier.verify(request.headers, { method, target, body });
-    if (verdict.kind === 'refused') {
-      this.#options.log.warn(
-        { event: 'channel:request:refused', from: request.socket.remoteAddress, reason: verdict.why },
-        'a request between nodes was refused',
-      );
-      response.writeHead(401, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ code: 'HOLT_PIPE_REFUSED', message: verdict.why }));
-      return;
-    }
+    const verdict = this.#verified(request, response, body);
+    if (verdict === null) return;
     const url = new URL(target, 'http://node');
     const route = this.#options.routes[`${method} ${url.pathname}`];
-    if (route === undefined) {
-      this.#json(response, verdict.nonce, 404, {
-        code: 'HOLT_PIPE_REFUSED',
-        message: `there is no ${method} ${url.pathname}`,
-      });
-      return;
-    }
+    if (route === undefined) return this.#unknown(response, verdict.nonce, `${method} ${url.pathname}`);
+    await this.#answer(request, response, verdict.nonce, () =>
+      route({ node: verdict.node, query: url.searchParams, body }),
+    );
+  }
+
+  async #serveLarge(request: IncomingMessage, response: ServerResponse, hash: string): Promise<void> {
+    const { method = '', url: target = '' } = request;
+    const verdict = this.#verified(request, response, { sha256: hash });
+    if (verdict === null) return;
+    const url = new URL(target, 'http://node');
+    const route = this.#options.largeRoutes?.[`${method} ${url.pathname}`];
+    if (route === undefined) return this.#unknown(response, verdict.nonce, `${method} ${url.pathname}`);
+    await this.#answer(request, response, verdict.nonce, async () => {
+      const take = route.begin({ node: verdict.node, query: url.searchParams });
+      const body = await readBody(request, route.maxBytes).catch(() => null);
+      return take(body === null || sha256(body) !== hash ? null : body);
+    });
+  }
+
+  /** Null when it was refused, and answered so. */
+  #verified(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: Buffer | { readonly sha256: string },
+  ): Extract<Verdict, { kind: 'genuine' }> | null {
+    const { method = '', url: target = '' } = request;
+    const verdict = this.#verifier.verify(request.headers, { method, target, body });
+    if (verdict.kind === 'genuine') return verdict;
+    this.#options.log.warn(
+      { event: 'channel:request:refused', from: request.socket.remoteAddress, reason: verdict.why },
+      'a request between nodes was refused',
+    );
+    // What may still come of its body is not read.
+    response.writeHead(401, {
+      'content-type': 'application/json',
+      ...(Buffer.isBuffer(body) ? {} : { connection: 'close' }),
+    });
+    response.end(JSON.stringify({ code: 'HOLT_PIPE_REFUSED', message: verdict.why }));
+    return null;
+  }
+
+  #unknown(response: ServerResponse, nonce: string, what: string): void {
+    this.#json(response, nonce, 404, { code: 'HOLT_PIPE_REFUSED', message: `there is no ${what}` });
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    nonce: string,
+    work: () => Promise<ChannelAnswer>,
+  ): Promise<void> {
     let answer: ChannelAnswer;
     try {
-      answer = await route({ node: verdict.node, query: url.searchParams, body });
+      answer = await work();
     } catch (error) {
       const code = error instanceof HoltError ? error.code : 'HOLT_INTERNAL';
       const status = code === 'HOLT_PIPE_REFUSED' ? 403 : code === 'HOLT_PAYLOAD_GONE' ? 404 : 500;
@@ -172,10 +221,10 @@ export class ChannelServer {
           { event: 'channel:route:failed', err: error },
           'a request between nodes failed',
         );
-      this.#json(response, verdict.nonce, status, { code, message: messageOf(error) });
+      this.#json(response, nonce, status, { code, message: messageOf(error) });
       return;
     }
-    if (answer.kind === 'json') this.#json(response, verdict.nonce, 200, answer.value);
+    if (answer.kind === 'json') this.#json(response, nonce, 200, answer.value);
     else await sendBytes(response, answer.bytes, String(request.headers['accept-encoding'] ?? ''));
   }
 
@@ -213,12 +262,12 @@ function* slices(bytes: Buffer): Generator<Buffer> {
 }
 
 /** Null when it is larger than any request of ours. */
-async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += (chunk as Buffer).length;
-    if (size > MAX_REQUEST_BYTES) return null;
+    if (size > maxBytes) return null;
     chunks.push(chunk as Buffer);
   }
   return Buffer.concat(chunks);

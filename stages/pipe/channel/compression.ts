@@ -2,6 +2,9 @@
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 
+/** Below this compressing costs more than it saves. */
+export const MIN_COMPRESSED_BYTES = 1024;
+
 export const CODECS = ['zstd', 'br', 'deflate', 'identity'] as const;
 export type Codec = (typeof CODECS)[number];
 

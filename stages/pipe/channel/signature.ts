@@ -21,7 +21,8 @@ export interface RequestFacts {
   readonly method: string;
   /** Path and query, as sent. */
   readonly target: string;
-  readonly body: Buffer;
+  /** The body, or its hash where it is not there yet. */
+  readonly body: Buffer | { readonly sha256: string };
 }
 
 export function signRequest(key: Buffer, node: string, nowMs: number, request: RequestFacts): SignedHeaders {
@@ -103,14 +104,18 @@ export class RequestVerifier {
 }
 
 function requestMac(key: Buffer, node: string, time: string, nonce: string, request: RequestFacts): string {
-  return mac(key, ['request', request.method, request.target, node, time, nonce, sha256(request.body)]);
+  return mac(key, ['request', request.method, request.target, node, time, nonce, hashOf(request.body)]);
 }
 
 function mac(key: Buffer, parts: readonly string[]): string {
   return createHmac('sha256', key).update(parts.join('\n')).digest('hex');
 }
 
-function sha256(body: Buffer): string {
+function hashOf(body: RequestFacts['body']): string {
+  return Buffer.isBuffer(body) ? sha256(body) : body.sha256;
+}
+
+export function sha256(body: Buffer): string {
   return createHash('sha256').update(body).digest('hex');
 }
 

@@ -7,6 +7,7 @@ import { useBench } from './scheduler-bench.ts';
 import type { SchedulerHarness } from './scheduler-harness.ts';
 import { sourceSuite } from './source-suite.ts';
 import { tasksSuite } from './tasks-suite.ts';
+import { unlockedSuite } from './unlocked-suite.ts';
 
 /** What the scheduler has to do on every coordination tree. */
 export function schedulerSuite(start: () => Promise<SchedulerHarness>): void {
@@ -16,6 +17,7 @@ export function schedulerSuite(start: () => Promise<SchedulerHarness>): void {
   mainstemSuite(here);
   sourceSuite(here);
   tasksSuite(here);
+  unlockedSuite(here);
   loadSuite(here);
   idlenessSuite(here);
 }

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { waitFor } from '../../../lib/abort.ts';
+import { deferred } from '../../../lib/deferred.ts';
 import { silentLogger } from '../../../lib/logger.ts';
 import type { BatchHeader } from '../../../model/batch.ts';
 import { newTenure, nodeId, pipelineId, siteId } from '../../../model/ids.ts';
 import { ChannelClient } from '../../../stages/pipe/channel/channel-client.ts';
-import { ChannelServer } from '../../../stages/pipe/channel/channel-server.ts';
-import { NodePipe, PAYLOAD_ROUTE } from '../../../stages/pipe/node-pipe.ts';
+import { ChannelServer, type LargeRoute } from '../../../stages/pipe/channel/channel-server.ts';
+import { AHEAD_ROUTE, ANNOUNCEMENT_ROUTE, NodePipe, PAYLOAD_ROUTE } from '../../../stages/pipe/node-pipe.ts';
 
 const KEY = Buffer.from('a key of the cluster');
 const pipeline = pipelineId('p');
@@ -13,6 +15,7 @@ const tenure = newTenure();
 const never = new AbortController().signal;
 
 interface Peer {
+  readonly largeRoutes: Record<string, LargeRoute>;
   readonly pipe: NodePipe;
   readonly server: ChannelServer;
   readonly name: string;
@@ -44,6 +47,7 @@ async function peer(name: string, key = KEY): Promise<Peer> {
       })),
     log: silentLogger,
   });
+  const largeRoutes: Record<string, LargeRoute> = { [`POST ${AHEAD_ROUTE}`]: pipe.aheadRoute };
   server = await ChannelServer.start({
     host: '127.0.0.1',
     port: 0,
@@ -51,9 +55,13 @@ async function peer(name: string, key = KEY): Promise<Peer> {
     tls: null,
     nowMs: Date.now,
     log: silentLogger,
-    routes: { [`GET ${PAYLOAD_ROUTE}`]: pipe.route },
+    routes: {
+      [`GET ${PAYLOAD_ROUTE}`]: pipe.route,
+      [`POST ${ANNOUNCEMENT_ROUTE}`]: pipe.announcementRoute,
+    },
+    largeRoutes,
   });
-  const made = { pipe, server, name, url: server.urlFor('127.0.0.1') };
+  const made = { pipe, largeRoutes, server, name, url: server.urlFor('127.0.0.1') };
   peers.push(made);
   return made;
 }
@@ -191,5 +199,126 @@ describe('NodePipe', () => {
     );
     expect(got.equals(bytes)).toBe(true);
     client.close();
+  });
+
+  describe('sent ahead', () => {
+    async function sites() {
+      const east = await peer('east-1');
+      const west = await peer('west-1');
+      west.pipe.ruling(pipeline, tenure);
+      const bytes = Buffer.alloc(300_000, 'row after row after row ');
+      const place = await east.pipe.put({ pipeline, tenure, seq: 1n, part: 0 }, bytes, never);
+      return { east, west, bytes, announced: { ...header(place), hint: nodeId('west-1') } };
+    }
+    const soon = { timeoutMs: 30_000, pollMs: 5 };
+
+    test('a payload is at the announced node before anybody asks', async () => {
+      const { east, west, bytes, announced } = await sites();
+      east.pipe.sendAhead(announced);
+      await waitFor(() => west.pipe.heldBytes === bytes.length, { ...soon, what: 'the payload to arrive' });
+      // Nobody hands anything out any more.
+      allowed = false;
+      expect((await west.pipe.get(announced, never)).equals(bytes)).toBe(true);
+    });
+
+    test('whoever asks meanwhile gets what is on its way, and does not fetch it', async () => {
+      const { east, west, bytes, announced } = await sites();
+      allowed = false;
+      const begun = deferred<void>();
+      const held = deferred<void>();
+      const { begin } = west.pipe.aheadRoute;
+      west.largeRoutes[`POST ${AHEAD_ROUTE}`] = {
+        maxBytes: 1 << 24,
+        begin: (request) => {
+          const take = begin(request);
+          begun.resolve();
+          return async (body) => {
+            await held.promise;
+            return take(body);
+          };
+        },
+      };
+      east.pipe.sendAhead(announced);
+      await begun.promise;
+      const asked = west.pipe.get(announced, never);
+      held.resolve();
+      expect((await asked).equals(bytes)).toBe(true);
+    });
+
+    test('what does not come is fetched', async () => {
+      const { east, west, bytes, announced } = await sites();
+      west.pipe.ruling(pipeline, newTenure());
+      east.pipe.sendAhead(announced);
+      expect((await west.pipe.get(announced, never)).equals(bytes)).toBe(true);
+    });
+
+    test('other bytes than the hash names are not kept', async () => {
+      const { west, announced } = await sites();
+      const client = new ChannelClient({ node: 'east-1', key: KEY, tls: null, nowMs: Date.now });
+      const { sha256 } = announced.payload;
+      const target = `${AHEAD_ROUTE}?pipeline=p&tenure=${tenure}&seq=1&part=0&sha256=${sha256}&codec=identity&bytes=5`;
+      const options = { signal: never, silenceMs: 5_000 };
+      expect(await client.send(west.url, target, Buffer.from('other'), options)).toEqual({ kept: false });
+      expect(west.pipe.heldBytes).toBe(0);
+      client.close();
+    });
+
+    test('of a stranger nothing is read', async () => {
+      const { west } = await sites();
+      const stranger = new ChannelClient({
+        node: 'east-1',
+        key: Buffer.from('some other long key'),
+        tls: null,
+        nowMs: Date.now,
+      });
+      const target = `${AHEAD_ROUTE}?pipeline=p&tenure=${tenure}&seq=1&part=0&sha256=${'0'.repeat(64)}&codec=identity&bytes=5`;
+      let begun = false;
+      west.largeRoutes[`POST ${AHEAD_ROUTE}`] = {
+        maxBytes: 1 << 24,
+        begin: () => {
+          begun = true;
+          return () => Promise.resolve({ kind: 'json', value: {} });
+        },
+      };
+      const options = { signal: never, silenceMs: 5_000 };
+      await expect(stranger.send(west.url, target, randomBytes(2_000_000), options)).rejects.toMatchObject({
+        disposition: 'retry',
+      });
+      expect(begun).toBe(false);
+      stranger.close();
+    });
+
+    test('a node hears of a task that is announced to it, and only to it', async () => {
+      const { west, announced } = await sites();
+      const heard: string[] = [];
+      const over = west.pipe.onAnnounced(({ seq }) => heard.push(seq));
+      const client = new ChannelClient({ node: 'east-1', key: KEY, tls: null, nowMs: Date.now });
+      const tell = (value: unknown) => client.post(west.url, ANNOUNCEMENT_ROUTE, value, never);
+      expect(await tell(announced)).toEqual({ heard: true });
+      expect(await tell({ ...announced, hint: 'west-2' })).toEqual({ heard: false });
+      expect(await tell({ some: 'thing' })).toEqual({ heard: false });
+      over();
+      await tell(announced);
+      expect(heard).toEqual(['1']);
+      client.close();
+    });
+
+    test('word of the task follows where the payload is still on its way when the task stands', async () => {
+      const { east, west, announced } = await sites();
+      const heard: string[] = [];
+      west.pipe.onAnnounced(({ seq }) => heard.push(seq));
+      const held = deferred<void>();
+      west.largeRoutes[`POST ${AHEAD_ROUTE}`] = {
+        maxBytes: 1 << 24,
+        begin: () => async () => {
+          await held.promise;
+          return { kind: 'json', value: {} };
+        },
+      };
+      const slow = east.pipe.sendAhead(announced);
+      slow();
+      await waitFor(() => heard.length === 1, { ...soon, what: 'the announcement' });
+      held.resolve();
+    });
   });
 });

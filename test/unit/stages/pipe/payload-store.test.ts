@@ -59,4 +59,22 @@ describe('PayloadStore', () => {
     store.received(pipeline, tenure, 1n);
     expect(store.heldBytes).toBe(0);
   });
+
+  test('what was sent ahead takes room from nobody, goes first, and counts like others once it is asked for', async () => {
+    const store = new PayloadStore({ maxBytes: 100 });
+    expect(store.putAhead(key(1n), Buffer.alloc(10))).toBe(false);
+    store.ruling(pipeline, tenure);
+    expect(store.putAhead(key(1n, 0, newTenure()), Buffer.alloc(10))).toBe(false);
+    await store.put(key(1n), Buffer.alloc(40), never);
+    expect(store.putAhead(key(2n), Buffer.alloc(61))).toBe(false);
+    expect([2n, 3n, 4n].map((seq) => store.putAhead(key(seq), Buffer.alloc(20)))).toEqual([true, true, true]);
+    expect(store.get(key(3n))?.length).toBe(20);
+    await store.put(key(5n), Buffer.alloc(20), never);
+    await store.put(key(6n), Buffer.alloc(20), never);
+    expect([1n, 2n, 3n, 4n, 5n, 6n].filter((seq) => store.get(key(seq)) !== null)).toEqual([1n, 3n, 5n, 6n]);
+    const later = store.put(key(7n), Buffer.alloc(20), never);
+    expect(await settled(later)).toBe(false);
+    store.ruling(pipeline, newTenure());
+    await later;
+  });
 });
