@@ -1,5 +1,6 @@
 import { abortable } from '../lib/abort.ts';
 import { assert } from '../lib/assert.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import { type Deferred, deferred } from '../lib/deferred.ts';
 import type { BatchHeader, LoadReceipt } from '../model/batch.ts';
 import type { Tenure } from '../model/ids.ts';
@@ -12,7 +13,13 @@ export interface WindowOptions {
   readonly seq: bigint;
   readonly maxBatches: number;
   readonly maxBytes: number;
+  readonly clock?: Clock;
 }
+
+/** Flights that are looked back on. */
+const FLIGHTS = 8;
+/** Receipts that come sooner need no spreading: a place is free again before anybody notices. */
+const LONG_FLIGHT_MS = 100;
 
 interface InFlight {
   readonly header: BatchHeader;
@@ -20,6 +27,8 @@ interface InFlight {
   /** What it still counts; 0 once Load has executed it as part of an open transaction. */
   bytes: number;
   executed: boolean;
+  /** Monotonic. */
+  readonly sinceMs: number;
 }
 
 /**
@@ -35,12 +44,17 @@ export class Window implements BatchWindow {
   #receivedSeq: bigint;
   #bytes = 0;
   #counted = 0;
+  readonly #clock: Clock;
+  /** How long the last batches were in flight, ms. */
+  readonly #flightsMs: number[] = [];
+  #paceMs = 0;
 
   constructor(options: WindowOptions) {
     this.#tenure = options.tenure;
     this.#receivedSeq = options.seq;
     this.#maxBatches = options.maxBatches;
     this.#maxBytes = options.maxBytes;
+    this.#clock = options.clock ?? systemClock;
   }
 
   get inFlight(): number {
@@ -62,6 +76,15 @@ export class Window implements BatchWindow {
 
   get receivedSeq(): bigint {
     return this.#receivedSeq;
+  }
+
+  /**
+   * Least time between two batches with which those that the window takes are spread over the time that their receipts need. Without it
+   * they would leave in a burst, come back in one, and what is committed in between would wait for almost a whole flight. 0 where
+   * receipts come soon.
+   */
+  get paceMs(): number {
+    return this.#paceMs;
   }
 
   hasRoom(bytes: number): boolean {
@@ -90,7 +113,7 @@ export class Window implements BatchWindow {
       `batch ${seq}.${header.part} of tenure ${header.tenure} after ${lastSeq}, expected ${expected}.${nextPart} of ${this.#tenure}`,
     );
     const bytes = header.payload.bytes;
-    this.#batches.push({ header, seq, bytes, executed: false });
+    this.#batches.push({ header, seq, bytes, executed: false, sinceMs: this.#clock.monotonicMs() });
     this.#bytes += bytes;
     this.#counted += 1;
   }
@@ -105,6 +128,7 @@ export class Window implements BatchWindow {
       this.#batches.shift();
       this.#discount(first);
       this.#receivedSeq = first.seq;
+      this.#noteFlight(this.#clock.monotonicMs() - first.sinceMs);
       done.push(first.header);
     }
     if (done.length > 0) this.#wake();
@@ -125,6 +149,14 @@ export class Window implements BatchWindow {
       `an empty advance to ${seq} with ${this.inFlight} batches in flight after ${this.#receivedSeq}`,
     );
     this.#receivedSeq = seq;
+  }
+
+  #noteFlight(ms: number): void {
+    this.#flightsMs.push(ms);
+    if (this.#flightsMs.length > FLIGHTS) this.#flightsMs.shift();
+    // The shortest: what is longer waited for others as well.
+    const flightMs = Math.min(...this.#flightsMs);
+    this.#paceMs = flightMs < LONG_FLIGHT_MS ? 0 : flightMs / this.#maxBatches;
   }
 
   #discount(batch: InFlight): void {

@@ -186,6 +186,7 @@ export class PipelineLead {
       seq: reign.seq,
       maxBatches: config.config.batch.window,
       maxBytes: config.config.batch.maxBytes * config.config.batch.window,
+      clock: this.#options.clock,
     });
     const over = AbortSignal.any([signal, reign.over]);
     const ended = deferred<ReignEnd>();

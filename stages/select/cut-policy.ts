@@ -13,6 +13,10 @@ export interface CutFacts {
   readonly ageMs: number;
   /** Since its last transaction was taken. */
   readonly quietMs: number;
+  /** Since the batch before it was cut. */
+  readonly sinceCutMs: number;
+  /** How far batches are to be apart while others are in flight. */
+  readonly paceMs: number;
   /** How long ago its first transaction was committed, as far as the clocks of two machines tell. */
   readonly behindMs: number;
   /** The window has a place for it. */
@@ -41,11 +45,12 @@ const QUIET_MS = 10;
 /**
  * A batch goes as soon as the window has a place and nothing more is at hand: an idle system moves single transactions. Under
  * load the window is full most of the time and batches grow meanwhile, to their limits; and what can be had without
- * waiting is taken along, for a moment. While a backlog is caught up, batches wait longer, since a large one costs less a row.
+ * waiting is taken along, for a moment. Over a long link batches keep a distance, so that there is always a place soon. While a backlog is caught up, batches wait longer, since a large one costs less a row.
  */
 export function cutIsDue(facts: CutFacts, limits: BatchLimits): boolean {
   if (!facts.hasRoom) return false;
   if (facts.isFull) return true;
+  if (paceLeftMs(facts) > 0) return false;
   if (facts.inFlight > 0) {
     const patienceMs = patience(facts);
     if (!facts.moreAtHand) return patienceMs === 0 || facts.quietMs >= QUIET_MS || facts.ageMs >= patienceMs;
@@ -62,7 +67,13 @@ export function cutIsDue(facts: CutFacts, limits: BatchLimits): boolean {
 /** How long until a batch for which nothing is at hand may be due though nothing happens; null when only an event makes it so. */
 export function untilCutMs(facts: CutFacts): number | null {
   if (!facts.hasRoom || facts.inFlight === 0) return null;
-  return Math.max(1, Math.ceil(Math.min(QUIET_MS - facts.quietMs, patience(facts) - facts.ageMs)));
+  const patienceLeftMs = Math.min(QUIET_MS - facts.quietMs, patience(facts) - facts.ageMs);
+  return Math.max(1, Math.ceil(Math.max(patienceLeftMs, paceLeftMs(facts))));
+}
+
+/** The first two go at once: whoever is alone is not to wait for the sake of a stream that may not come. */
+function paceLeftMs({ inFlight, paceMs, sinceCutMs }: CutFacts): number {
+  return inFlight > 1 ? paceMs - sinceCutMs : 0;
 }
 
 function patience({ behindMs }: CutFacts): number {

@@ -35,6 +35,8 @@ import { TableFilter } from './table-filter.ts';
 export interface SelectWindow {
   readonly inFlight: number;
   readonly isEmpty: boolean;
+  /** Least time between two batches while others are in flight, ms. */
+  readonly paceMs: number;
   hasRoom(bytes: number): boolean;
 }
 
@@ -151,6 +153,7 @@ export class Selector implements Service {
   #leaving: BatchBeginning | null = null;
   /** When an item last went into the pending batch. */
   #takenMs = 0;
+  #cutMs = Number.NEGATIVE_INFINITY;
   #lastMoveMs: number;
   /** The transaction being cut into several, of which the log was told. */
   #chunked: string | null = null;
@@ -315,6 +318,7 @@ export class Selector implements Service {
     if (!due) return false;
     const formed = this.#former.cut();
     this.#mustCut = false;
+    this.#cutMs = this.#clock.monotonicMs();
     if (formed !== null) this.#emit(formed);
     return true;
   }
@@ -329,6 +333,8 @@ export class Selector implements Service {
       isFull: this.#mustCut || this.#ending !== null || this.#former.isFull,
       ageMs: nowMs - this.#pendingSinceMs,
       quietMs: nowMs - this.#takenMs,
+      sinceCutMs: nowMs - this.#cutMs,
+      paceMs: window.paceMs,
       behindMs: this.#clock.nowMs() + this.#aheadMs() - this.#former.firstCommitUs / 1000,
       hasRoom: window.hasRoom(bytes),
       inFlight: window.inFlight,

@@ -56,6 +56,7 @@ class Receiver {
   readonly tables = new Map<string, Map<string, readonly (string | null)[]>>();
   position: string;
   inFlight = 0;
+  readonly paceMs = 0;
   seq = 0n;
   selector: Selector | null = null;
 

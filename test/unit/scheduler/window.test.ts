@@ -47,6 +47,24 @@ describe('Window', () => {
     expect(window.hasRoom(41)).toBe(false);
   });
 
+  it('spreads batches over a long flight, by the shortest of late, and leaves short ones alone', () => {
+    let nowMs = 0;
+    const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, sleep: () => Promise.resolve() };
+    const window = new Window({ tenure: reign.tenure, seq: 0n, maxBatches: 5, maxBytes: 100, clock });
+    let seq = 0n;
+    const fly = (ms: number) => {
+      seq += 1n;
+      window.add(batch(seq, 1));
+      nowMs += ms;
+      window.receive(receiptOf(batch(seq, 1)));
+      return window.paceMs;
+    };
+    expect(window.paceMs).toBe(0);
+    expect([500, 2_000, 400].map(fly)).toEqual([100, 100, 80]);
+    expect(Array.from({ length: 8 }, () => fly(600)).at(-1)).toBe(120);
+    expect(fly(99)).toBe(0);
+  });
+
   it('frees all batches up to the receipt, in order', () => {
     const window = windowOf(10, 100);
     for (const seq of [1n, 2n, 3n]) window.add(batch(seq, 10));

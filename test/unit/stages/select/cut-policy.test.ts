@@ -17,6 +17,8 @@ function factsWith(facts: Partial<CutFacts>): CutFacts {
     isFull: false,
     ageMs: 0,
     quietMs: 0,
+    sinceCutMs: 1_000,
+    paceMs: 0,
     behindMs: 0,
     hasRoom: true,
     inFlight: 1,
@@ -71,6 +73,17 @@ describe('a batch', () => {
     expect(untilCutMs(factsWith({ ...facts, ageMs: 150, quietMs: 4 }))).toBe(6);
     expect(untilCutMs(factsWith({ ...facts, ageMs: 197, quietMs: 4 }))).toBe(3);
     expect(untilCutMs(factsWith({ ...facts, hasRoom: false }))).toBeNull();
+  });
+
+  it('keeps its distance from the one before while others are in flight, unless it is full', () => {
+    const facts = { paceMs: 80, moreAtHand: false, inFlight: 2 };
+    expect(cut({ ...facts, sinceCutMs: 79 })).toBe(false);
+    expect(cut({ ...facts, sinceCutMs: 80 })).toBe(true);
+    expect(cut({ ...facts, sinceCutMs: 10, isFull: true })).toBe(true);
+    expect(cut({ ...facts, sinceCutMs: 10, inFlight: 1 })).toBe(true);
+    expect(cut({ ...facts, sinceCutMs: 10, inFlight: 0 })).toBe(true);
+    expect(untilCutMs(factsWith({ ...facts, sinceCutMs: 30 }))).toBe(50);
+    expect(untilCutMs(factsWith({ ...facts, sinceCutMs: 79, quietMs: 5, behindMs: 4_000 }))).toBe(5);
   });
 
   it('is not taken for a backlog because commit times are whole seconds', () => {

@@ -128,7 +128,13 @@ class Bench {
   readonly headers: BatchHeader[] = [];
   readonly advances: EmptyAdvance[] = [];
   readonly opened: ReaderOptions[] = [];
-  readonly window: { inFlight: number; places: number; readonly isEmpty: boolean; hasRoom(): boolean };
+  readonly window: {
+    inFlight: number;
+    places: number;
+    paceMs: number;
+    readonly isEmpty: boolean;
+    hasRoom(): boolean;
+  };
   readonly selector: Selector;
   readonly ended: Promise<unknown>;
   emit: (header: BatchHeader) => Promise<void> = async () => {};
@@ -137,6 +143,7 @@ class Bench {
   constructor(change: Partial<SelectorOptions> = {}) {
     this.window = {
       inFlight: 0,
+      paceMs: 0,
       places: 2,
       get isEmpty() {
         return this.inFlight === 0;
@@ -233,6 +240,25 @@ describe('Selector', () => {
       payload: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     });
     expect(bench.reader.acked).toBe(2);
+  });
+
+  it('keeps batches apart over a long link, without an event to wake it', async () => {
+    bench = new Bench();
+    bench.window.places = 9;
+    bench.window.paceMs = 80;
+    for (const [sent, transactions] of [
+      [1, 1],
+      [2, 1],
+      [2, 3],
+    ] as const) {
+      bench.reader.put(...Array.from({ length: transactions }, () => bench.script.rows()));
+      await bench.until(`${sent} batches`, () => bench.headers.length === sent);
+      await bench.settle();
+    }
+    expect(bench.headers.length).toBe(2);
+    bench.clock.forward(80);
+    await bench.until('the third', () => bench.headers.length === 3);
+    expect(bench.headers[2]?.transactions).toBe(3);
   });
 
   it('grows the pending batch while the window is full, to its limit, and then reads no further', async () => {
