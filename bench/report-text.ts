@@ -54,7 +54,7 @@ INSERT).
 - The time ends when the last row can be read at the target.
 `,
     bounds: `CPU time does: with two cores and everything on them, nodes, target and source share them; the CPU seconds stand beside each
-round. Coordination is not the bound: a batch costs about five ZooKeeper writes, and under a backlog it holds thousands of rows.
+round. Coordination is not the bound: a batch costs four ZooKeeper writes, and under a backlog it holds thousands of rows.
 `,
   },
   {
@@ -75,7 +75,12 @@ write every 100 ms in the same run.
 at the target's. The link is a process that keeps every byte for its time and lets no more through than it should; round trip and bandwidth are
 measured in the run. Bytes are those that crossed it, all connections together.
 `,
-    bounds: '',
+    bounds: `Distance does. A change crosses the link once (half a round trip), and then Transform's hand-over, which is also its claim and Load's, goes to the
+voters and back (a whole one): 300 ms of 200 ms round trip, before the far node may commit. The rest is the source's side (two writes to the
+ensemble there), the target's commit, and the wait for a place in the window: a batch is in flight until its receipt has come back, two round
+trips in all, so that the six of the window leave a sixth of that apart. Payloads are sent ahead, so they do not add to it until
+the bandwidth does. With a backlog, what is in flight (six full batches) over two round trips bounds the rate.
+`,
   },
   BACKLOG_SECTION(
     'bulk',
