@@ -169,11 +169,25 @@ export function unlockedSuite(here: () => Bench): void {
       await bring(1n);
       const claim = await unlocked(tasks);
       expect((await claim.handOver(claim.header, { claimNext: true }))?.isHeld()).toBe(true);
-      // Late word of what was handed over.
+      // Late word of what was handed over costs nothing.
+      const before = writes(west.tree);
       board.announce(header);
-      const again = await nextWithin(tasks, 'transform', 300);
-      expect(again).toBeNull();
+      expect(await nextWithin(tasks, 'transform', 300)).toBeNull();
+      expect(writes(west.tree)).toBe(before);
       expect(board.tasks).toEqual([]);
+    });
+
+    it('are not taken for gone because a listing does not show them yet', async () => {
+      const { west, reign, bring, tasks } = await announced();
+      const board = tasks.board('transform');
+      await waitFor(() => tasks.ruling !== null, { ...soon, what: 'the epoch to be read' });
+      board.announce(batchHeaderOf(reign, 1n, { hint: west.node }));
+      const claim = await unlocked(tasks);
+      await bring(2n);
+      await waitFor(() => board.tasks.length === 2, { ...soon, what: 'a listing that shows the second' });
+      expect(claim.isHeld()).toBe(true);
+      await bring(1n);
+      expect((await claim.handOver(claim.header, { claimNext: true }))?.isHeld()).toBe(true);
     });
   });
 }
