@@ -30,6 +30,7 @@ export class SourceSight {
   readonly #options: SourceSightOptions;
   readonly #party: Party;
   #timeline = new SourceTimeline();
+  #sinceMs: number;
   #files: SourceView['files'] = [];
   /** Length of a heartbeat in the log; null before one was read. */
   #heartbeatBytes: number | null = null;
@@ -38,6 +39,7 @@ export class SourceSight {
 
   constructor(options: SourceSightOptions) {
     this.#options = options;
+    this.#sinceMs = options.clock.monotonicMs();
     this.#party = `database ${options.source.name}`;
   }
 
@@ -46,6 +48,7 @@ export class SourceSight {
     const { source, clocks, clock, log, readingAt, onLook } = this.#options;
     const timeline = new SourceTimeline();
     this.#timeline = timeline;
+    this.#sinceMs = clock.monotonicMs();
     this.#files = [];
     this.#heartbeatBytes = null;
     this.#engine = engine;
@@ -86,6 +89,7 @@ export class SourceSight {
     const { clocks } = this.#options;
     return {
       timeline: this.#timeline,
+      sinceMs: this.#sinceMs,
       clock: clocks.offset(this.#party),
       files: this.#files,
       exactCommitTimes: this.#engine?.logsExactCommitTimes ?? false,

@@ -97,6 +97,9 @@ export interface FormerOptions {
   };
 }
 
+/** After so long without a transaction from elsewhere nobody knows how far behind a replica is. */
+const UPSTREAM_KNOWN_US = 60_000_000;
+
 const HOLT_ROWS = { heartbeats: readHeartbeats, laneStarts: readLaneStarts, ddlRows: readDdlRows };
 
 interface Pending {
@@ -161,6 +164,8 @@ export class BatchFormer {
   #lastReadUs = 0;
   #lastIsExact = false;
   #upstreamMs: number | null = null;
+  /** When the source committed the last transaction that came from elsewhere; null before the first. */
+  #replicatedUs: number | null = null;
   #onlineJudged: { readonly item: StatementItem; readonly verdict: OnlineVerdict } | null = null;
   /** State of online schema changes behind the last item taken, and as the last batch or advance told it. */
   #onlineHere: string | null;
@@ -292,10 +297,19 @@ export class BatchFormer {
       this.#lastEnd = item.end;
       this.#lastReadUs = item.commitUs;
       this.#lastIsExact = item.commitIsExact;
-      if (item.commitIsExact)
-        this.#upstreamMs = Math.max(0, item.commitUs - (item.originalCommitUs ?? item.commitUs)) / 1000;
+      this.#noteUpstream(item);
     }
     return taken;
+  }
+
+  /** What the source itself commits, our heartbeats among it, says nothing of how far it is behind with what it replicates. */
+  #noteUpstream({ commitIsExact, commitUs, originalCommitUs }: Exclude<SourceItem, { kind: 'interrupted' }>): void {
+    if (!commitIsExact) return;
+    if (originalCommitUs !== undefined) {
+      this.#upstreamMs = Math.max(0, commitUs - originalCommitUs) / 1000;
+      this.#replicatedUs = commitUs;
+    } else if (this.#replicatedUs === null) this.#upstreamMs = 0;
+    else if (commitUs - this.#replicatedUs > UPSTREAM_KNOWN_US) this.#upstreamMs = null;
   }
 
   #take(item: SourceItem): 'taken' | 'cut-first' {

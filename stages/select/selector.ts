@@ -102,7 +102,7 @@ export interface SelectReading {
   readonly lastRead: LastRead | null;
   /** The oldest transaction read that was not given to `emit` yet; null when all are. */
   readonly waiting: BatchBeginning | null;
-  /** Delay that the source itself had, as a replica, with the last transaction that says so; ms. */
+  /** Delay that the source itself had, as a replica, with the last transaction from elsewhere, ms; 0 where none ever came. Null for not known. */
   readonly upstreamMs: number | null;
 }
 

@@ -25,6 +25,8 @@ export interface ReadFacts {
 
 export interface SourceView {
   readonly timeline: SourceTimeline;
+  /** When somebody began to look. */
+  readonly sinceMs: number;
   readonly clock: ClockOffset | null;
   /** Length in bytes of each file of the source's log, in order, as last listed; empty before. */
   readonly files: readonly { readonly file: string; readonly bytes: number }[];
@@ -160,7 +162,7 @@ export class LagMeter {
       checkpoint: this.#checkpoint(source, nowMs),
       catchUpMs: this.#catchUpMs(oldest?.ms ?? readLag?.ms ?? null, nowMs),
       stalledMs: somethingWaits ? Math.max(0, nowMs - isStuckSince) : 0,
-      lookedAgoMs: source.timeline.lookedMs === null ? null : nowMs - source.timeline.lookedMs,
+      lookedAgoMs: nowMs - (source.timeline.lookedMs ?? source.sinceMs),
       heartbeatAgoMs: source.heartbeatMs === null ? null : nowMs - source.heartbeatMs,
       exactCommitTimes: source.exactCommitTimes,
     };

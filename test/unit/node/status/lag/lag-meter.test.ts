@@ -14,6 +14,7 @@ const place = (offset: number, file = 'bin.000001') => ({ file, offset });
 const CLOCK = { offsetMs: 1e9, errorMs: 1, measuredMs: 0 };
 const source = (timeline: SourceTimeline, more: Partial<SourceView> = {}): SourceView => ({
   timeline,
+  sinceMs: 0,
   clock: CLOCK,
   files: [],
   exactCommitTimes: true,
@@ -220,6 +221,13 @@ describe('LagMeter', () => {
     meter.begin(place(100), 4_000);
     expect(meter.report(reading(900), sight, 6_400).read).toEqual({ ms: 0, errorMs: 0 });
     expect(meter.report(reading(900), sight, 9_000).read).toEqual({ ms: 4_000, errorMs: 4_000 });
+  });
+
+  test('a log that nobody could look at yet is not seen, however well it is read', () => {
+    const meter = new LagMeter();
+    meter.begin(place(100), 4_000);
+    const report = meter.report(reading(900), source(new SourceTimeline(), { sinceMs: 3_000 }), 5_000);
+    expect(report).toMatchObject({ read: null, lookedAgoMs: 2_000 });
   });
 
   test('behind all that was looked at, what was read last says how far back that is', () => {
