@@ -303,7 +303,11 @@ export class BatchFormer {
   }
 
   /** What the source itself commits, our heartbeats among it, says nothing of how far it is behind with what it replicates. */
-  #noteUpstream({ commitIsExact, commitUs, originalCommitUs }: Exclude<SourceItem, { kind: 'interrupted' }>): void {
+  #noteUpstream({
+    commitIsExact,
+    commitUs,
+    originalCommitUs,
+  }: Exclude<SourceItem, { kind: 'interrupted' }>): void {
     if (!commitIsExact) return;
     if (originalCommitUs !== undefined) {
       this.#upstreamMs = Math.max(0, commitUs - originalCommitUs) / 1000;

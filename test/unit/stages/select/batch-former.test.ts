@@ -68,6 +68,26 @@ function formAll(one: BatchFormer, items: readonly SourceItem[]): FormedBatch[] 
   return batches;
 }
 
+describe('the delay of a source that is a replica', () => {
+  it('is that of what it replicates, whatever else it commits, and not known when that has ceased', () => {
+    const script = new ItemScript();
+    const one = former();
+    expect(one.upstreamMs).toBeNull();
+    one.take(script.rows());
+    expect(one.upstreamMs).toBe(0);
+    one.take(script.rows({ upstreamMs: 9_000 }));
+    // Transactions of its own, such as heartbeats, a second apart.
+    for (let own = 0; own < 60; own++) {
+      expect(one.upstreamMs).toBe(9_000);
+      one.take(script.rows());
+    }
+    one.take(script.rows());
+    expect(one.upstreamMs).toBeNull();
+    one.take(script.rows({ upstreamMs: 20 }));
+    expect(one.upstreamMs).toBe(20);
+  });
+});
+
 describe('batches', () => {
   it('hold whole transactions, in order, and chain', () => {
     const script = new ItemScript();

@@ -72,6 +72,8 @@ export interface ItemFacts {
   readonly rawRows?: number;
   /** Bytes of log the item takes; default 1000. */
   readonly logBytes?: number;
+  /** Committed elsewhere, so long before it was committed here. */
+  readonly upstreamMs?: number;
 }
 
 /** Hands out items with ascending GTIDs, coordinates and commit times (a second apart). */
@@ -91,9 +93,13 @@ export class ItemScript {
     if ((facts.part ?? 0) === 0) this.#start = this.#offset;
     this.#offset += facts.logBytes ?? 1000;
     if ((facts.part ?? 0) === 0) this.#number += 1n;
+    const base = this.#base();
     return {
       kind: 'rows',
-      ...this.#base(),
+      ...base,
+      ...(facts.upstreamMs === undefined
+        ? {}
+        : { originalCommitUs: base.commitUs - facts.upstreamMs * 1_000 }),
       part: facts.part ?? 0,
       lastPart,
       mark: facts.mark ?? null,
