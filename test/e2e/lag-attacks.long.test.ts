@@ -5,6 +5,7 @@ import type { StageName } from '../../model/stage.ts';
 import type { PipelineStatusView } from '../../node/operations.ts';
 import type { HoltNode } from '../support/holt-installation.ts';
 import { PIPELINE, Replication, type ReplicationOptions } from '../support/replication.ts';
+import { startDatabase } from '../support/servers.ts';
 import { SCHEMA } from '../support/shop.ts';
 import {
   type AccuracyPhase,
@@ -365,5 +366,32 @@ describe('G9 under attack', () => {
     const lines = judged.map(({ atMs, inMs, state }) => `${state} ${Math.round(levelMs - atMs)}: ${inMs}`);
     expect(judged.length, lines.join('\n')).toBeGreaterThan(20);
     expect(right.length / judged.length, lines.join('\n')).toBeGreaterThan(0.8);
+  });
+
+  it('a source that is a lagging replica: its own delay is shown as that, and heartbeats do not hide it', async () => {
+    await begin({ source: 'mysql', ...NODES });
+    await using primary = await startDatabase('mysql');
+    await primary.db.query(`CREATE DATABASE ${SCHEMA}; CREATE TABLE ${SCHEMA}.far (id INT PRIMARY KEY)`);
+    for (const { db } of [run.source, run.target])
+      await db.query(`CREATE TABLE ${SCHEMA}.far (id INT PRIMARY KEY)`);
+    const [at] = await primary.db.query<{ File: string; Position: number }>('SHOW BINARY LOG STATUS');
+    const { host, port, user, password } = primary.db.endpoint;
+    await run.source.db.query(
+      `CHANGE REPLICATION SOURCE TO SOURCE_HOST = '${host}', SOURCE_PORT = ${port}, SOURCE_USER = '${user}', SOURCE_PASSWORD = '${password}', SOURCE_LOG_FILE = '${at?.File}', SOURCE_LOG_POS = ${at?.Position}, SOURCE_DELAY = 4, GET_SOURCE_PUBLIC_KEY = 1; START REPLICA`,
+    );
+    await primary.db.query(`INSERT INTO ${SCHEMA}.far VALUES (1)`);
+    const node = run.holt.node('west-1');
+    const first = await waitFor(
+      async () => {
+        const { lag } = await node.api.pipeline(PIPELINE);
+        return (lag.upstream?.ms ?? 0) > 0 ? lag : null;
+      },
+      { timeoutMs: 30_000, pollMs: 5, what: 'the row to come from the primary' },
+    );
+    expect(first.upstream?.ms).toBeGreaterThan(3_900);
+    expect(first.endToEnd?.ms).toBeLessThan(1_000);
+    const answers = await shown(4_000, node);
+    const wrong = answers.filter(({ lag }) => !((lag.upstream?.ms ?? 0) > 3_900));
+    expect(wrong.length, told(wrong)).toBe(0);
   });
 });
