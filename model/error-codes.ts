@@ -889,6 +889,22 @@ export const ERROR_CODES = {
     what: 'A table is changed by a user processor on its way: what the target should hold is written nowhere.',
     remedy: 'Verify the other tables through a pipeline without the processor.',
   },
+  HOLT_TRACE_TABLE: {
+    what: 'The table to be traced is not at the source, or its account may not see it.',
+    remedy: 'Name it as schema.table with its name at the source.',
+  },
+  HOLT_TRACE_KEY: {
+    what: 'What was given for a trace names no row: a value does not fit its column, or values are missing.',
+    remedy: 'The message says what is expected; `holt trace --help` has examples.',
+  },
+  HOLT_TRACE_UNKNOWN: {
+    what: 'There is no trace of that id.',
+    remedy: 'Traces are kept for ten minutes, at the node that ran them; start a new one with `holt trace`.',
+  },
+  HOLT_TRACE_CANCELLED: {
+    what: 'A trace was ended before it was done: by its client, because nobody asked about it any more, or because it took too long.',
+    remedy: 'Start it again; --last and --max-bytes make it shorter.',
+  },
   HOLT_WAIT_TIMEOUT: {
     what: 'The target has not reached the position that was waited for in the time given.',
     remedy: '`holt pipeline status <name>` says what holds it up; waiting again goes on from there.',

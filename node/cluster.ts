@@ -1,10 +1,10 @@
 /** What the installation is made of, and what stands in its coordination tree: read only, from any node. */
 import { z } from 'zod';
 import { HoltError } from '../lib/errors.ts';
-import { batchHeader, parseTaskName } from '../model/batch.ts';
+import { type BatchHeader, batchHeader, parseTaskName } from '../model/batch.ts';
 import type { HoltConfig, PipelineConfig } from '../model/config.ts';
 import type { DataSourceId, PipelineId } from '../model/ids.ts';
-import { STAGES, TASK_STAGES } from '../model/stage.ts';
+import { STAGES, TASK_STAGES, type TaskStage } from '../model/stage.ts';
 import type { NodeRegistry } from '../scheduler/contract.ts';
 import { ACCESS, lockOf, mainLockPath, runningPath, stagePath } from '../scheduler/paths.ts';
 import { lockRecord, sourceRunning } from '../scheduler/records.ts';
@@ -49,6 +49,16 @@ export interface ClusterOptions {
   readonly nowMs: () => number;
 }
 
+/** A batch at a stage. */
+export interface StandingTask {
+  /** The name of its task. */
+  readonly id: string;
+  readonly stage: TaskStage;
+  readonly header: BatchHeader;
+  readonly holder: string | null;
+  readonly heldSinceMs: number | null;
+}
+
 const DEADLINE_MS = 5_000;
 /** Tasks of a pipeline that are shown; a window has fewer. */
 const MAX_BATCHES = 1_000;
@@ -76,44 +86,54 @@ export class Cluster {
 
   /** Tasks that stand at a stage now, furthest stage first, oldest first. */
   async batches(name: string): Promise<readonly BatchView[]> {
+    return (await this.tasks(name)).map(({ id, stage, header, holder, heldSinceMs }) => ({
+      id,
+      stage,
+      epoch: header.epoch,
+      seq: header.seq,
+      part: header.part,
+      lastPart: header.lastPart,
+      origin: header.origin,
+      transactions: header.transactions,
+      rows: header.rows,
+      bytes: header.payload.bytes,
+      firstCommitMs: header.firstCommitUs / 1000,
+      lastCommitMs: header.lastCommitUs / 1000,
+      selectedMs: header.selectedMs,
+      extractedMs: header.extractedMs,
+      transformedMs: header.transformedMs,
+      endPosition: header.end.slice(0, MAX_POSITION),
+      holder,
+      heldSinceMs,
+    }));
+  }
+
+  /** The same with their headers as they stand there. */
+  async tasks(name: string): Promise<readonly StandingTask[]> {
     const pipeline = this.#pipeline(name);
     const found = await Promise.all(
       [...TASK_STAGES].reverse().map(async (stage) => {
         const path = stagePath(pipeline, stage);
         const tasks = (await this.#children(path)).filter((task) => parseTaskName(task) !== null);
-        const views = await Promise.all(
-          tasks.slice(0, MAX_BATCHES).map(async (task): Promise<BatchView | null> => {
+        const standing = await Promise.all(
+          tasks.slice(0, MAX_BATCHES).map(async (id): Promise<StandingTask | null> => {
             const [node, lock] = await Promise.all([
-              this.#json(`${path}/${task}`),
-              this.#json(lockOf(`${path}/${task}`)),
+              this.#json(`${path}/${id}`),
+              this.#json(lockOf(`${path}/${id}`)),
             ]);
             const header = batchHeader.safeParse(node);
             if (!header.success) return null;
-            const held = lockRecord.safeParse(lock);
-            const { data } = header;
+            const { data: held = null } = lockRecord.safeParse(lock);
             return {
-              id: task,
+              id,
               stage,
-              epoch: data.epoch,
-              seq: data.seq,
-              part: data.part,
-              lastPart: data.lastPart,
-              origin: data.origin,
-              transactions: data.transactions,
-              rows: data.rows,
-              bytes: data.payload.bytes,
-              firstCommitMs: data.firstCommitUs / 1000,
-              lastCommitMs: data.lastCommitUs / 1000,
-              selectedMs: data.selectedMs,
-              extractedMs: data.extractedMs,
-              transformedMs: data.transformedMs,
-              endPosition: data.end.slice(0, MAX_POSITION),
-              holder: held.success ? held.data.node : null,
-              heldSinceMs: held.success ? held.data.sinceMs : null,
+              header: header.data,
+              holder: held?.node ?? null,
+              heldSinceMs: held?.sinceMs ?? null,
             };
           }),
         );
-        return views.filter((one) => one !== null);
+        return standing.filter((one) => one !== null);
       }),
     );
     return found.flat();

@@ -55,7 +55,10 @@ import { SourceRuntime } from './runtime/source-runtime.ts';
 import { STATUS_ROUTE, StatusCollector, TIME_ROUTE, timeAnswer } from './status/collect.ts';
 import { Clocks } from './status/lag/clocks.ts';
 import { LocalStatus } from './status/local-status.ts';
-import { Arrivals, type CheckpointReader } from './wait/arrivals.ts';
+import type { PipelineStatus } from './status/pipeline-status.ts';
+import { TRACE_GET, TRACE_START, TRACE_STOP, TraceRuns } from './trace/trace-runs.ts';
+import { Tracer } from './trace/tracer.ts';
+import { Arrivals, type CheckpointReader, type ReadSoFar } from './wait/arrivals.ts';
 import { READ_QUESTION, readSoFar } from './wait/read-so-far.ts';
 
 /** Whoever waits for a position looks at the target meanwhile. */
@@ -338,22 +341,40 @@ async function compose(
     tree,
     release,
   });
+  const askHowFar = async (pipeline: string): Promise<ReadSoFar | null> => {
+    const leader = await collector.leader(pipelineId(pipeline));
+    if (leader === null) return null;
+    if (leader === node.name) return readSoFar(local.select(pipeline));
+    const asked = peers.ask(leader, READ_QUESTION, { pipeline });
+    return withDeadline(asked, READ_ANSWER_MS, `node ${leader}`).then(
+      ({ read }) => read,
+      () => null,
+    );
+  };
   const arrivals = new Arrivals({
     openReader: (pipeline, signal) => checkpointReader(config, pipeline, dataSource, signal),
-    readSoFar: async (pipeline) => {
-      const leader = await collector.leader(pipelineId(pipeline));
-      if (leader === null) return null;
-      if (leader === node.name) return readSoFar(local.select(pipeline));
-      const asked = peers.ask(leader, READ_QUESTION, { pipeline });
-      return withDeadline(asked, READ_ANSWER_MS, `node ${leader}`).then(
-        ({ read }) => read,
-        () => null,
-      );
-    },
+    readSoFar: askHowFar,
     clock,
     log: log.child({ component: 'api' }),
   });
   disposer.add(() => arrivals.stop());
+  const traces = new TraceRuns({
+    peers,
+    tracer: new Tracer({
+      pipeline: (name) => installation.ruling(name),
+      dataSource,
+      tasks: (name) => cluster.tasks(name),
+      readSoFar: askHowFar,
+      applied: { find: (asked) => applied.find(asked) },
+      sourceClock: (source) => clocks.reading(`database ${source}`),
+      standstill: async (name) => standstillOf((await collector.pipelines([pipelineId(name)]))[0]),
+      clock,
+    }),
+    nodeFor: (name) => nodeAtSource(config, node, registry, name),
+    clock,
+    log: log.child({ component: 'api' }),
+  });
+  disposer.add(() => traces.stop());
   const installation = new Installation({
     config,
     node: node.name,
@@ -363,6 +384,7 @@ async function compose(
     verifyRuns,
     peers,
     arrivals,
+    traces,
     queues,
     nodeConfig: node,
     dataSource,
@@ -437,6 +459,9 @@ async function compose(
     peerRoute(QUEUES_QUESTION, () => queues.own()),
     peerRoute(NODE_CONFIG_QUESTION, () => installation.ownConfig()),
     peerRoute(HISTORY_QUESTION, (asked) => history.own(asked)),
+    peerRoute(TRACE_START, (asked) => traces.ownStart(asked)),
+    peerRoute(TRACE_GET, (asked) => traces.ownGet(asked)),
+    peerRoute(TRACE_STOP, (asked) => traces.ownStop(asked)),
     peerRoute(READ_QUESTION, ({ pipeline }) => ({ read: readSoFar(local.select(pipeline)) })),
     peerRoute(LOG_LEVEL_QUESTION, (asked) => cluster.ownLogLevel(asked)),
     peerRoute(DRAIN_QUESTION, (asked) => cluster.ownDrain(asked)),
@@ -509,6 +534,24 @@ async function compose(
       await disposer.dispose();
     },
   };
+}
+
+/** Who reads a source's log for a trace: a node of its site, and this one where none is there. */
+function nodeAtSource(
+  config: HoltConfig,
+  node: NodeConfig,
+  registry: TreeNodeRegistry,
+  name: string,
+): string {
+  const site = config.pipelines.find((one) => one.name === name)?.sourceSite;
+  if (site === undefined || node.serves.includes(site)) return node.name;
+  return registry.nodes.find((one) => one.site === site)?.node ?? node.name;
+}
+
+/** Why nothing moves, where that is so. */
+function standstillOf(status: PipelineStatus | undefined): string | null {
+  if (status === undefined || ['idle', 'running', 'catching-up'].includes(status.state)) return null;
+  return `${status.pipeline} is ${status.state}${status.reason === null ? '' : ` (${status.reason})`}`;
 }
 
 /** For those who wait for a position. */

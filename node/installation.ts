@@ -85,6 +85,8 @@ import {
 } from './runtime/pipeline-configs.ts';
 import { ensureSchema, withSession } from './runtime/target-half.ts';
 import type { StatusCollector } from './status/collect.ts';
+import type { TraceRequest, TraceView } from './trace/trace.ts';
+import type { TraceRuns } from './trace/trace-runs.ts';
 import { verifyInput } from './verify-input.ts';
 import type { Arrivals } from './wait/arrivals.ts';
 import { sourceHead } from './wait/source-head.ts';
@@ -102,6 +104,7 @@ export interface InstallationOptions {
   /** This node's own part of the configuration. */
   readonly nodeConfig: NodeConfig;
   readonly arrivals: Pick<Arrivals, 'wait'>;
+  readonly traces: Pick<TraceRuns, 'start' | 'get' | 'cancel'>;
   readonly dataSource: (name: DataSourceId) => DataSourceConfig;
   readonly clock: Clock;
   readonly log: Logger;
@@ -308,7 +311,7 @@ export class Installation implements Operations {
   }
 
   async checkConfig(name: string, config: unknown): Promise<ConfigCheckView> {
-    const ruling = await this.#ruling(name);
+    const ruling = await this.ruling(name);
     const { config: checked, problems } = checkConfig(config, ruling);
     return {
       valid: checked !== null,
@@ -467,6 +470,18 @@ export class Installation implements Operations {
     throw notArrived(name, { waitedFor, checkpoint, waitedMs, problem: arrival.problem, status });
   }
 
+  async startTrace(name: string, request: TraceRequest): Promise<TraceView> {
+    return this.#options.traces.start(this.#named(name).name, request);
+  }
+
+  async trace(name: string, id: string): Promise<TraceView> {
+    return this.#options.traces.get(this.#named(name).name, id);
+  }
+
+  async cancelTrace(name: string, id: string): Promise<TraceView> {
+    return this.#options.traces.cancel(this.#named(name).name, id);
+  }
+
   /** A position of the pipeline: of what form they are, and of which server where they are places in its log. */
   async #likePosition(pipeline: PipelineConfig, signal: AbortSignal): Promise<PositionText> {
     const known = this.#likes.get(pipeline.name);
@@ -585,7 +600,7 @@ export class Installation implements Operations {
   }
 
   async parkTable(name: string, table: string, { by, why }: ParkRequest): Promise<ParkedTableView> {
-    const pipeline = await this.#ruling(name);
+    const pipeline = await this.ruling(name);
     const source = tableName(table);
     const target = new TableMapping(pipeline.rules).target(source.schema, source.table);
     const signal = AbortSignal.timeout(OPERATION_MS);
@@ -656,7 +671,7 @@ export class Installation implements Operations {
   }
 
   async startVerify(name: string): Promise<VerifyView> {
-    const pipeline = await this.#ruling(name);
+    const pipeline = await this.ruling(name);
     const source = this.#options.dataSource(pipeline.source);
     return this.#options.verifyRuns.start(await verifyInput(pipeline, source, this.#target(pipeline)));
   }
@@ -693,7 +708,7 @@ export class Installation implements Operations {
   }
 
   /** As it rules now; the files' one before any node has begun. */
-  async #ruling(name: string): Promise<PipelineConfig> {
+  async ruling(name: string): Promise<PipelineConfig> {
     const own = this.#named(name);
     const node = this.#options.store(own.name).config;
     const stored = await node.get();

@@ -12,6 +12,7 @@ import { EXIT, exitCodeOf, formatError, type OutputFormat } from './cli/output.t
 import { addPipelineConfigCommands } from './cli/pipeline-config-commands.ts';
 import { addRemoteCommands, type Terminal } from './cli/remote-commands.ts';
 import { addSupportCommands } from './cli/support-commands.ts';
+import { addTraceCommand } from './cli/trace-command.ts';
 import { addWaitCommand } from './cli/wait-command.ts';
 import { ownRelease } from './release.ts';
 
@@ -47,6 +48,7 @@ addAccessCommands(program, terminal);
 addConfigCommands(program, terminal);
 addDoctorCommand(program, terminal);
 addBinlogCommands(program, terminal);
+addTraceCommand(program, terminal);
 addWaitCommand(program, terminal);
 addSupportCommands(program, terminal, release);
 

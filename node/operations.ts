@@ -7,6 +7,7 @@ import { type ClockReading, lagView } from '../model/lag.ts';
 import { STAGES } from '../model/stage.ts';
 import { type DesiredState, PIPELINE_STATES } from '../model/status.ts';
 import { LEDGER_STATES, type LedgerState } from '../stages/load/ledger-contract.ts';
+import type { TraceRequest, TraceView } from './trace/trace.ts';
 
 export const stageStatusView = z
   .object({
@@ -416,6 +417,11 @@ export interface Operations {
   setPosition(name: string, position: string, why: string): Promise<PositionView>;
   /** Until the target has what was committed at the source up to a position. @throws HoltError HOLT_WAIT_TIMEOUT. */
   wait(name: string, request: WaitRequest, signal: AbortSignal): Promise<WaitView>;
+  /** Runs on a node at the source's site. */
+  startTrace(name: string, request: TraceRequest): Promise<TraceView>;
+  /** @throws HoltError HOLT_TRACE_UNKNOWN. */
+  trace(name: string, id: string): Promise<TraceView>;
+  cancelTrace(name: string, id: string): Promise<TraceView>;
   /** Newest first; `before` an id. */
   errors(
     name: string,

@@ -39,6 +39,7 @@ import {
   type WaitRequest,
   waitView,
 } from '../operations.ts';
+import { type TraceRequest, traceView } from '../trace/trace.ts';
 import { MAX_PAGE, pageOf } from './paging.ts';
 import {
   auditView,
@@ -124,6 +125,18 @@ export class ApiClient {
       timeoutMs: timeoutMs + this.#timeoutMs,
       ...(signal === undefined ? {} : { signal }),
     });
+  }
+
+  startTrace(name: string, request: TraceRequest) {
+    return this.#call('POST', `${path(name)}/traces`, traceView, request);
+  }
+
+  trace(name: string, id: string) {
+    return this.#call('GET', `${path(name)}/traces/${encodeURIComponent(id)}`, traceView);
+  }
+
+  cancelTrace(name: string, id: string) {
+    return this.#call('DELETE', `${path(name)}/traces/${encodeURIComponent(id)}`, traceView);
   }
 
   setPosition(name: string, position: string, why: string) {

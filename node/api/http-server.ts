@@ -326,7 +326,7 @@ function serve(server: FastifyInstance, route: Route, gate: Gate, options: HttpS
         const key = request.headers['idempotency-key'];
         const { principal } = identity;
         const given =
-          route.method !== 'POST' || typeof key !== 'string' || principal === null
+          route.method !== 'POST' || route.rowsInBody || typeof key !== 'string' || principal === null
             ? await work()
             : await options.repeats.once(
                 {
@@ -423,7 +423,7 @@ function entryOf(
     from: request.ip,
     action: route.id,
     object: noted.object ?? params.join(' '),
-    detail: maskedJson(noted.detail ?? request.body ?? null),
+    detail: maskedJson(noted.detail ?? (route.rowsInBody ? null : request.body) ?? null),
     reason: typeof body.why === 'string' ? body.why : typeof why === 'string' ? why : '',
     result: problem === null ? 'done' : problem.status < 500 ? 'refused' : 'failed',
     code: problem?.code ?? null,

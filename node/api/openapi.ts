@@ -41,7 +41,7 @@ export function openApiDocument(routes: readonly Route[], release: string): Json
   for (const one of routes) {
     const path = one.path.replace(/:([a-z]+)/gi, '{$1}');
     const parameters = [...fieldsOf(one.params, 'path', schema), ...fieldsOf(one.query, 'query', schema)];
-    if (one.method === 'POST' && one.access !== 'public')
+    if (one.method === 'POST' && one.access !== 'public' && !one.rowsInBody)
       parameters.push({
         name: 'Idempotency-Key',
         in: 'header',

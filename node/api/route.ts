@@ -82,6 +82,8 @@ export interface Route {
   readonly secret: boolean;
   /** The answer may be kept for a repeat with the same Idempotency-Key: no secret, and nothing of a row. */
   readonly repeatable: boolean;
+  /** The body has values of rows: nothing of it is kept, neither in the audit log (but what the handler names) nor for repeats. */
+  readonly rowsInBody: boolean;
   handle(call: Call<unknown, unknown, unknown>): Promise<unknown>;
 }
 
@@ -120,6 +122,7 @@ interface Definition<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodTy
   readonly audited?: boolean;
   readonly secret?: boolean;
   readonly repeatable?: boolean;
+  readonly rowsInBody?: boolean;
   handle(call: Call<z.output<P>, z.output<Q>, z.output<B>>): Promise<z.input<A>> | z.input<A>;
 }
 
@@ -150,6 +153,7 @@ export function route<
     audited: given.audited ?? given.method !== 'GET',
     secret: given.secret ?? false,
     repeatable: given.repeatable ?? given.secret !== true,
+    rowsInBody: given.rowsInBody ?? false,
     async handle(call) {
       return await given.handle({
         ...call,
@@ -178,6 +182,7 @@ export function streamRoute<Q extends z.ZodType>(
     audited: false,
     secret: false,
     repeatable: false,
+    rowsInBody: false,
     handle: (call) =>
       Promise.resolve(given.handle({ ...call, query: given.query.parse(call.query) as z.output<Q> })),
   };

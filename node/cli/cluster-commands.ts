@@ -1,5 +1,5 @@
 /** What an installation is made of, and what stands in its coordination tree. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { systemClock } from '../../lib/clock.ts';
 import type { BatchView, ClaimView, SiteView } from '../cluster-views.ts';
 import type { HistoryPoint } from '../history/samples.ts';
@@ -11,6 +11,7 @@ import {
   NODE_COLUMNS,
   type RemoteOptions,
   remote,
+  span,
   type Terminal,
   watchable,
   watcher,
@@ -68,14 +69,6 @@ const HISTORY_COLUMNS: readonly Column<HistoryPoint>[] = [
   { title: 'rows/s', value: (row) => formatRate(row.rowsPerSecond), align: 'right' },
   { title: 'code', value: (row) => row.code ?? '' },
 ];
-
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function span(text: string): number {
-  const [, amount, unit = 's'] = /^([0-9]+(?:\.[0-9]+)?)([smhd])?$/.exec(text) ?? [];
-  if (amount === undefined) throw new InvalidArgumentError('a time such as 30s, 15m, 6h or 2d is expected');
-  return Math.round(Number(amount) * (UNITS[unit] ?? 1));
-}
 
 export function addClusterCommands(program: Command, terminal: Terminal): void {
   const print = (options: RemoteOptions, value: unknown, text: () => string) =>

@@ -58,6 +58,15 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A time such as 6h, as ms. */
+export function span(text: string): number {
+  const [, amount, unit = 's'] = /^([0-9]+(?:\.[0-9]+)?)([smhd])?$/.exec(text) ?? [];
+  if (amount === undefined) throw new InvalidArgumentError('a time such as 30s, 15m, 6h or 2d is expected');
+  return Math.round(Number(amount) * (UNITS[unit] ?? 1));
+}
+
 /** The options every remote command takes. */
 export function remote(command: Command): Command {
   return command

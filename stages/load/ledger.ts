@@ -207,6 +207,29 @@ export async function countLedger(
   return Number(row?.[0]?.toString('latin1') ?? 0);
 }
 
+/** Of how many entries, the newest, those of one transaction are looked for. */
+const MAX_LOOKED = 100_000;
+
+/** Ids of the entries of a source's transaction and table, newest first. */
+export async function ledgerOf(
+  connection: TargetConnection,
+  of: {
+    readonly pipeline: string;
+    /** As in `LedgerEntry.gtid`. */
+    readonly transaction: string;
+    readonly schema: string;
+    readonly table: string;
+  },
+): Promise<readonly bigint[]> {
+  const rows = await connection.rows(
+    'SELECT id FROM (SELECT id, gtid, source_schema, source_table FROM holt.ledger ' +
+      `WHERE pipeline = ${bytesLiteral(of.pipeline)} ORDER BY id DESC LIMIT ${MAX_LOOKED}) newest ` +
+      `WHERE gtid = ${bytesLiteral(of.transaction)} AND source_schema = ${bytesLiteral(of.schema)} ` +
+      `AND source_table = ${bytesLiteral(of.table)} ORDER BY id DESC LIMIT 1000`,
+  );
+  return rows.map((row) => BigInt(row[0]?.toString('latin1') ?? '0'));
+}
+
 /**
  * One entry with its images; `lock` takes its row FOR UPDATE.
  * @throws HoltError HOLT_LEDGER_MISSING.

@@ -7,6 +7,7 @@ import { PIPELINE_ROUTES } from './pipelines.ts';
 import { SESSION_ROUTES } from './session.ts';
 import { SUPPORT_ROUTES } from './support.ts';
 import { TABLE_ROUTES } from './tables.ts';
+import { TRACE_ROUTES } from './traces.ts';
 
 /** The whole API. The OpenAPI document itself is served beside it. */
 export const ROUTES: readonly Route[] = [
@@ -16,6 +17,7 @@ export const ROUTES: readonly Route[] = [
   ...AUDIT_ROUTES,
   ...PIPELINE_ROUTES,
   ...TABLE_ROUTES,
+  ...TRACE_ROUTES,
   ...EVENT_ROUTES,
   ...SUPPORT_ROUTES,
 ];

@@ -1,0 +1,3 @@
+import { traceCases } from './trace-cases.ts';
+
+traceCases('MariaDB', 'mariadb', {});
