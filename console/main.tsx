@@ -2,6 +2,7 @@ import { render } from 'preact';
 import './styles/base.css';
 import './styles/components.css';
 import './styles/pages.css';
+import './styles/records.css';
 import { App } from './app.tsx';
 import { askSession } from './session/session.ts';
 

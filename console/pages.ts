@@ -5,6 +5,18 @@
 import type { FunctionComponent } from 'preact';
 import type { Role } from '../node/access/role.ts';
 import type { IconName } from './components/icon.tsx';
+import { AboutPage } from './pages/about.tsx';
+import { AccountPage } from './pages/account.tsx';
+import { AccountsPage } from './pages/accounts.tsx';
+import { AuditPage } from './pages/audit.tsx';
+import { CheckPage } from './pages/check.tsx';
+import { ChecksPage } from './pages/checks.tsx';
+import { ConfigPage } from './pages/config.tsx';
+import { CoordinationPage } from './pages/coordination.tsx';
+import { DdlPage } from './pages/ddl.tsx';
+import { DdlStatementPage } from './pages/ddl-statement.tsx';
+import { LedgerPage } from './pages/ledger.tsx';
+import { LedgerEntryPage } from './pages/ledger-entry.tsx';
 import { PipelinesPage } from './pages/pipelines.tsx';
 
 export interface PageProps {
@@ -30,5 +42,62 @@ export const PAGES: readonly PageEntry[] = [
     page: PipelinesPage,
     role: 'viewer',
     menu: { title: 'Pipelines', icon: 'pipelines', group: 'Replication' },
+  },
+  {
+    pattern: '/ledger',
+    page: LedgerPage,
+    role: 'viewer',
+    menu: { title: 'Conflicts', icon: 'split', group: 'Replication' },
+  },
+  { pattern: '/pipelines/:name/ledger/:id', page: LedgerEntryPage, role: 'operator' },
+  {
+    pattern: '/ddl',
+    page: DdlPage,
+    role: 'viewer',
+    menu: { title: 'Schema changes', icon: 'list', group: 'Replication' },
+  },
+  { pattern: '/pipelines/:name/ddl/:id', page: DdlStatementPage, role: 'viewer' },
+  {
+    pattern: '/checks',
+    page: ChecksPage,
+    role: 'viewer',
+    menu: { title: 'Comparisons', icon: 'scale', group: 'Replication' },
+  },
+  { pattern: '/pipelines/:name/checks/:id', page: CheckPage, role: 'viewer' },
+  {
+    pattern: '/config',
+    page: ConfigPage,
+    role: 'viewer',
+    menu: { title: 'Configuration', icon: 'file', group: 'Installation' },
+  },
+  {
+    pattern: '/coordination',
+    page: CoordinationPage,
+    role: 'admin',
+    menu: { title: 'Coordination', icon: 'tree', group: 'Installation' },
+  },
+  {
+    pattern: '/about',
+    page: AboutPage,
+    role: 'viewer',
+    menu: { title: 'About and support', icon: 'info', group: 'Installation' },
+  },
+  {
+    pattern: '/accounts',
+    page: AccountsPage,
+    role: 'admin',
+    menu: { title: 'Accounts and tokens', icon: 'people', group: 'Administration' },
+  },
+  {
+    pattern: '/audit',
+    page: AuditPage,
+    role: 'admin',
+    menu: { title: 'Audit log', icon: 'clock', group: 'Administration' },
+  },
+  {
+    pattern: '/account',
+    page: AccountPage,
+    role: 'viewer',
+    menu: { title: 'Your account', icon: 'key', group: 'Administration' },
   },
 ];

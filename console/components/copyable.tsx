@@ -23,7 +23,7 @@ export function Copyable({ text, what, most = 48 }: CopyableProps) {
         aria-label={copied ? 'Copied' : `Copy ${what}`}
         title={`Copy ${what}`}
         onClick={() => {
-          copy(text);
+          copyText(text);
           setCopied(true);
           setTimeout(() => setCopied(false), 1_500);
         }}
@@ -35,7 +35,7 @@ export function Copyable({ text, what, most = 48 }: CopyableProps) {
 }
 
 /** The clipboard is there under https and on this machine only; elsewhere a selection does it. */
-function copy(text: string): void {
+export function copyText(text: string): void {
   if (window.isSecureContext) {
     void navigator.clipboard.writeText(text).catch(() => {});
     return;

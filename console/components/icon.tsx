@@ -30,6 +30,10 @@ const PATHS = {
   scale: <path d="M8 2.5v11M4 13.5h8M3 4.5h10M3 4.5l-1.8 5h3.6zM13 4.5l-1.8 5h3.6z" />,
   split: <path d="M2.5 8H6l5-5h2.5M6 8l5 5h2.5" />,
   file: <path d="M3.5 1.5h6l3 3v10h-9zM9.5 1.5v3h3" />,
+  info: <path d="M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2ZM8 7.5V11M8 5v.1" />,
+  people: (
+    <path d="M6 8a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5ZM1.5 13.5c.5-2.5 2.2-3.5 4.5-3.5s4 1 4.5 3.5M10.5 3.2a2.5 2.5 0 0 1 0 4.6M12 10.3c1.4.5 2.2 1.6 2.5 3.2" />
+  ),
   bell: <path d="M4 11V7a4 4 0 0 1 8 0v4l1.5 1.5h-11zM6.5 14h3" />,
 } as const satisfies Readonly<Record<string, ComponentChildren>>;
 
