@@ -133,7 +133,7 @@ function columns(actions: Actions): readonly TableColumn<UserView>[] {
     },
     {
       key: 'do',
-      title: '',
+      title: 'Actions',
       align: 'right',
       cell: (user) => (
         <span class="row-actions">

@@ -157,7 +157,7 @@ function Entry({
             type="button"
             class="button button-quiet button-small"
             aria-expanded={isOpen}
-            aria-label={`Details of ${action} by ${who}`}
+            aria-label={`${isOpen ? 'Less' : 'More'} about ${action} by ${who}`}
             onClick={toggle}
           >
             {isOpen ? 'Less' : 'More'}

@@ -37,7 +37,7 @@ export function CheckPage({ params: { name = '', id = '' } }: PageProps) {
           {value.error !== null && (
             <Notice tone="bad" title={value.error} remedy="Start another once what hindered it is over." />
           )}
-          <div class="card">
+          <div class="card two-columns">
             <Facts
               facts={[
                 ['Pipeline', value.pipeline],

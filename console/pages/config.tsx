@@ -93,7 +93,7 @@ function Effective({ pipeline }: { readonly pipeline: string }) {
           }
         />
       )}
-      <div class="card">
+      <div class="card two-columns">
         <Facts
           facts={[
             [
@@ -167,11 +167,12 @@ function historyColumns(pipeline: string, isAdmin: boolean): readonly TableColum
     {
       key: 'rules',
       title: 'State',
-      cell: ({ isCurrent }) => (isCurrent ? <Badge tone="good">rules</Badge> : <span class="soft">was</span>),
+      cell: ({ isCurrent }) =>
+        isCurrent ? <Badge tone="good">rules</Badge> : <span class="soft">earlier</span>,
     },
     {
       key: 'do',
-      title: '',
+      title: 'Actions',
       align: 'right',
       cell: ({ id, isCurrent, writtenMs }) =>
         isCurrent ? null : (

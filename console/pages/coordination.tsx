@@ -184,8 +184,8 @@ function Tree() {
                       {value.node.version}
                     </span>,
                   ],
-                  ['Made', <Time key="m" ms={value.node.createdMs} />],
-                  ['Changed', <Time key="c" ms={value.node.changedMs} />],
+                  ['Made', <Time key="m" ms={value.node.createdMs} exact />],
+                  ['Changed', <Time key="c" ms={value.node.changedMs} exact />],
                   [
                     'Of session',
                     value.node.ephemeralOwner === null ? (

@@ -93,7 +93,7 @@ export function DdlStatementPage({ params: { name = '', id = '' } }: PageProps) 
             </Section>
           </div>
           <Section title="How it went">
-            <div class="card">
+            <div class="card two-columns">
               <Facts
                 facts={[
                   ['Kind', value.kind],

@@ -93,7 +93,11 @@ export function LedgerEntryPage({ params: { name = '', id = '' } }: PageProps) {
       {value === null && problem === null && <Loading what="the entry" />}
       {value !== null && (
         <>
-          <Notice tone={value.status === 'open' ? 'warn' : 'calm'} title={value.why} code={value.code}>
+          <Notice
+            tone={value.status === 'open' ? 'warn' : 'calm'}
+            title={sentence(value.why)}
+            code={value.code}
+          >
             <p>
               {value.decision === 'source'
                 ? "The source's version was made true."
@@ -103,7 +107,7 @@ export function LedgerEntryPage({ params: { name = '', id = '' } }: PageProps) {
           </Notice>
           <Images entry={value} />
           <Section title="Where it came from">
-            <div class="card">
+            <div class="card two-columns">
               <Facts
                 facts={[
                   ['Table at the target', <code key="t">{value.table}</code>],
@@ -140,6 +144,11 @@ export function LedgerEntryPage({ params: { name = '', id = '' } }: PageProps) {
       {ask !== null && <ConfirmDialog ask={ask} close={() => setAsk(null)} />}
     </Page>
   );
+}
+
+/** The ledger's words begin small, since programs put them behind a colon. */
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 type Image = LedgerDetailView['before'];

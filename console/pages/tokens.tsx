@@ -124,7 +124,7 @@ function columns(revoke: (row: TokenView) => void): readonly TableColumn<TokenVi
     },
     {
       key: 'do',
-      title: '',
+      title: 'Actions',
       align: 'right',
       cell: (row) => (
         <button

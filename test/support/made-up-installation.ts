@@ -10,7 +10,6 @@ import type { PipelineState } from '../../model/status.ts';
 import type { BatchView, SiteView } from '../../node/cluster-views.ts';
 import type { HistoryPoint } from '../../node/history/samples.ts';
 import type {
-  ConfigView,
   DesiredChange,
   NodeView,
   Operations,
@@ -20,6 +19,7 @@ import type {
   StageStatusView,
 } from '../../node/operations.ts';
 import type { ApiBenchOptions } from './api-bench.ts';
+import { MadeUpRecords } from './made-up-records.ts';
 
 export interface Asked {
   readonly what: string;
@@ -129,6 +129,11 @@ const SITES = Object.keys(NODES_OF);
 
 export class MadeUpInstallation {
   readonly asked: Asked[] = [];
+  readonly records = new MadeUpRecords({
+    note: (what, of, given) => this.#note(what, of, given),
+    ends: (name) => this.ends.get(name),
+    known: (name) => void this.status(name),
+  });
   pipelines: PipelineStatusView[];
   nodes: NodeView[];
   readonly ends = new Map<string, { readonly from: string; readonly to: string }>();
@@ -168,8 +173,8 @@ export class MadeUpInstallation {
         cluster: {
           sites: () => this.sites(),
           batches: (name: string) => Promise.resolve(this.batches.get(name) ?? []),
-          claims: () => Promise.resolve([]),
-          znode: () => refused('HOLT_ZNODE_UNKNOWN', 'there is no such node'),
+          claims: async () => this.records.claims(),
+          znode: async (path: string) => this.records.znode(path),
           drainState: async (node: string) => ({ node, state: this.#workOf(node) }),
           drain: async (node: string, force: boolean) => {
             note('drain', node, { force });
@@ -300,11 +305,8 @@ export class MadeUpInstallation {
           throw new HoltError('HOLT_PIPELINE_STATE', `${name} is not stopped`);
         this.pipelines = this.pipelines.filter((one) => one.pipeline !== name);
       },
-      config: async (name) => this.#config(name),
       position: async (name) => positionOf(this.status(name)),
-      errors: async () => [],
-      ddl: async () => [],
-      checks: async () => [],
+      ...this.records.operations(),
       tables: async (name) => this.parked.get(name) ?? [],
       parkTable: async (name, table, given) => {
         note('parkTable', `${name} ${table}`, given);
@@ -340,28 +342,6 @@ export class MadeUpInstallation {
     if (this.outage !== null) throw this.outage;
     return value;
   }
-
-  #config(name: string): ConfigView {
-    const ends = this.ends.get(name);
-    return {
-      pipeline: name,
-      version: 3,
-      by: 'fra-1',
-      writtenMs: Date.now() - 86_400_000,
-      overridesFiles: false,
-      isOfFiles: true,
-      config: {
-        name,
-        source: `${ends?.from.slice(0, 3)}-db`,
-        target: `${ends?.to.slice(0, 3)}-db`,
-        tables: ['shop.*'],
-      },
-    };
-  }
-}
-
-function refused(code: 'HOLT_ZNODE_UNKNOWN', text: string): Promise<never> {
-  return Promise.reject(new HoltError(code, text));
 }
 
 function desiredState({ desired, by, why }: DesiredChange): Partial<PipelineStatusView> {
