@@ -54,45 +54,47 @@ function Frame({ name, role, kind, release }: FrameProps) {
         Skip to content
       </a>
       <aside class={`side${isOpen ? ' is-open' : ''}`}>
-        <div class="brand">
-          <Link to="/" class="brand-link">
-            <img src="/mark.svg" alt="" width="24" height="24" />
-            <span>Holt</span>
-          </Link>
-          <button
-            type="button"
-            class="icon-button menu-button"
-            aria-expanded={isOpen}
-            aria-controls="menu"
-            aria-label="Menu"
-            onClick={() => setOpen(!isOpen)}
-          >
-            <Icon name={isOpen ? 'close' : 'menu'} />
-          </button>
-        </div>
-        <div class="side-body" id="menu">
-          <Menu path={path} />
-          <div class="side-foot">
-            <LiveBadge />
-            <ThemeSwitch />
-            <div class="who">
-              <span>
-                <strong>{name}</strong>
-                <span class="hint">{role}</span>
-              </span>
-              {kind === 'user' && (
-                <button
-                  type="button"
-                  class="icon-button"
-                  aria-label="Log out"
-                  title="Log out"
-                  onClick={() => void logout()}
-                >
-                  <Icon name="logout" />
-                </button>
-              )}
+        <div class="side-inner">
+          <div class="brand">
+            <Link to="/" class="brand-link">
+              <img src="/mark.svg" alt="" width="24" height="24" />
+              <span>Holt</span>
+            </Link>
+            <button
+              type="button"
+              class="icon-button menu-button"
+              aria-expanded={isOpen}
+              aria-controls="menu"
+              aria-label="Menu"
+              onClick={() => setOpen(!isOpen)}
+            >
+              <Icon name={isOpen ? 'close' : 'menu'} />
+            </button>
+          </div>
+          <div class="side-body" id="menu">
+            <Menu path={path} />
+            <div class="side-foot">
+              <LiveBadge />
+              <ThemeSwitch />
+              <div class="who">
+                <span>
+                  <strong>{name}</strong>
+                  <span class="hint">{role}</span>
+                </span>
+                {kind === 'user' && (
+                  <button
+                    type="button"
+                    class="icon-button"
+                    aria-label="Log out"
+                    title="Log out"
+                    onClick={() => void logout()}
+                  >
+                    <Icon name="logout" />
+                  </button>
+                )}
+              </div>
+              {release !== null && <span class="release">Holt {release}</span>}
             </div>
-            {release !== null && <span class="release">Holt {release}</span>}
           </div>
         </div>
       </aside>

@@ -9,6 +9,7 @@ import { AboutPage } from './pages/about.tsx';
 import { AccountPage } from './pages/account.tsx';
 import { AccountsPage } from './pages/accounts.tsx';
 import { AuditPage } from './pages/audit.tsx';
+import { BatchPage } from './pages/batch.tsx';
 import { CheckPage } from './pages/check.tsx';
 import { ChecksPage } from './pages/checks.tsx';
 import { ConfigPage } from './pages/config.tsx';
@@ -17,6 +18,9 @@ import { DdlPage } from './pages/ddl.tsx';
 import { DdlStatementPage } from './pages/ddl-statement.tsx';
 import { LedgerPage } from './pages/ledger.tsx';
 import { LedgerEntryPage } from './pages/ledger-entry.tsx';
+import { NodesPage } from './pages/nodes.tsx';
+import { OverviewPage } from './pages/overview.tsx';
+import { PipelinePage } from './pages/pipeline.tsx';
 import { PipelinesPage } from './pages/pipelines.tsx';
 
 export interface PageProps {
@@ -39,10 +43,18 @@ export type MenuGroup = (typeof MENU_GROUPS)[number];
 export const PAGES: readonly PageEntry[] = [
   {
     pattern: '/',
+    page: OverviewPage,
+    role: 'viewer',
+    menu: { title: 'Overview', icon: 'overview', group: 'Replication' },
+  },
+  {
+    pattern: '/pipelines',
     page: PipelinesPage,
     role: 'viewer',
     menu: { title: 'Pipelines', icon: 'pipelines', group: 'Replication' },
   },
+  { pattern: '/pipelines/:name', page: PipelinePage, role: 'viewer' },
+  { pattern: '/pipelines/:name/batches/:id', page: BatchPage, role: 'viewer' },
   {
     pattern: '/ledger',
     page: LedgerPage,
@@ -64,6 +76,12 @@ export const PAGES: readonly PageEntry[] = [
     menu: { title: 'Comparisons', icon: 'scale', group: 'Replication' },
   },
   { pattern: '/pipelines/:name/checks/:id', page: CheckPage, role: 'viewer' },
+  {
+    pattern: '/nodes',
+    page: NodesPage,
+    role: 'viewer',
+    menu: { title: 'Nodes and sites', icon: 'nodes', group: 'Installation' },
+  },
   {
     pattern: '/config',
     page: ConfigPage,

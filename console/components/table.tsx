@@ -218,18 +218,17 @@ export interface Choice {
   readonly count?: number;
 }
 
-/** One of a few, in the address bar; the first is what is shown without a choice. */
-export function Choices({
-  label,
-  word,
-  choices,
-}: {
+interface ChoicesProps {
   readonly label: string;
   readonly word: string;
   readonly choices: readonly Choice[];
-}) {
-  const first = choices[0]?.value ?? '';
-  const [chosen, choose] = useQueryWord(word, first);
+  /** What is shown without a choice; absent: the first. */
+  readonly usual?: string;
+}
+
+/** One of a few, in the address bar. */
+export function Choices({ label, word, choices, usual = choices[0]?.value ?? '' }: ChoicesProps) {
+  const [chosen, choose] = useQueryWord(word, usual);
   return (
     <fieldset class="choices">
       <legend class="visually-hidden">{label}</legend>

@@ -8,6 +8,7 @@ import type { StageName } from '../../model/stage.ts';
 import { STAGES } from '../../model/stage.ts';
 import type { PipelineState } from '../../model/status.ts';
 import type { BatchView, SiteView } from '../../node/cluster-views.ts';
+import type { AppliedBatch } from '../../node/history/applied-batches.ts';
 import type { HistoryPoint } from '../../node/history/samples.ts';
 import type {
   DesiredChange,
@@ -139,6 +140,7 @@ export class MadeUpInstallation {
   readonly ends = new Map<string, { readonly from: string; readonly to: string }>();
   parked = new Map<string, ParkedTableView[]>();
   batches = new Map<string, BatchView[]>();
+  applied = new Map<string, AppliedBatch[]>();
   /** Thrown by every look at the whole, while set. */
   outage: HoltError | null = null;
   #tick = 0;
@@ -161,6 +163,7 @@ export class MadeUpInstallation {
     const made = [...KNOWN, ...more];
     for (const { name, from, to } of made) this.ends.set(name, { from, to });
     this.pipelines = made.map(statusOf);
+    for (const one of this.pipelines) this.#flow(one);
     this.nodes = SITES.flatMap((site) => (NODES_OF[site] ?? []).map((node) => nodeOf(node, site)));
   }
 
@@ -192,6 +195,16 @@ export class MadeUpInstallation {
           setLogLevel: (node: string, level) => {
             note('setLogLevel', node, level);
             return Promise.resolve({ node, level });
+          },
+        },
+        applied: {
+          recent: ({ pipeline, limit, only }) => {
+            const all = this.applied.get(pipeline) ?? [];
+            const wanted =
+              only === null
+                ? all.slice(-limit)
+                : all.filter((one) => one.q === only.seq && one.e === only.epoch);
+            return Promise.resolve({ batches: wanted, silent: [] });
           },
         },
         history: {
@@ -226,6 +239,46 @@ export class MadeUpInstallation {
             appliedSeq: String(BigInt(one.appliedSeq ?? '0') + 7n),
           },
     );
+  }
+
+  /** Batches as they would stand and have gone by, if it moved. */
+  #flow({ pipeline, rowsPerSecond, stages, lagStage, lagMs }: PipelineStatusView): void {
+    if (rowsPerSecond === 0 || lagStage === null) return;
+    const now = Date.now();
+    const node = stages[3]?.holder ?? 'ore-1';
+    const length = 11;
+    this.applied.set(
+      pipeline,
+      Array.from({ length }, (_, index): AppliedBatch => {
+        const t = now - 160 - (length - index) * 92;
+        const [queue, work] = [18 + ((index * 37) % 46), 24 + ((index * 53) % 61)];
+        const loaded = t - work;
+        return {
+          ...{ t, p: pipeline, e: 17, q: String(90_398 + index), d: work, N: node },
+          ...{ f: loaded - queue - 62 - ((index * 29) % 30), l: loaded - queue - 50 },
+          ...{ s: loaded - queue - 41, x: loaded - queue - 33, w: loaded - queue },
+          ...{ n: 12 + index, r: 180 + ((index * 97) % 260), b: 48_211 + index * 900 },
+          ...{ i: 'source', F: 'binlog.000482', O: 71_204_118 + index * 48_000 },
+        };
+      }),
+    );
+    const inFlight = (['load', 'load', 'transform', 'extract'] as const).map((stage, index): BatchView => {
+      const age = Math.min(lagMs ?? 100, 190) - index * 38;
+      const held = stage === 'load' && index === 1 ? null : now - 12;
+      return {
+        id: `0000000017-${String(90_409 + index).padStart(20, '0')}`,
+        ...{ stage, epoch: 17, seq: String(90_409 + index), part: 0, lastPart: true },
+        origin: this.ends.get(pipeline)?.from ?? 'frankfurt',
+        ...{ transactions: 14 + index, rows: 240 + index * 31, bytes: 51_882 },
+        ...{ firstCommitMs: now - age, lastCommitMs: now - age + 12, selectedMs: now - age + 22 },
+        extractedMs: stage === 'extract' ? null : now - age + 31,
+        transformedMs: stage === 'load' ? now - age + 58 : null,
+        endPosition: '0e1c8f1e-92aa-11f0-8b52-0242ac120002:1-184467210',
+        holder: held === null ? null : stage === 'extract' ? (stages[1]?.holder ?? null) : node,
+        heldSinceMs: held,
+      };
+    });
+    this.batches.set(pipeline, inFlight);
   }
 
   sites(): readonly SiteView[] {
