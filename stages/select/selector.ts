@@ -149,6 +149,8 @@ export class Selector implements Service {
   /** Ends the run as soon as what is before it is out, and for a pause, has arrived. */
   #ending: unknown = null;
   #pendingSinceMs = 0;
+  /** Taken since it was asked whether a cut is due. */
+  #itemsSinceLook = 0;
   /** What the batch begins with that is cut and not in the window yet. */
   #leaving: BatchBeginning | null = null;
   /** When an item last went into the pending batch. */
@@ -314,12 +316,25 @@ export class Selector implements Service {
     }
     // Asked before every item: a full window says no without a look at the clock.
     if (!this.#options.window.hasRoom(this.#former.pendingBytes)) return false;
+    if (!this.#isLookDue(reader)) return false;
     const due = cutIsDue(this.#cutFacts(reader), this.#options.pipeline.batch);
     if (!due) return false;
     const formed = this.#former.cut();
     this.#mustCut = false;
     this.#cutMs = this.#clock.monotonicMs();
     if (formed !== null) this.#emit(formed);
+    return true;
+  }
+
+  /**
+   * While items are at hand and the batch has places left, only time makes a cut due, and time is not asked before every one of them: that
+   * would cost more than taking it.
+   */
+  #isLookDue(reader: CanalReader): boolean {
+    if (this.#mustCut || this.#ending !== null || this.#former.isFull || !reader.hasNext) return true;
+    this.#itemsSinceLook += 1;
+    if (this.#itemsSinceLook < ITEMS_PER_LOOK) return false;
+    this.#itemsSinceLook = 0;
     return true;
   }
 
@@ -368,7 +383,8 @@ export class Selector implements Service {
     reader.ack();
     this.#noteChunk();
     if (this.#former.hasPending) {
-      this.#takenMs = this.#clock.monotonicMs();
+      // How long nothing came counts only once nothing comes.
+      if (!hadPending || !reader.hasNext) this.#takenMs = this.#clock.monotonicMs();
       if (!hadPending) this.#pendingSinceMs = this.#takenMs;
     }
     return true;
@@ -565,6 +581,7 @@ function versionNumber(text: string): number {
 
 /** Steps between two looks at the clock: most take less time than the look. */
 const STEPS_PER_LOOK = 16;
+const ITEMS_PER_LOOK = 16;
 
 /** Hashing 16 MiB takes longer than the thread may be held. */
 const HASH_BYTES = 2 * 1024 * 1024;
