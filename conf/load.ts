@@ -30,6 +30,7 @@ import {
   siteId,
 } from '../model/ids.ts';
 import { parseRowExpression } from '../model/row-expression.ts';
+import { alarmsConfig } from './alarms.ts';
 import { ConfigError, type ConfigProblem } from './problem.ts';
 import { originProblems } from './routing.ts';
 import {
@@ -120,7 +121,7 @@ function gather(documents: readonly YamlDocument[], problems: ConfigProblem[]): 
       problems.push(
         placed.doc.problem(
           ['kind'],
-          `cluster, coordination, api and sites are already defined in ${parts.installation.doc.file}`,
+          `cluster, coordination, api, alarms and sites are already defined in ${parts.installation.doc.file}`,
         ),
       );
   };
@@ -146,7 +147,11 @@ function gather(documents: readonly YamlDocument[], problems: ConfigProblem[]): 
         break;
       case 'Holt': {
         const { dataSources, channels, nodes, ...installation } = spec;
-        if (['cluster', 'coordination', 'api', 'sites'].some((key) => hasKey(doc.value, ['spec', key])))
+        if (
+          ['cluster', 'coordination', 'api', 'alarms', 'sites'].some((key) =>
+            hasKey(doc.value, ['spec', key]),
+          )
+        )
           setInstallation({ spec: installation, doc, path: ['spec'] });
         for (const [name, value] of Object.entries(dataSources))
           put(parts.dataSources, 'data source', name, {
@@ -398,6 +403,17 @@ function normalize(parts: Parts, problems: ConfigProblem[]): Omit<LoadedConfig, 
       cluster,
       coordination: coordinationConfig(installation, folder),
       api: apiConfig(installation, folder),
+      alarms: alarmsConfig(installation, folder, (path, message, suggestion) =>
+        problems.push(
+          ...(parts.installation === null
+            ? []
+            : [
+                parts.installation.doc.problem([...parts.installation.path, 'alarms', ...path], message, {
+                  suggestion,
+                }),
+              ]),
+        ),
+      ),
       sites: [...sites.values()],
       dataSources,
       pipelines,

@@ -5,6 +5,7 @@
  * A configuration is one or more YAML documents, in one file or a folder, each `{apiVersion, kind, metadata, spec}`.
  */
 import { z } from 'zod';
+import { ALARM_KINDS, ALARM_SEVERITIES, CHANNEL_KINDS, WEEKDAYS } from '../model/alarm.ts';
 import { DDL_ACTIONS, DDL_POLICY_KINDS } from '../model/ddl.ts';
 import { MAX_LANES } from '../model/holt-tables.ts';
 import { NAME_RULE } from '../model/ids.ts';
@@ -326,6 +327,152 @@ export const nodeSpec = z.strictObject({
   drainTimeout: duration.prefault('20s').describe('How long a stopping node may finish what it holds.'),
 });
 
+const clockTime = z
+  .string()
+  .regex(
+    /^(?:[01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$/,
+    'a time of day such as 08:30; 24:00 is the end of the day',
+  );
+const severity = z.enum(ALARM_SEVERITIES);
+/** A pattern on names of pipelines, nodes and clocks. */
+const subjectPattern = z.string().regex(/^[A-Za-z0-9_.*? -]{1,100}$/, 'a name, or a pattern with * and ?');
+
+export const alarmRuleSpec = z.strictObject({
+  when: z
+    .enum(ALARM_KINDS)
+    .describe(
+      'What it looks for. lag: age of the oldest change that is not at the target. stuck: nothing moves though something is there to move; the alarm names the stage. error: the pipeline has failed or is hindered, with a code. position: reading stands still. heartbeat: none from the source. node: one does not answer, or has gone without leaving. clock: two are apart. conflicts and dead-letters: entries of the ledger. binlog: time until the source purges what is not read. paused: for how long.',
+    ),
+  above: z
+    .union([
+      duration,
+      z
+        .number()
+        .int()
+        .min(1)
+        .max(1_000_000_000)
+        .transform((count) => ({ count })),
+    ])
+    .optional()
+    .describe(
+      'From where on it counts: a duration, or for conflicts and dead-letters a number of changes. The kind has a default; error takes none, binlog takes below.',
+    ),
+  below: duration.optional().describe('binlog: so little time, or half of what the source keeps, is left.'),
+  within: duration.optional().describe('conflicts, dead-letters: counted over so long; 10 min if absent.'),
+  for: duration
+    .optional()
+    .describe('How long it must hold before it is told. It is shown as pending before.'),
+  clearFor: duration
+    .optional()
+    .describe(
+      'How long it must be over before that is told; longer by itself for what comes and goes. 30 s if absent.',
+    ),
+  severity: severity.optional().describe('How bad it is. The kind has a default.'),
+  only: z
+    .array(subjectPattern)
+    .min(1)
+    .default(['*'])
+    .describe(
+      'Pipelines it is about, as patterns; for node and clock the nodes and clocks (database east-db).',
+    ),
+  except: z.array(subjectPattern).default([]).describe('Of those, not these.'),
+  during: z
+    .array(
+      z.strictObject({
+        days: z
+          .array(z.enum(WEEKDAYS))
+          .min(1)
+          .default([...WEEKDAYS])
+          .describe('Days on which it begins; all if absent.'),
+        from: clockTime.default('00:00').describe('From this time of day on.'),
+        to: clockTime.default('24:00').describe('Until then; before from: of the next day.'),
+      }),
+    )
+    .default([])
+    .describe(
+      'Times of day at which the rule raises alarms; always if absent. What stands already goes on until it is over.',
+    ),
+  channels: z
+    .array(name)
+    .optional()
+    .describe('Channels it is told on; all if absent. An empty list shows it only.'),
+  repeat: z
+    .union([z.literal('never'), duration])
+    .optional()
+    .describe(
+      'Told again after so long while nobody acknowledges it, or never. 4 h if absent, a day for what is not critical.',
+    ),
+});
+
+export const alarmChannelSpec = z.strictObject({
+  kind: z.enum(CHANNEL_KINDS).describe('webhook: JSON, signed. The others are what people read.'),
+  url: secret
+    .optional()
+    .describe(
+      'Address, by reference since those of chats are secrets: https, or http to loopback. Redirects are not followed. Not for mail.',
+    ),
+  secret: secret
+    .optional()
+    .describe('webhook: key of the signature (HMAC-SHA-256) in the header holt-signature.'),
+  severity: severity.default('info').describe('Least severity that is sent there.'),
+  host: z.string().min(1).optional().describe('mail: SMTP server.'),
+  port: port.optional().describe('mail: its port; 465 with tls, else 587.'),
+  tls: z
+    .enum(['tls', 'starttls', 'none'])
+    .default('starttls')
+    .describe('mail: from the first byte, by STARTTLS (refused without), or none, to loopback only.'),
+  user: z.string().min(1).optional().describe('mail: account at the server.'),
+  password: secret.optional().describe('mail: its password.'),
+  from: z.email().optional().describe('mail: sender.'),
+  to: z.array(z.email()).min(1).max(50).optional().describe('mail: receivers.'),
+});
+export type AlarmRuleSpec = z.infer<typeof alarmRuleSpec>;
+export type AlarmChannelSpec = z.infer<typeof alarmChannelSpec>;
+
+const alarmsSpec = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('false: nothing is looked at, and nothing told.'),
+    every: duration
+      .refine((ms) => ms >= 100 && ms <= 60_000, 'between 100ms and 60s')
+      .prefault('500ms')
+      .describe('Pause between two looks; longer by itself where a look takes long.'),
+    timezone: z
+      .string()
+      .refine(isTimeZone, 'a time zone such as Europe/Berlin')
+      .default('UTC')
+      .describe('Where the times of day in rules are meant.'),
+    defaults: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Rules for everything, one of each kind that no rule of yours has; docs/alarms.md lists them.',
+      ),
+    rules: z.record(name, alarmRuleSpec).default({}).describe('What is told, to whom.'),
+    channels: z.record(name, alarmChannelSpec).default({}).describe('Where it is told.'),
+    historyDays: z
+      .number()
+      .int()
+      .min(1)
+      .max(3650)
+      .default(30)
+      .describe('Days for which what was told is kept.'),
+    link: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe('Address of the console, for links in messages.'),
+  })
+  .prefault({})
+  .describe('Alarms: rules, and where they are told. Without any they are shown by API, CLI and page.');
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export const installationSpec = z.strictObject({
   cluster: name.default('holt').describe('Name of the installation; part of every checkpoint.'),
   coordination: z
@@ -386,6 +533,7 @@ export const installationSpec = z.strictObject({
     })
     .prefault({})
     .describe('HTTP API: who may use it, and what is kept.'),
+  alarms: alarmsSpec,
   sites: z
     .record(
       name,

@@ -2,6 +2,7 @@
  * The effective configuration: what `conf/` yields after parsing, defaults and checks, frozen, and all that the rest accepts.
  * Durations are milliseconds, sizes bytes. Secrets are resolved only where they are used: here they are references.
  */
+import type { AlarmsConfig } from './alarm.ts';
 import type { DdlPolicy } from './ddl.ts';
 import type { ChannelId, DataSourceId, NodeId, PipelineId, SiteId } from './ids.ts';
 import type { TaskStage } from './stage.ts';
@@ -177,6 +178,7 @@ export interface HoltConfig {
   readonly cluster: string;
   readonly coordination: CoordinationConfig;
   readonly api: ApiConfig;
+  readonly alarms: AlarmsConfig;
   readonly sites: readonly SiteConfig[];
   readonly dataSources: readonly DataSourceConfig[];
   readonly pipelines: readonly PipelineConfig[];

@@ -885,6 +885,37 @@ export const ERROR_CODES = {
     what: 'The configuration has no node of that name, or several and none was named.',
     remedy: 'Start it with --name and one of the names the message lists.',
   },
+  // alarms
+  HOLT_ALARM_UNKNOWN: {
+    what: 'There is no alarm of that id: it may be over.',
+    remedy: '`holt alarm list` shows those that stand, `holt alarm history` what was told.',
+  },
+  HOLT_ALARM_CHANNEL_UNKNOWN: {
+    what: 'No channel of that name is configured for alarms.',
+    remedy: '`holt alarm channels` shows the names.',
+  },
+  HOLT_ALARM_CHANNEL: {
+    what: 'A channel for alarms cannot work as it is configured.',
+    remedy:
+      'Look at what its url refers to: an https address that takes what is sent there itself, without redirect; then `holt alarm test`.',
+  },
+  HOLT_ALARM_REFUSED: {
+    what: 'A channel for alarms did not take what was sent there.',
+    remedy:
+      'Holt tries again for some twenty minutes. If it goes on, look at the address or mail server of the channel; `holt alarm test` tries at once.',
+  },
+  HOLT_ALARM_SILENCE_UNKNOWN: {
+    what: 'There is no silence of that id: it may have ended.',
+    remedy: '`holt alarm silences` shows those that last.',
+  },
+  HOLT_ALARM_SILENCES_FULL: {
+    what: 'There are as many silences as can be kept.',
+    remedy: 'End some with `holt alarm unsilence`, or write one with patterns in place of many.',
+  },
+  HOLT_ALARM_BUSY: {
+    what: 'Silences and acknowledgements are changed by others at the same moment, again and again.',
+    remedy: 'Try again.',
+  },
   HOLT_VERIFY_PROCESSOR: {
     what: 'A table is changed by a user processor on its way: what the target should hold is written nowhere.',
     remedy: 'Verify the other tables through a pipeline without the processor.',

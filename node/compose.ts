@@ -7,6 +7,7 @@ import { defaultDataDir, type LoadedConfig } from '../conf/load.ts';
 import { literalSecret } from '../conf/secret.ts';
 import { BullmqQueue } from '../jobs/bullmq-queue.ts';
 import { InProcessQueue } from '../jobs/in-process-queue.ts';
+import type { JobQueue, JobQueueOptions } from '../jobs/job-queue.ts';
 import { VerifyRuns } from '../jobs/verify/verify-runs.ts';
 import { abortable, withDeadline } from '../lib/abort.ts';
 import { defined } from '../lib/assert.ts';
@@ -33,6 +34,12 @@ import { RedisPayloads } from '../stages/pipe/redis-payloads.ts';
 import { Accounts } from './access/accounts.ts';
 import { AuditLog } from './access/audit-log.ts';
 import { sealKey } from './access/records.ts';
+import { AlarmDesk } from './alarms/alarm-desk.ts';
+import { AlarmStore } from './alarms/alarm-store.ts';
+import { Deliverer } from './alarms/delivery/deliverer.ts';
+import { AlarmEvaluator } from './alarms/evaluator.ts';
+import { AlarmEyes } from './alarms/eyes.ts';
+import { RetentionWatch } from './alarms/retention.ts';
 import { consoleFolder, readConsole } from './api/console-files.ts';
 import { EventHub } from './api/event-hub.ts';
 import { startHttpServer } from './api/http-server.ts';
@@ -43,7 +50,7 @@ import { APPLIED_QUESTION, AppliedBatches, RECENT_QUESTION } from './history/app
 import { HISTORY_QUESTION, History } from './history/history.ts';
 import { CHECKS_QUESTION, Installation, NODE_CONFIG_QUESTION } from './installation.ts';
 import { isLogLevel, LogGate } from './log-levels.ts';
-import { nodeMetrics, StageTimes } from './metrics.ts';
+import { AlarmDeliveries, nodeMetrics, StageTimes } from './metrics.ts';
 import { NodeWork, type Work } from './node-work.ts';
 import { openTree } from './open-tree.ts';
 import { QUEUES_QUESTION, Queues } from './queues.ts';
@@ -315,32 +322,26 @@ async function compose(
   });
   disposer.add(() => keeper.stop());
   const queues = new Queues({ node: node.name, log: log.child({ component: 'jobs' }) });
+  const jobs = <Data>(wanted: JobQueueOptions<Data>): JobQueue<Data> => {
+    const queue =
+      redisUrl === null
+        ? new InProcessQueue(wanted)
+        : new BullmqQueue(wanted, {
+            url: redisUrl.resolve(),
+            prefix: `holt:${config.cluster}:jobs`,
+            log: log.child({ component: 'jobs' }),
+          });
+    queues.add({ name: wanted.name, kept: redisUrl === null ? 'memory' : 'redis', queue });
+    return queue;
+  };
   const verifyRuns = new VerifyRuns({
     node: node.name,
     log: log.child({ component: 'verify' }),
-    queue: (wanted) => {
-      const queue =
-        redisUrl === null
-          ? new InProcessQueue(wanted)
-          : new BullmqQueue(wanted, {
-              url: redisUrl.resolve(),
-              prefix: `holt:${config.cluster}:jobs`,
-              log: log.child({ component: 'jobs' }),
-            });
-      queues.add({ name: wanted.name, kept: redisUrl === null ? 'memory' : 'redis', queue });
-      return queue;
-    },
+    queue: jobs,
   });
   disposer.add(() => verifyRuns.close());
 
   const peers = new Peers({ registry, client, log: log.child({ component: 'api' }) });
-  const metrics = nodeMetrics({
-    report: () => local.report(),
-    statuses: (names) => collector.pipelines(names.map(pipelineId)),
-    stageTimes,
-    tree,
-    release,
-  });
   const askHowFar = async (pipeline: string): Promise<ReadSoFar | null> => {
     const leader = await collector.leader(pipelineId(pipeline));
     if (leader === null) return null;
@@ -426,6 +427,49 @@ async function compose(
     nodes: () => collector.nodes(),
     nowMs: () => clock.nowMs(),
   });
+  const alarmStore = new AlarmStore({ tree, log: log.child({ component: 'alarms' }) });
+  const where = { cluster: config.cluster, link: config.alarms.link };
+  const deliveries = new AlarmDeliveries();
+  const deliverer = new Deliverer({
+    store: alarmStore,
+    channels: config.alarms.channels,
+    where,
+    queue: jobs,
+    onEnd: (channel, result) => deliveries.count(channel, result),
+    clock,
+    log: log.child({ component: 'alarms' }),
+  });
+  disposer.add(() => deliverer.close());
+  const desk = new AlarmDesk({
+    alarms: config.alarms,
+    where,
+    store: alarmStore,
+    deliverer,
+    clock,
+    log: log.child({ component: 'alarms' }),
+  });
+  const retention = new RetentionWatch({ config, clock, log: log.child({ component: 'alarms' }) });
+  disposer.add(() => retention.idle());
+  const evaluator = new AlarmEvaluator({
+    alarms: config.alarms,
+    node: node.name,
+    instance,
+    tree,
+    store: alarmStore,
+    eyes: (before) => new AlarmEyes({ config, collector, registry, retention, clock }, before),
+    deliverer,
+    clock,
+    log: log.child({ component: 'alarms' }),
+  });
+  disposer.add(() => evaluator.stop());
+  const metrics = nodeMetrics({
+    report: () => local.report(),
+    statuses: (names) => collector.pipelines(names.map(pipelineId)),
+    stageTimes,
+    tree,
+    alarms: { list: () => desk.list(), evaluator: () => evaluator, deliveries },
+    release,
+  });
   const history = new History({
     folder: join(node.dataDir, 'history'),
     retentionDays: config.api.historyDays,
@@ -448,6 +492,7 @@ async function compose(
   const events = new EventHub({
     pipelines: () => installation.pipelines(),
     nodes: () => installation.nodes(),
+    alarms: () => desk.list(),
     clock,
     log: log.child({ component: 'api' }),
   });
@@ -489,6 +534,7 @@ async function compose(
     cluster,
     history,
     applied,
+    alarms: desk,
     events,
     clock,
     repeats: new RepeatedRequests({ ...access, log: log.child({ component: 'api' }) }),
@@ -519,6 +565,7 @@ async function compose(
     await registry.ready(stopping.signal);
     background.spawn(() => keeper.run());
     background.spawn(() => history.run());
+    if (config.alarms.enabled) background.spawn(() => evaluator.run());
     background.spawn(() => applied.run());
     await tellSetup(accounts, http.url, announce, log);
     await work.start(stopping.signal);

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { isAbort } from '../lib/errors.ts';
 import { addAccessCommands } from './cli/access-commands.ts';
+import { addAlarmCommands } from './cli/alarm-commands.ts';
 import { addBinlogCommands } from './cli/binlog-commands.ts';
 import { addClusterCommands } from './cli/cluster-commands.ts';
 import { addConfigCommands } from './cli/config-commands.ts';
@@ -44,6 +45,7 @@ addRemoteCommands(program, terminal);
 addDdlCommands(program, terminal);
 addClusterCommands(program, terminal);
 addPipelineConfigCommands(program, terminal);
+addAlarmCommands(program, terminal);
 addAccessCommands(program, terminal);
 addConfigCommands(program, terminal);
 addDoctorCommand(program, terminal);

@@ -2,7 +2,8 @@
  * Prometheus figures, made when scraped: of the node's own report, and of the status of the pipelines that it has a part in, the same
  * that CLI and API show. Every node tells those, so that they are there while some node is; take the largest of them.
  */
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { ALARM_SEVERITIES, type AlarmSeverity } from '../model/alarm.ts';
 import type { LagView, Measured } from '../model/lag.ts';
 import type { TaskStage } from '../model/stage.ts';
 import { STAGES } from '../model/stage.ts';
@@ -26,7 +27,23 @@ export interface MetricsOptions {
   readonly statuses: (pipelines: readonly string[]) => Promise<readonly PipelineStatus[]>;
   readonly stageTimes: StageTimes;
   readonly tree: CoordinationTree;
+  readonly alarms: AlarmFigures;
   readonly release: string;
+}
+
+export interface AlarmFigures {
+  readonly list: () => Promise<
+    readonly {
+      readonly severity: AlarmSeverity;
+      readonly state: string;
+      readonly pipeline: string | null;
+      readonly stage: string | null;
+      readonly kind: string;
+    }[]
+  >;
+  /** Of this node's evaluator. */
+  readonly evaluator: () => { readonly isEvaluating: boolean; readonly evaluations: number };
+  readonly deliveries: AlarmDeliveries;
 }
 
 /** How long batches waited at a stage of this node and how long the work took: counted as it happens. */
@@ -64,6 +81,25 @@ export class StageTimes {
   }
 }
 
+/** What became of alarms on their channels, sent by this node's queue. */
+export class AlarmDeliveries {
+  readonly #registry = new Registry();
+  readonly #ends = new Counter({
+    name: 'holt_alarm_deliveries_total',
+    help: 'Alarms that this node has sent to a channel, or given up, since it started.',
+    labelNames: ['channel', 'result'],
+    registers: [this.#registry],
+  });
+
+  count(channel: string, result: 'delivered' | 'failed'): void {
+    this.#ends.inc({ channel, result });
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}
+
 /** `kind` of the lag metrics → figure of the model. */
 const LAG_KINDS: readonly (readonly [string, (lag: LagView) => Measured | null])[] = [
   ['end_to_end', (lag) => lag.endToEnd],
@@ -73,7 +109,7 @@ const LAG_KINDS: readonly (readonly [string, (lag: LagView) => Measured | null])
   ['checkpoint', (lag) => lag.checkpoint],
 ];
 
-export function nodeMetrics({ report, statuses, stageTimes, tree, release }: MetricsOptions): {
+export function nodeMetrics({ report, statuses, stageTimes, tree, alarms, release }: MetricsOptions): {
   text(): Promise<string>;
 } {
   const registry = new Registry();
@@ -178,6 +214,40 @@ export function nodeMetrics({ report, statuses, stageTimes, tree, release }: Met
     'pipeline',
   ]);
 
+  const firing = gauge('holt_alarms_firing', 'Alarms of the installation that fire; every node tells them.', [
+    'severity',
+  ]);
+  const pending = gauge(
+    'holt_alarms_pending',
+    'Alarms of the installation that do not hold for long enough yet.',
+    ['severity'],
+  );
+  const stuck = gauge(
+    'holt_alarm_stage',
+    '1 while an alarm of that kind, firing or pending, names that stage of the pipeline.',
+    ['pipeline', 'kind', 'stage'],
+  );
+  const evaluating = gauge('holt_alarm_evaluator', '1 on the node that evaluates the alarms.');
+  const evaluations = gauge('holt_alarm_evaluations_total', 'Evaluations of all rules by this node.');
+
+  /** Absent while the tree cannot be asked: nothing is known then, and 0 would say that all is well. */
+  const tellAlarms = async () => {
+    const all = await alarms.list().catch(() => null);
+    const { isEvaluating, evaluations: count } = alarms.evaluator();
+    return () => {
+      evaluating.set(isEvaluating ? 1 : 0);
+      evaluations.set(count);
+      if (all === null) return;
+      for (const severity of ALARM_SEVERITIES) {
+        const own = all.filter((one) => one.severity === severity);
+        firing.set({ severity }, own.filter((one) => one.state === 'firing').length);
+        pending.set({ severity }, own.filter((one) => one.state === 'pending').length);
+      }
+      for (const { pipeline, kind, stage } of all)
+        if (pipeline !== null && stage !== null) stuck.set({ pipeline, kind, stage }, 1);
+    };
+  };
+
   const tellStatus = (status: PipelineStatus) => {
     const { pipeline } = status;
     for (const one of PIPELINE_STATES) state.set({ pipeline, state: one }, one === status.state ? 1 : 0);
@@ -208,9 +278,10 @@ export function nodeMetrics({ report, statuses, stageTimes, tree, release }: Met
 
   const collect = async () => {
     const names = report().pipelines.map((one) => one.pipeline);
-    const known = await statuses(names).catch(() => []);
+    const [known, setAlarms] = await Promise.all([statuses(names).catch(() => []), tellAlarms()]);
     const now = report();
     registry.resetMetrics();
+    setAlarms();
     for (const name of names) {
       const status = known.find((one) => one.pipeline === name);
       if (status === undefined) tellUnknown(name);
@@ -257,7 +328,7 @@ export function nodeMetrics({ report, statuses, stageTimes, tree, release }: Met
   return {
     async text() {
       await collect();
-      return `${await registry.metrics()}\n${await stageTimes.text()}`;
+      return `${await registry.metrics()}\n${await stageTimes.text()}\n${await alarms.deliveries.text()}`;
     },
   };
 }

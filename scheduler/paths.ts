@@ -19,6 +19,13 @@
  *     /seda/access/setup                                     while there is no account: the hash of the setup token
  *     /seda/access/request/{id}                              answers to requests with an Idempotency-Key
  *     /seda/access/audit/{day}/{ms}-{random}                 AuditRecord, never changed
+ *     /seda/alarm/evaluator                                  who evaluates alarms, and which nodes it knows; its version is checked by every write
+ *     /seda/alarm/evaluator/lock                             ephemeral: the evaluator (LockRecord)
+ *     /seda/alarm/firing/{alarm}                             an alarm that fires: see node/alarms/alarms.ts
+ *     /seda/alarm/pending                                    alarms that may come to fire
+ *     /seda/alarm/orders                                     silences and acknowledgements
+ *     /seda/alarm/notice/{ms}-{digest}                       what was told, or is to be
+ *     /seda/alarm/notice/{ms}-{digest}/{channel}             what became of it there
  *     /otter/canal/destinations/{source}                     SourceTaking: who last took or released `running`
  *     /otter/canal/destinations/{source}/running             ephemeral, as in Canal
  *     /otter/canal/destinations/{source}/{client}/running    ephemeral, as in Canal
@@ -34,6 +41,7 @@ export const NODES = '/seda/node';
 export const PIPELINES = '/seda/pipeline';
 export const STAGES_ROOT = '/seda/stage';
 export const ACCESS = '/seda/access';
+export const ALARMS = '/seda/alarm';
 export const DESTINATIONS = '/otter/canal/destinations';
 
 /** Parents that every node makes sure of, in order. */
@@ -59,6 +67,17 @@ export const mainPath = (pipeline: PipelineId): string => `${stagePath(pipeline,
 export const lockOf = (task: string): string => `${task}/lock`;
 
 export const mainLockPath = (pipeline: PipelineId): string => lockOf(mainPath(pipeline));
+
+export const alarmPaths = {
+  evaluator: `${ALARMS}/evaluator`,
+  pending: `${ALARMS}/pending`,
+  orders: `${ALARMS}/orders`,
+  firing: `${ALARMS}/firing`,
+  notices: `${ALARMS}/notice`,
+  alarm: (id: string): string => `${ALARMS}/firing/${id}`,
+  notice: (id: string): string => `${ALARMS}/notice/${id}`,
+  delivery: (id: string, channel: string): string => `${ALARMS}/notice/${id}/${channel}`,
+} as const;
 
 export interface TaskKey {
   readonly epoch: number;

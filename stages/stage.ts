@@ -82,6 +82,8 @@ export interface LoadStats {
   readonly statements: number;
   /** Changes written to the ledger instead of, or beside, being applied. */
   readonly ledgered: number;
+  /** Those of them that the target cannot hold, as they are; absent for none. */
+  readonly deadLetters?: number;
   /** True when the batch went row by row under lock. */
   readonly careful: boolean;
   readonly executeMs: number;

@@ -5,6 +5,14 @@ import { clockReading } from '../../model/lag.ts';
 import type { UserChange } from '../access/accounts.ts';
 import type { Role } from '../access/role.ts';
 import {
+  alarmChannelView,
+  alarmRuleView,
+  alarmView,
+  channelTestView,
+  noticeView,
+  silenceView,
+} from '../alarms/alarm-views.ts';
+import {
   batchView,
   claimView,
   drainView,
@@ -184,6 +192,50 @@ export class ApiClient {
 
   settleDdl(name: string, id: string, request: SettleRequest) {
     return this.#call('POST', `${path(name)}/ddl/${encodeURIComponent(id)}/settle`, ddlDetailView, request);
+  }
+
+  alarms() {
+    return this.#all('/alarms', alarmView);
+  }
+
+  /** The newest so many. */
+  alarmHistory(limit: number) {
+    return this.#all('/alarms/history', noticeView, limit);
+  }
+
+  alarmRules() {
+    return this.#all('/alarms/rules', alarmRuleView);
+  }
+
+  alarmChannels() {
+    return this.#all('/alarms/channels', alarmChannelView);
+  }
+
+  alarmSilences() {
+    return this.#all('/alarms/silences', silenceView);
+  }
+
+  acknowledgeAlarm(id: string, request: { readonly by?: string; readonly why: string }) {
+    return this.#call('POST', `/alarms/${encodeURIComponent(id)}/ack`, alarmView, request);
+  }
+
+  silenceAlarms(request: {
+    readonly rules: readonly string[];
+    readonly subjects: readonly string[];
+    readonly forMs: number;
+    readonly by?: string;
+    readonly why: string;
+  }) {
+    return this.#call('POST', '/alarms/silences', silenceView, request);
+  }
+
+  async endAlarmSilence(id: string) {
+    await this.#call('DELETE', `/alarms/silences/${encodeURIComponent(id)}`, z.unknown());
+  }
+
+  testAlarmChannel(channel: string, by?: string) {
+    const route = `/alarms/channels/${encodeURIComponent(channel)}/test`;
+    return this.#call('POST', route, channelTestView, by === undefined ? {} : { by });
   }
 
   startVerify(name: string) {

@@ -7,11 +7,12 @@ import { abortable } from '../../lib/abort.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { isAbort, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { AlarmView } from '../alarms/alarm-views.ts';
 import type { NodeView, PipelineStatusView } from '../operations.ts';
 
-export const TOPICS = ['pipelines', 'nodes', 'looks'] as const;
+export const TOPICS = ['pipelines', 'nodes', 'alarms', 'looks'] as const;
 /** Sent where nobody says which. */
-export const USUAL_TOPICS: readonly Topic[] = ['pipelines', 'nodes'];
+export const USUAL_TOPICS: readonly Topic[] = ['pipelines', 'nodes', 'alarms'];
 export type Topic = (typeof TOPICS)[number];
 
 export interface HubEvent {
@@ -19,7 +20,15 @@ export interface HubEvent {
   readonly id: string;
   readonly topic: Topic | 'all';
   /** SSE's event field. */
-  readonly kind: 'snapshot' | 'pipeline' | 'pipeline-gone' | 'nodes' | 'unreachable' | 'reachable' | 'look';
+  readonly kind:
+    | 'snapshot'
+    | 'pipeline'
+    | 'pipeline-gone'
+    | 'nodes'
+    | 'alarms'
+    | 'unreachable'
+    | 'reachable'
+    | 'look';
   readonly pipeline: string | null;
   readonly data: unknown;
 }
@@ -35,6 +44,7 @@ export const MAX_FOLLOWERS = 200;
 export interface EventHubOptions {
   readonly pipelines: () => Promise<readonly PipelineStatusView[]>;
   readonly nodes: () => Promise<readonly NodeView[]>;
+  readonly alarms: () => Promise<readonly AlarmView[]>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -53,6 +63,7 @@ export class EventHub {
   readonly #pipelines = new Map<string, { readonly text: string; readonly view: PipelineStatusView }>();
   readonly #stop = new AbortController();
   #nodes: { readonly text: string; readonly view: readonly NodeView[]; readonly atMs: number } | null = null;
+  #alarms: { readonly text: string; readonly view: readonly AlarmView[] } = { text: '[]', view: [] };
   #number = 0;
   #keptBytes = 0;
   #trouble: string | null = null;
@@ -73,7 +84,6 @@ export class EventHub {
     listener: (event: HubEvent) => void,
     signal: AbortSignal,
   ): Promise<Followed> {
-    const wasLooking = this.#looking !== null;
     // What is told before `first` is made is in it.
     let deliver = (_event: HubEvent) => {};
     const receive = (event: HubEvent) => deliver(event);
@@ -83,7 +93,8 @@ export class EventHub {
     };
     try {
       this.#begin();
-      if (!wasLooking) await abortable(this.#looked, signal);
+      // Whoever comes while the first look goes on waits for it, too: else his snapshot would be empty.
+      await abortable(this.#looked, signal);
     } catch (error) {
       close();
       throw error;
@@ -116,6 +127,7 @@ export class EventHub {
       data: {
         pipelines: [...this.#pipelines.values()].map((one) => one.view),
         nodes: this.#nodes?.view ?? [],
+        alarms: this.#alarms.view,
         unreachable: this.#trouble,
       },
     };
@@ -166,7 +178,14 @@ export class EventHub {
   }
 
   async #look(): Promise<void> {
-    const [pipelines, nodes] = await Promise.all([this.#options.pipelines(), this.#options.nodes()]);
+    const { pipelines: lookAtPipelines, nodes: lookAtNodes, alarms: lookAtAlarms } = this.#options;
+    const [pipelines, nodes, alarms] = await Promise.all([lookAtPipelines(), lookAtNodes(), lookAtAlarms()]);
+    // Figures and texts grow by the second: those who want them look at the pipelines.
+    const alarmsText = JSON.stringify(alarms.map(({ value: _value, text: _text, ...rest }) => rest));
+    if (alarmsText !== this.#alarms.text) {
+      this.#alarms = { text: alarmsText, view: alarms };
+      this.#tell({ topic: 'alarms', kind: 'alarms', pipeline: null, data: { alarms } });
+    }
     for (const view of pipelines) {
       const text = essence(view);
       if (this.#pipelines.get(view.pipeline)?.text === text) continue;

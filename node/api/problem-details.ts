@@ -54,6 +54,11 @@ const STATUS: Readonly<Partial<Record<ErrorCodeName, number>>> = {
   HOLT_ACCOUNT_EXISTS: 409,
   HOLT_LAST_ADMIN: 409,
   HOLT_TOKEN_UNKNOWN: 404,
+  HOLT_ALARM_UNKNOWN: 404,
+  HOLT_ALARM_CHANNEL_UNKNOWN: 404,
+  HOLT_ALARM_SILENCE_UNKNOWN: 404,
+  HOLT_ALARM_SILENCES_FULL: 409,
+  HOLT_ALARM_BUSY: 409,
 };
 
 /** HTTP status of a code where the error itself says no more. */

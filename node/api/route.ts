@@ -10,6 +10,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Accounts } from '../access/accounts.ts';
 import type { AuditLog } from '../access/audit-log.ts';
 import type { Principal, Role } from '../access/role.ts';
+import type { AlarmDesk } from '../alarms/alarm-desk.ts';
 import type { Cluster } from '../cluster.ts';
 import type { AppliedBatches } from '../history/applied-batches.ts';
 import type { History } from '../history/history.ts';
@@ -27,6 +28,10 @@ export interface ApiServices {
   >;
   readonly history: Pick<History, 'query'>;
   readonly applied: Pick<AppliedBatches, 'recent'>;
+  readonly alarms: Pick<
+    AlarmDesk,
+    'list' | 'rules' | 'channels' | 'history' | 'silences' | 'acknowledge' | 'silence' | 'endSilence' | 'test'
+  >;
   readonly events: EventHub;
   readonly clock: Clock;
   readonly release: string;

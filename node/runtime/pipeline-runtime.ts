@@ -192,7 +192,7 @@ export class PipelineRuntime {
         onLoaded: ({ header, stats, durationMs }) => {
           share.applied(header);
           share.done(header.rows, durationMs);
-          meter.ledgered += stats.ledgered;
+          meter.loaded(stats);
         },
         onTrouble: (error) => share.trouble(error),
       });

@@ -46,7 +46,7 @@ export interface StatusCollectorOptions {
   readonly log: Logger;
 }
 
-interface Heard {
+export interface Heard {
   readonly report: NodeReport | null;
   /** When it last answered, on our monotonic clock. */
   readonly answeredMs: number | null;
@@ -69,6 +69,19 @@ export class StatusCollector {
     await this.#options.tree.whenConnected({ deadlineMs: TREE_MS });
     const heard = await this.#hearAll();
     return Promise.all(names.map(async (name) => pipelineStatus(await this.#facts(name, heard))));
+  }
+
+  /** Hears all nodes, and looks at the pipelines that are chosen by what they say. @throws as `pipelines`. */
+  async survey(choose: (heard: ReadonlyMap<string, Heard>) => readonly PipelineId[]): Promise<{
+    readonly heard: ReadonlyMap<string, Heard>;
+    readonly statuses: readonly PipelineStatus[];
+  }> {
+    await this.#options.tree.whenConnected({ deadlineMs: TREE_MS });
+    const heard = await this.#hearAll();
+    const statuses = await Promise.all(
+      choose(heard).map(async (name) => pipelineStatus(await this.#facts(name, heard))),
+    );
+    return { heard, statuses };
   }
 
   async nodes(): Promise<readonly NodeView[]> {

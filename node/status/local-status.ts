@@ -7,6 +7,7 @@ import { whatAndHow } from '../../model/error-codes.ts';
 import type { TaskStage } from '../../model/stage.ts';
 import type { NodePresence } from '../../scheduler/records.ts';
 import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
+import type { LoadStats } from '../../stages/stage.ts';
 import type { ParkedTableView } from '../operations.ts';
 import type { Clocks } from './lag/clocks.ts';
 import type { NodeReport, PipelineReport, SelectReport, StageReport } from './node-report.ts';
@@ -177,18 +178,33 @@ export class PipelineMeter {
   readonly stages: Readonly<Record<TaskStage, StageMeter>>;
   /** Set while this node holds the mainstem. */
   select: (() => SelectReport) | null = null;
-  ledgered = 0;
+  #ledgered = 0;
+  #deadLetters = 0;
   /** By lane of apply mode `parallel`: what this node has written there. Empty in mode `prefix`. */
   readonly #lanes = new Map<number, { rows: number; batches: number }>();
   /** Null until somebody has looked. */
   parked: readonly ParkedTableView[] | null = null;
 
-  constructor(clock: Clock, times: (stage: TaskStage) => BatchTimes | null = () => null) {
+  readonly #onLoaded: (stats: LoadStats) => void;
+
+  constructor(
+    clock: Clock,
+    times: (stage: TaskStage) => BatchTimes | null = () => null,
+    onLoaded: (stats: LoadStats) => void = () => {},
+  ) {
+    this.#onLoaded = onLoaded;
     this.stages = {
       extract: new StageMeter(clock, times('extract')),
       transform: new StageMeter(clock, times('transform')),
       load: new StageMeter(clock, times('load')),
     };
+  }
+
+  /** A batch is committed at the target. */
+  loaded(stats: LoadStats): void {
+    this.#ledgered += stats.ledgered;
+    this.#deadLetters += stats.deadLetters ?? 0;
+    this.#onLoaded(stats);
   }
 
   /** The number of lanes that batches go over from now on. */
@@ -214,7 +230,8 @@ export class PipelineMeter {
       extract: stage('extract'),
       transform: stage('transform'),
       load: stage('load'),
-      ledgered: this.ledgered,
+      ledgered: this.#ledgered,
+      deadLetters: this.#deadLetters,
       lanes: [...this.#lanes].map(([lane, counts]) => ({ lane, ...counts })),
       parked: this.parked === null ? null : [...this.parked],
     };
@@ -227,6 +244,7 @@ export class LocalStatus {
   readonly #tree: CoordinationTree;
   readonly #clocks: Clocks;
   readonly #times: ((pipeline: string, stage: TaskStage) => BatchTimes) | null;
+  readonly #onLoaded: ((pipeline: string, stats: LoadStats) => void) | null;
   readonly #pipelines = new Map<
     string,
     { readonly meter: PipelineMeter; readonly serves: ReadonlySet<string> }
@@ -242,17 +260,24 @@ export class LocalStatus {
     readonly clocks: Clocks;
     /** Where times of batches are counted. */
     readonly times?: (pipeline: string, stage: TaskStage) => BatchTimes;
+    /** Told of every batch that is committed at a target. */
+    readonly onLoaded?: (pipeline: string, stats: LoadStats) => void;
   }) {
     this.#clock = options.clock;
     this.#self = options.self;
     this.#tree = options.tree;
     this.#clocks = options.clocks;
     this.#times = options.times ?? null;
+    this.#onLoaded = options.onLoaded ?? null;
     this.#loop.enable();
   }
 
   pipeline(name: string, serves: ReadonlySet<string>): PipelineMeter {
-    const meter = new PipelineMeter(this.#clock, (stage) => this.#times?.(name, stage) ?? null);
+    const meter = new PipelineMeter(
+      this.#clock,
+      (stage) => this.#times?.(name, stage) ?? null,
+      (stats) => this.#onLoaded?.(name, stats),
+    );
     this.#pipelines.set(name, { meter, serves });
     return meter;
   }

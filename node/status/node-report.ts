@@ -89,6 +89,8 @@ export const pipelineReport = z.strictObject({
   transform: stageReport.nullable(),
   load: stageReport.nullable(),
   ledgered: z.number(),
+  /** Those of them that the target cannot hold. */
+  deadLetters: z.number().default(0),
   /** Of apply mode `parallel`: what this node has written by lane. Empty in mode `prefix`, and before the first batch. */
   lanes: z.array(laneView).default([]),
   /** As this node last saw them at the target; null where it does not work on Load. */

@@ -493,7 +493,9 @@ function judge(error: unknown, careful: boolean): Attempt {
   }
 }
 
-type Sums = { -readonly [Name in Exclude<keyof LoadStats, 'commitMs'>]: LoadStats[Name] };
+type Sums = { -readonly [Name in Exclude<keyof LoadStats, 'commitMs' | 'deadLetters'>]: LoadStats[Name] } & {
+  deadLetters?: number;
+};
 
 function emptySums(): Sums {
   return {
@@ -511,6 +513,7 @@ function emptySums(): Sums {
 function add(sums: Sums, result: ApplyResult, executeMs: number, careful: boolean): void {
   for (const name of ['rows', 'inserted', 'updated', 'deleted', 'statements', 'ledgered'] as const)
     sums[name] += result[name];
+  if (result.deadLetters !== undefined) sums.deadLetters = (sums.deadLetters ?? 0) + result.deadLetters;
   sums.careful ||= careful;
   sums.executeMs += executeMs;
 }

@@ -10,6 +10,8 @@ import { silentLogger } from '../../lib/logger.ts';
 import { Accounts } from '../../node/access/accounts.ts';
 import { AuditLog } from '../../node/access/audit-log.ts';
 import { sealKey } from '../../node/access/records.ts';
+import { AlarmDesk } from '../../node/alarms/alarm-desk.ts';
+import { AlarmStore } from '../../node/alarms/alarm-store.ts';
 import { ApiClient } from '../../node/api/client.ts';
 import { EventHub } from '../../node/api/event-hub.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../node/api/http-server.ts';
@@ -93,9 +95,27 @@ export class ApiBench implements AsyncDisposable {
     });
     const auditLog = new AuditLog({ ...common, retentionDays: 30 });
     const operations = failing(options.operations ?? {});
+    const alarms = {
+      enabled: true,
+      everyMs: 500,
+      timezone: 'UTC',
+      rules: [],
+      channels: [],
+      historyDays: 30,
+      link: null,
+    };
+    const desk = new AlarmDesk({
+      alarms,
+      where: { cluster: 'test', link: null },
+      store: new AlarmStore({ tree, log: silentLogger }),
+      deliverer: { test: () => Promise.resolve() },
+      clock,
+      log: silentLogger,
+    });
     const events = new EventHub({
       pipelines: () => operations.pipelines(),
       nodes: () => operations.nodes(),
+      alarms: () => desk.list(),
       clock,
       log: silentLogger,
     });
@@ -121,6 +141,7 @@ export class ApiBench implements AsyncDisposable {
       },
       history: { query: (asked) => Promise.resolve({ ...asked, points: [], silent: [] }) },
       applied: { recent: () => Promise.resolve({ batches: [], silent: [] }) },
+      alarms: desk,
       events,
       clock,
       accounts,

@@ -1,5 +1,6 @@
 import type { Route } from '../route.ts';
 import { ACCOUNT_ROUTES } from './accounts.ts';
+import { ALARM_ROUTES } from './alarms.ts';
 import { AUDIT_ROUTES } from './audit.ts';
 import { CLUSTER_ROUTES } from './cluster.ts';
 import { EVENT_ROUTES } from './events.ts';
@@ -18,6 +19,7 @@ export const ROUTES: readonly Route[] = [
   ...PIPELINE_ROUTES,
   ...TABLE_ROUTES,
   ...TRACE_ROUTES,
+  ...ALARM_ROUTES,
   ...EVENT_ROUTES,
   ...SUPPORT_ROUTES,
 ];

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { HoltError } from '../../../lib/errors.ts';
 import { taskName } from '../../../model/batch.ts';
 import { mayTouch, type Principal } from '../../access/role.ts';
+import type { AlarmView } from '../../alarms/alarm-views.ts';
 import type { AppliedBatch } from '../../history/applied-batches.ts';
 import { MAX_POINTS } from '../../history/history.ts';
 import type { PipelineStatusView } from '../../operations.ts';
@@ -22,10 +23,15 @@ function shownTo(
     mayTouch(principal, name) && (wanted.pipelines === null || wanted.pipelines.includes(name));
   if (topic !== 'all' && !wanted.topics.includes(topic)) return null;
   if (pipeline !== null && !sees(pipeline)) return null;
+  const ofAlarms = (alarms: readonly AlarmView[]) =>
+    alarms.filter((one) => one.pipeline === null || sees(one.pipeline));
+  if (kind === 'alarms')
+    return { id, event: kind, data: { alarms: ofAlarms((data as { alarms: readonly AlarmView[] }).alarms) } };
   if (kind !== 'snapshot') return { id, event: kind, data };
   const whole = data as {
     readonly pipelines: readonly PipelineStatusView[];
     readonly nodes: readonly unknown[];
+    readonly alarms: readonly AlarmView[];
   };
   return {
     id,
@@ -36,6 +42,7 @@ function shownTo(
         ? whole.pipelines.filter((one) => sees(one.pipeline))
         : [],
       nodes: wanted.topics.includes('nodes') ? whole.nodes : [],
+      alarms: wanted.topics.includes('alarms') ? ofAlarms(whole.alarms) : [],
     },
   };
 }
@@ -67,7 +74,7 @@ export const EVENT_ROUTES: readonly Route[] = [
     path: '/events',
     tag: 'events',
     summary:
-      'What changes, as it changes: first `snapshot` with everything, or, with Last-Event-ID, what was missed; then `pipeline` (its status), `pipeline-gone`, `nodes`, and `unreachable` and `reachable` when nothing can be known.',
+      'What changes, as it changes: first `snapshot` with everything, or, with Last-Event-ID, what was missed; then `pipeline` (its status), `pipeline-gone`, `nodes`, `alarms` (all that stand), and `unreachable` and `reachable` when nothing can be known.',
     access: 'viewer',
     query: z.object({
       topics: z

@@ -81,6 +81,7 @@ export class CarefulApplier {
   #built: Statement | null = null;
   #statements = 0;
   #ledgered = 0;
+  #deadLetters = 0;
   readonly #applied: Record<RowOp, number> = { insert: 0, update: 0, delete: 0 };
 
   constructor(options: CarefulOptions) {
@@ -134,6 +135,7 @@ export class CarefulApplier {
       deleted: this.#applied.delete,
       statements: this.#statements,
       ledgered: this.#ledgered,
+      ...(this.#deadLetters === 0 ? {} : { deadLetters: this.#deadLetters }),
       careful: true,
     };
   }
@@ -527,6 +529,7 @@ export class CarefulApplier {
     const route = batch.routes.find((one) => one.table === table);
     if (route === undefined) return;
     this.#ledgered += 1;
+    if (kind === 'foreign-bytes' || kind === 'row-too-large') this.#deadLetters += 1;
     const layout = before ?? after;
     const rowKey =
       layout === null

@@ -167,5 +167,6 @@ function noResult(): Sums {
 function add(sums: Sums, result: ApplyResult): void {
   for (const name of ['rows', 'inserted', 'updated', 'deleted', 'statements', 'ledgered'] as const)
     sums[name] += result[name];
+  if (result.deadLetters !== undefined) sums.deadLetters = (sums.deadLetters ?? 0) + result.deadLetters;
   sums.careful ||= result.careful;
 }
