@@ -234,6 +234,15 @@ export class AlarmEvaluator implements Service {
         { epoch: term.sessionEpoch, deadlineMs: FAREWELL_MS },
       );
     } catch (error) {
+      // Another wrote in between, and the lock is ours all the same: kept, it would keep everybody out, ourselves included.
+      if (isTreeError(error, 'bad-version')) {
+        const options = { epoch: term.sessionEpoch, deadlineMs: FAREWELL_MS };
+        const isGone = await tree.remove(holding.path, 'any', options).then(
+          () => true,
+          (failure: unknown) => isTreeError(failure, 'no-node'),
+        );
+        if (isGone) return;
+      }
       log.info(
         { event: 'alarms:evaluator:left', reason: messageOf(error) },
         'the lock of the evaluator is left to the end of the session',
