@@ -188,7 +188,7 @@ function historyColumns(pipeline: string, isAdmin: boolean): readonly TableColum
               <Link
                 to={linkTo(pipeline, { show: 'edit', from: id })}
                 class="button button-small"
-                label={`Put the one of ${clockText(writtenMs)} back`}
+                label={`Put back… the one of ${clockText(writtenMs)}`}
               >
                 Put back…
               </Link>
