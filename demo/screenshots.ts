@@ -32,6 +32,40 @@ const SHOTS: readonly Shot[] = [
     until: 'Commit to commit',
   },
   { name: 'nodes', path: '/nodes', until: 'database sin-db' },
+  { name: 'conflicts', path: `/ledger?pipeline=${PIPELINE}`, until: 'Parent row is missing' },
+  { name: 'conflict', path: `/pipelines/${PIPELINE}/ledger/31`, until: 'cancelled' },
+  { name: 'schema-changes', path: `/ddl?pipeline=${PIPELINE}`, until: 'basket_cache' },
+  { name: 'schema-change', path: `/pipelines/${PIPELINE}/ddl/7`, until: 'its end is not written' },
+  { name: 'comparisons', path: `/checks?pipeline=${PIPELINE}`, until: '118 of 412' },
+  {
+    name: 'comparison',
+    path: `/pipelines/${PIPELINE}/checks/9a8b7c6d5e4f3a2b`,
+    until: 'missing at the target',
+  },
+  { name: 'config', path: `/config?pipeline=${PIPELINE}`, until: 'through the API' },
+  { name: 'config-history', path: `/config?pipeline=${PIPELINE}&show=history`, until: 'Put back' },
+  { name: 'config-compare', path: `/config?pipeline=${PIPELINE}&show=compare`, until: 'batch.window' },
+  {
+    name: 'config-change',
+    path: `/config?pipeline=${PIPELINE}&show=edit`,
+    until: 'in place of version',
+    prepare: async (page) => {
+      const text = page.getByLabel('Configuration as JSON');
+      await text.fill((await text.inputValue()).replace('"window": 8', '"window": 12'));
+      await page.getByRole('button', { name: 'Check' }).click();
+      await page.getByRole('row', { name: /batch\.window/ }).waitFor();
+    },
+  },
+  { name: 'coordination-claims', path: '/coordination', until: 'mainstem' },
+  {
+    name: 'coordination-tree',
+    path: `/coordination?show=tree&path=/seda/pipeline/${PIPELINE}`,
+    until: 'history',
+  },
+  { name: 'accounts', path: '/accounts', until: 'New account' },
+  { name: 'audit', path: '/audit', until: 'login' },
+  { name: 'account', path: '/account', until: 'New password again' },
+  { name: 'about', path: '/about', until: 'holt-verify-fra-1' },
   {
     name: 'pause',
     path: `/pipelines/${PIPELINE}`,

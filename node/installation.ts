@@ -290,6 +290,8 @@ export class Installation implements Operations {
     const next = replacingConfig(config, parseStored(stored.value, node.path));
     const file = storedForm(own, by, nowMs).digest;
     const wanted = storedForm(next, by, nowMs);
+    // What rules already is not written again: that would end a reign for nothing.
+    if (wanted.digest === stored.value.digest) return this.config(name);
     const written = { ...wanted, ...(wanted.digest === file ? {} : { replaces: file }) };
     try {
       await node.set(written, version);

@@ -1,14 +1,11 @@
 /** What runs here: releases, job queues, what a node's files say, and the bundle for those who help. */
-import { useState } from 'preact/hooks';
 import type { NodeConfigView, NodeView, QueuesView, QueueView } from '../../node/operations.ts';
-import { get } from '../api/client.ts';
-import { type Problem, problemOf } from '../api/problem.ts';
+import { get, urlOf } from '../api/client.ts';
 import { Count } from '../components/figure.tsx';
 import { Facts, Page, Section } from '../components/page.tsx';
 import { Empty, Loading, Notice, ProblemNotice } from '../components/problem.tsx';
 import { Table, type TableColumn } from '../components/table.tsx';
 import { prettyJson, TextBlock } from '../components/text-block.tsx';
-import { toastDone } from '../components/toast.tsx';
 import { live } from '../live/live.ts';
 import { useResource } from '../live/resource.ts';
 import { useStore } from '../live/store.ts';
@@ -70,41 +67,13 @@ export function AboutPage() {
   );
 }
 
+/** A link, not a question of the page's own: gathering may take longer than a page waits, and the browser shows that it goes on. */
 function Bundle() {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const make = async () => {
-    setBusy(true);
-    setProblem(null);
-    try {
-      const bundle = await get<unknown>('/support-bundle');
-      const at = new Date().toISOString().slice(0, 19).replaceAll(':', '');
-      save(`holt-support-${at}.json`, JSON.stringify(bundle, null, 1));
-      toastDone('The support bundle is saved.');
-    } catch (error) {
-      setProblem(problemOf(error));
-    }
-    setBusy(false);
-  };
   return (
-    <>
-      {problem !== null && <ProblemNotice problem={problem} />}
-      <button type="button" class="button button-primary" disabled={busy} onClick={() => void make()}>
-        {busy ? 'Gathering…' : 'Save support bundle'}
-      </button>
-    </>
+    <a class="button button-primary" href={urlOf('/support-bundle')} download>
+      Save support bundle
+    </a>
   );
-}
-
-function save(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  document.body.append(link);
-  link.click();
-  link.remove();
-  URL.revokeObjectURL(url);
 }
 
 const QUEUE_COLUMNS: readonly TableColumn<QueueView>[] = [

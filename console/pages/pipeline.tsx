@@ -19,6 +19,7 @@ import { BatchTimeline } from './batch-timeline.tsx';
 import { useEnds } from './ends.ts';
 import { PipelineActions } from './pipeline-actions.tsx';
 import { PipelineCharts } from './pipeline-charts.tsx';
+import { PipelineLinks } from './pipeline-links.tsx';
 import { Way } from './pipelines.tsx';
 import { StageStrip } from './stage-strip.tsx';
 import { STAGE_TITLE } from './stage-words.ts';
@@ -55,6 +56,7 @@ export function PipelinePage({ params }: PageProps) {
       about={ends && <Way ends={ends} />}
       actions={<PipelineActions name={name} state={status.state} />}
     >
+      <PipelineLinks name={name} />
       <Reason status={status} />
       <Headline status={status} />
       <Section title="Stages">

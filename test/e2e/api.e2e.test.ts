@@ -138,7 +138,8 @@ describe('the API of an installation', () => {
       status: 400,
     });
     const before = (await holt.status('east-west'))?.epoch ?? 0;
-    expect((await put('west-1', next, `"${version}"`)).status).toBe(200);
+    expect((await put('west-1', config, `"${version}"`)).json).toMatchObject({ version });
+    expect((await put('west-1', next, `"${version}"`)).json).toMatchObject({ version: version + 1 });
     await waitFor(
       async () => {
         const now = await holt.status('east-west');
