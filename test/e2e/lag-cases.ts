@@ -1,6 +1,9 @@
 /** Lag and state as they are shown while stages stand still, clocks are wrong and nothing happens (G9): for the short and the long tests. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { waitFor } from '../../lib/abort.ts';
+import type { Measured } from '../../model/lag.ts';
 import { STAGES, type StageName } from '../../model/stage.ts';
 import type { PipelineStatusView } from '../../node/operations.ts';
 import type { HoltNode } from '../support/holt-installation.ts';
@@ -75,11 +78,15 @@ export interface AccuracyPhase {
   readonly stuttering?: boolean;
   /** Sets the source's clock when it begins. */
   readonly clock?: string;
+  /** Sets the clocks of nodes when it begins: ms ahead of the machine's, by node. */
+  readonly nodeClocks?: Readonly<Record<string, number>>;
 }
 
 export interface AccuracySample extends ShownLag {
   readonly phase: string;
   readonly state: string;
+  /** The way of the last batch, as shown. */
+  readonly apply: Measured | null;
   /** From what was measured, up to 50 ms before, ms. */
   readonly deviationMs: number;
 }
@@ -94,9 +101,15 @@ export async function accuracyRun(
     ...options,
   });
   await using probe = await LagProbe.create(run.source.db, run.target.db);
-  await run.holt.start();
+  const clocks = phases.some(({ nodeClocks }) => nodeClocks !== undefined)
+    ? new NodeClocks(run.holt.folder)
+    : null;
+  const starting = [...run.holt.nodes.keys()].map((name) =>
+    run.holt.start([name], clocks === null ? {} : { nodeOptions: clocks.optionsOf(name) }),
+  );
+  await Promise.all(starting);
   await run.reigning();
-  const shown: (ShownLag & Pick<AccuracySample, 'phase' | 'state'>)[] = [];
+  const shown: (ShownLag & Pick<AccuracySample, 'phase' | 'state' | 'apply'>)[] = [];
   const asked = run.holt.node(phases.some(({ stuttering }) => stuttering) ? 'west-1' : 'east-1');
   let phase = 'start';
   let over = false;
@@ -105,7 +118,8 @@ export async function accuracyRun(
       const fromMs = performance.now();
       const status = await asked.api.pipeline(PIPELINE);
       const toMs = performance.now();
-      shown.push({ asked: { fromMs, toMs }, lag: status.lag.endToEnd, phase, state: status.state });
+      const { state, lag } = status;
+      shown.push({ asked: { fromMs, toMs }, lag: lag.endToEnd, apply: lag.apply, phase, state });
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   })();
@@ -113,6 +127,7 @@ export async function accuracyRun(
   for (const one of phases) {
     phase = one.name;
     if (one.clock !== undefined) await run.source.setClock(one.clock);
+    for (const [node, aheadMs] of Object.entries(one.nodeClocks ?? {})) clocks?.set(node, aheadMs);
     if (one.frozen) await run.holt.node('west-1').freeze();
     const stutter = one.stuttering ? new Stutter(run.holt.node('east-1')) : null;
     await writeFor(probe, one);
@@ -128,6 +143,39 @@ export async function accuracyRun(
   });
   const passages = probe.passages();
   return shown.map((one) => ({ ...one, deviationMs: deviationOf(passages, one, 50) }));
+}
+
+/** Nodes whose wall clocks can be set while they run. */
+class NodeClocks {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** NODE_OPTIONS of a node. */
+  optionsOf(node: string): string {
+    this.set(node, 0);
+    const script = join(this.#folder, `clock-of-${node}.cjs`);
+    writeFileSync(
+      script,
+      `const { readFileSync } = require('node:fs');
+const real = Date.now;
+let aheadMs = 0;
+setInterval(() => { aheadMs = Number(readFileSync(${JSON.stringify(this.#file(node))}, 'utf8') || aheadMs); }, 20).unref();
+Date.now = () => real() + aheadMs;
+`,
+    );
+    return `--require=${script}`;
+  }
+
+  set(node: string, aheadMs: number): void {
+    writeFileSync(this.#file(node), String(aheadMs));
+  }
+
+  #file(node: string): string {
+    return join(this.#folder, `clock-of-${node}`);
+  }
 }
 
 /** A node whose thread is held up over and over. */
