@@ -81,7 +81,7 @@ export class SourceRuntime {
       clocks: options.clocks,
       clock: options.clock,
       log,
-      readingAt: () => this.#desks.map((desk) => desk.readingAt),
+      readingAt: () => this.#desks.flatMap((desk) => [desk.readingAt, desk.appliedAt]),
       onLook: () => {
         for (const desk of this.#desks) desk.sample();
       },
@@ -214,6 +214,11 @@ class PipelineDesk {
   /** Behind the last transaction read, or its last part. */
   get readingAt(): BinlogCoordinates | null {
     return this.#reading().at;
+  }
+
+  /** Behind what is applied, while something is in flight. */
+  get appliedAt(): BinlogCoordinates | null {
+    return this.#lag.appliedAt;
   }
 
   /** Notes how large the lag is: what the time to catch up is told from. */

@@ -17,7 +17,7 @@ export interface SourceSightOptions {
   readonly clocks: Clocks;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Where the pipelines read. */
+  /** Where the pipelines read, and what they have applied. */
   readonly readingAt: () => readonly (BinlogCoordinates | null)[];
   /** After every look. */
   readonly onLook: () => void;

@@ -116,6 +116,8 @@ export interface PipelineStatus {
 const CATCHING_UP_MS = 10_000;
 /** What has not moved for so long, though it could, is stuck as far as anyone can see. */
 export const STALLED_MS = 1_500;
+/** Of work at hand, at a node that answers: so many times what it took there of late, at most for so long. */
+const USUAL_WORK = { times: 3, mostMs: 10_000 };
 /** A source that was not seen for so long does not answer. */
 const BLIND_MS = 1_500;
 /** What a node found at a stage so soon after it began may have stood there for long. */
@@ -375,7 +377,7 @@ function stateOf(
     return shown('degraded', `${troubled.stage}: ${troubled.problem.message}`, troubled.problem.code);
   if (select.state !== 'reigning') return shown('degraded', `the mainstem is ${select.state}`);
   if (!select.sourceConnected) return shown('degraded', 'no connection to the source');
-  if (lag.stalledMs > STALLED_MS) return standstill(facts, stages, lag);
+  if (lag.stalledMs > patienceMs(facts, stages, lag)) return standstill(facts, stages, lag);
   const blindMs = select.lag?.lookedAgoMs ?? 0;
   if (blindMs > BLIND_MS)
     return shown('degraded', `select: the source has not answered for ${secondsOf(blindMs)}`);
@@ -408,6 +410,14 @@ function ownerUnknown({ refusals, select, session, silent }: PipelineFacts, main
   const agoMs = silent.get(mainstem)?.agoMs ?? null;
   const heard = agoMs === null ? 'never' : `${secondsOf(agoMs)} ago`;
   return shown('unknown', `${holds} and does not answer; last heard ${heard}`);
+}
+
+/** Large batches at a slow target take their time: where the last ones did too, this one is no standstill yet. */
+function patienceMs({ silent }: PipelineFacts, stages: readonly StageStatus[], { stage }: LagView): number {
+  const at = stages.find((one) => one.stage === stage);
+  if (at === undefined || at.holder === null || silent.has(at.holder)) return STALLED_MS;
+  if (at.workMs === null || at.meanWorkMs === null) return STALLED_MS;
+  return Math.min(USUAL_WORK.mostMs, Math.max(STALLED_MS, USUAL_WORK.times * at.meanWorkMs));
 }
 
 /** Why nothing moves, as far as it is known. */

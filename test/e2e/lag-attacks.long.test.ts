@@ -405,7 +405,9 @@ describe('G9 under attack', () => {
         return (lag.upstream?.ms ?? 0) > 0 ? lag : null;
       },
       { timeoutMs: 30_000, pollMs: 5, what: 'the row to come from the primary' },
-    );
+    ).catch(async (error: unknown) => {
+      throw new Error(JSON.stringify(await run.source.db.query('SHOW REPLICA STATUS')), { cause: error });
+    });
     expect(first.upstream?.ms).toBeGreaterThan(3_900);
     expect(first.endToEnd?.ms).toBeLessThan(1_000);
     const answers = await shown(4_000, node);

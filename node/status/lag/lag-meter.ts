@@ -141,7 +141,7 @@ export class LagMeter {
     if (lag === null) return;
     this.#samples = [
       ...this.#samples.filter((one) => one.atMs > nowMs - KEPT_SAMPLES_MS),
-      { atMs: nowMs, lagMs: lag },
+      { atMs: nowMs, lagMs: lag, bytes: this.#bytesLeft(read, source) },
     ];
   }
 
@@ -160,7 +160,7 @@ export class LagMeter {
       upstreamMs: read.upstreamMs,
       apply: this.#applied === null ? null : applyLagOf(this.#applied, nowMs),
       checkpoint: this.#checkpoint(source, nowMs),
-      catchUpMs: this.#catchUpMs(oldest?.ms ?? readLag?.ms ?? null, nowMs),
+      catchUpMs: this.#catchUpMs(oldest?.ms ?? readLag?.ms ?? null, this.#bytesLeft(read, source), nowMs),
       stalledMs: somethingWaits ? Math.max(0, nowMs - isStuckSince) : 0,
       lookedAgoMs: nowMs - (source.timeline.lookedMs ?? source.sinceMs),
       heartbeatAgoMs: source.heartbeatMs === null ? null : nowMs - source.heartbeatMs,
@@ -174,8 +174,18 @@ export class LagMeter {
     this.#readMovedMs = nowMs;
   }
 
-  #catchUpMs(lagMs: number | null, nowMs: number): number | null {
-    return lagMs === null ? null : catchUpMs([...this.#samples, { atMs: nowMs, lagMs }]);
+  #catchUpMs(lagMs: number | null, bytes: number | null, nowMs: number): number | null {
+    return lagMs === null ? null : catchUpMs([...this.#samples, { atMs: nowMs, lagMs, bytes }]);
+  }
+
+  /** What is passed over without a batch does not move the durable position, and is done with all the same. */
+  #bytesLeft(read: ReadFacts, source: SourceView): number | null {
+    return bytesBehind(this.#flights.length === 0 ? read.at : this.#durable, source);
+  }
+
+  /** Behind what is known to be at the target, while something is in flight; null otherwise. */
+  get appliedAt(): BinlogCoordinates | null {
+    return this.#flights.length === 0 ? null : this.#durable;
   }
 
   /** One a batch, whatever its parts. */

@@ -153,6 +153,34 @@ describe('pipelineStatus()', () => {
     expect(shown(400, 3_600_000, '6')).toMatchObject({ state: 'degraded', lag: { stalledMs: 3_000 } });
   });
 
+  test('work that takes as long as it did of late is no standstill, if its node answers', () => {
+    const slow = inFlight({ 5: 6_000 }, { stalledMs: 3_000 });
+    const stages = { extract: none, transform: none, load: tasks('5', 'west-1') };
+    const work = { seq: '5', part: 0, forMs: 2_900 };
+    const shown = (report: Partial<StageReport>, more: Partial<PipelineFacts> = {}) =>
+      pipelineStatus(
+        facts({
+          select: slow,
+          stages,
+          reports: {
+            extract: [],
+            transform: [],
+            load: [{ node: 'west-1', report: { ...stage, ...report }, uptimeMs: 3_600_000 }],
+          },
+          ...more,
+        }),
+      ).state;
+    expect(shown({ work, busyMs: 1_200 })).toBe('running');
+    expect(shown({ work, busyMs: 900 })).toBe('degraded');
+    expect(shown({ work, busyMs: null })).toBe('degraded');
+    expect(shown({ work: { ...work, seq: '6' }, busyMs: 1_200 })).toBe('degraded');
+    const silent = new Map([['west-1', { agoMs: 3_000, stages: ['load'] }]]);
+    expect(shown({ work, busyMs: 1_200 }, { silent })).toBe('degraded');
+    expect(shown({ work, busyMs: 9_000 }, { select: inFlight({ 5: 20_000 }, { stalledMs: 10_100 }) })).toBe(
+      'degraded',
+    );
+  });
+
   test('the oldest batch counts, though younger ones have overtaken it to stages further down', () => {
     const stuck = inFlight({ 5: 2_000, 6: 1_900 }, { stalledMs: 1_800 });
     const stages = { extract: tasks('5', 'east-1'), transform: none, load: tasks('6', null, 3) };

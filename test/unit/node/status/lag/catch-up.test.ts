@@ -3,12 +3,16 @@ import { describe, expect, test } from 'vitest';
 import { catchUpMs } from '../../../../../node/status/lag/catch-up.ts';
 
 const line = (fromMs: number, slope: number, count = 20) =>
-  Array.from({ length: count }, (_, i) => ({ atMs: i * 500, lagMs: fromMs + slope * i * 500 }));
+  Array.from({ length: count }, (_, i) => ({
+    atMs: i * 500,
+    lagMs: fromMs + slope * i * 500,
+    bytes: null,
+  }));
 
 describe('catchUpMs()', () => {
   test('is 0 when nothing is behind, and not known before it was seen for a while', () => {
     expect(catchUpMs([])).toBeNull();
-    expect(catchUpMs([{ atMs: 0, lagMs: 200 }])).toBe(0);
+    expect(catchUpMs([{ atMs: 0, lagMs: 200, bytes: 9_000 }])).toBe(0);
     expect(catchUpMs(line(60_000, -1, 3))).toBeNull();
   });
 
@@ -36,9 +40,16 @@ describe('catchUpMs()', () => {
     // Every 2 s a batch of 4 s arrives: in 10 s the lag shrinks by 10 s.
     const samples = Array.from({ length: 31 }, (_, i) => {
       const atMs = i * 500;
-      return { atMs, lagMs: 40_000 + atMs - Math.floor(atMs / 2_000) * 4_000 };
+      return { atMs, lagMs: 40_000 + atMs - Math.floor(atMs / 2_000) * 4_000, bytes: null };
     });
     const last = samples.at(-1)?.lagMs ?? 0;
     expect(Math.abs((catchUpMs(samples) ?? 0) / last - 1)).toBeLessThan(0.2);
+  });
+
+  test('the end of a backlog behind which nothing follows is told by the bytes, while its age still grows', () => {
+    const samples = line(20_000, 0.4).map((one, i) => ({ ...one, bytes: 5_000_000 - i * 50_000 }));
+    expect(catchUpMs(samples)).toBe(40_500);
+    // A source that writes more than is applied.
+    expect(catchUpMs(line(20_000, -0.4).map((one, i) => ({ ...one, bytes: i * 50_000 })))).toBeNull();
   });
 });

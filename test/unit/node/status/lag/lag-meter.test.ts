@@ -246,10 +246,11 @@ describe('LagMeter', () => {
     // Every second two seconds' worth of the backlog arrive.
     for (let second = 0; second < 12; second++) {
       const nowMs = 100_000 + second * 1_000;
-      meter.sample(reading(500, { last: transaction(500, 40_000 + second * 2_000, nowMs) }), sight, nowMs);
+      const at = 30_000 + second * 1_000;
+      meter.sample(reading(at, { last: transaction(at, 40_000 + second * 2_000, nowMs) }), sight, nowMs);
     }
-    const last = transaction(500, 40_000 + 24_000, 112_000);
-    const { catchUpMs, read } = meter.report(reading(500, { last }), sight, 112_000);
+    const last = transaction(42_000, 40_000 + 24_000, 112_000);
+    const { catchUpMs, read } = meter.report(reading(42_000, { last }), sight, 112_000);
     expect(read?.ms).toBe(48_000);
     expect(Math.abs((catchUpMs ?? 0) - 48_000)).toBeLessThan(500);
   });
