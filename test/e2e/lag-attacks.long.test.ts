@@ -390,8 +390,7 @@ describe('G9 under attack', () => {
     await begin({ source: 'mysql', ...NODES });
     await using primary = await startDatabase('mysql');
     await primary.db.query(`CREATE DATABASE ${SCHEMA}; CREATE TABLE ${SCHEMA}.far (id INT PRIMARY KEY)`);
-    for (const { db } of [run.source, run.target])
-      await db.query(`CREATE TABLE ${SCHEMA}.far (id INT PRIMARY KEY)`);
+    await run.source.db.query(`CREATE TABLE ${SCHEMA}.far (id INT PRIMARY KEY)`);
     const [at] = await primary.db.query<{ File: string; Position: number }>('SHOW BINARY LOG STATUS');
     const { host, port, user, password } = primary.db.endpoint;
     await run.source.db.query(
@@ -405,9 +404,7 @@ describe('G9 under attack', () => {
         return (lag.upstream?.ms ?? 0) > 0 ? lag : null;
       },
       { timeoutMs: 30_000, pollMs: 5, what: 'the row to come from the primary' },
-    ).catch(async (error: unknown) => {
-      throw new Error(JSON.stringify(await run.source.db.query('SHOW REPLICA STATUS')), { cause: error });
-    });
+    );
     expect(first.upstream?.ms).toBeGreaterThan(3_900);
     expect(first.endToEnd?.ms).toBeLessThan(1_000);
     const answers = await shown(4_000, node);
