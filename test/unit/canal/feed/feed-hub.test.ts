@@ -39,6 +39,29 @@ describe('FeedHub', () => {
     expect(one.position.text).toBe(log.end.text);
   });
 
+  it('a reader that has everything says how far the log has come, also behind what is no transaction', async () => {
+    const log = new ScriptedLog();
+    hub = hubOn(log);
+    const one = await hub.open({ name: 'one', start: START, wants: all });
+    const comes = (what: string) =>
+      waitFor(() => one.passed?.offset === log.end.at?.offset, { timeoutMs: 2_000, what });
+    log.transaction(['a', 1]);
+    await waitFor(() => one.hasNext, { timeoutMs: 2_000, what: 'a transaction' });
+    expect(one.passed).toBeNull();
+    await read(one, 1);
+    await comes('all of it');
+    const { position } = one;
+    log.stop();
+    await comes('what is no transaction');
+    expect(one.position).toEqual(position);
+    log.begin();
+    log.row('a', 2);
+    await waitFor(() => one.passed === null, { timeoutMs: 2_000, what: 'the middle of a transaction' });
+    log.commit();
+    await read(one, 1);
+    await comes('its end');
+  });
+
   it('a reader that starts elsewhere has a dump of its own until it is level', async () => {
     const log = new ScriptedLog();
     hub = hubOn(log, { feedLimits: { historyBytes: 0 } });

@@ -63,6 +63,11 @@ export class ScriptedLog {
     this.#add(this.#writer.xid());
   }
 
+  /** An event of no transaction. */
+  stop(): void {
+    this.#add(this.#writer.event({ type: 'stop', body: Buffer.alloc(0) }));
+  }
+
   statement(sql: string): void {
     this.#add(this.#writer.query(sql));
   }

@@ -14,7 +14,7 @@ import {
   pipelineId,
   siteId,
 } from '../../../../model/ids.ts';
-import type { Position, PositionText } from '../../../../model/position.ts';
+import type { BinlogCoordinates, Position, PositionText } from '../../../../model/position.ts';
 import { RunningPosition } from '../../../../model/running-position.ts';
 import type { SourceItem } from '../../../../model/source-item.ts';
 import { type EmptyAdvance, Selector, type SelectorOptions } from '../../../../stages/select/selector.ts';
@@ -31,6 +31,7 @@ class ScriptedReader implements CanalReader {
   taken = 0;
   acked = 0;
   isClosed = false;
+  passed: BinlogCoordinates | null = null;
 
   put(...items: (SourceItem | HoltError)[]): void {
     this.#items.push(...items);
@@ -339,6 +340,26 @@ describe('Selector', () => {
     expect(bench.headers).toHaveLength(1);
     published.resolve();
     await bench.until('the second', () => bench.headers.length === 2);
+  });
+
+  it('has read what it has taken, and behind it what is no transaction', async () => {
+    bench = new Bench();
+    bench.reader.put(bench.script.rows());
+    await bench.until('the first', () => bench.headers.length === 1);
+    const end = { file: 'binlog.000001', offset: 1_004 };
+    expect(bench.selector.reading.at).toEqual(end);
+    bench.reader.passed = { file: 'binlog.000002', offset: 256 };
+    expect(bench.selector.reading.at).toEqual(bench.reader.passed);
+    // Of a feed that begins anew before what was read.
+    bench.reader.passed = { file: 'binlog.000001', offset: 500 };
+    expect(bench.selector.reading.at).toEqual(end);
+    // A schema change that waits for the batch before it is not taken.
+    bench.reader.passed = { file: 'binlog.000001', offset: 2_204 };
+    bench.window.places = 0;
+    bench.reader.put(bench.script.rows(), bench.script.statement('ALTER TABLE shop.t ADD c INT'));
+    await bench.until('the statement to wait', () => bench.reader.taken === 3);
+    await bench.settle();
+    expect(bench.selector.reading.at).toEqual({ file: 'binlog.000001', offset: 2_004 });
   });
 
   it('advances over what it passes only with an empty window and in its time, and forms no batch meanwhile', async () => {
