@@ -63,6 +63,8 @@ export class LogGauge implements Service {
   #done: Promise<void> | null = null;
   #trouble: string | null = null;
   #timeDueMs = 0;
+  /** Of the present measurement of the clock. */
+  #probesLeft = 0;
   #filesDueMs = 0;
 
   constructor(options: LogGaugeOptions) {
@@ -112,11 +114,6 @@ export class LogGauge implements Service {
     const { onLook, wantsFiles, lookEveryMs = 100, timeEveryMs = 30_000 } = this.#options;
     while (this.#state.shouldRun()) {
       const askedMs = this.#clock.monotonicMs();
-      if (askedMs >= this.#timeDueMs) {
-        await this.#time(session);
-        this.#timeDueMs = askedMs + timeEveryMs;
-        continue;
-      }
       const [row] = await this.#ask(session, this.#options.statusSql());
       const answeredMs = this.#clock.monotonicMs();
       const [file, offset] = row ?? [];
@@ -127,18 +124,23 @@ export class LogGauge implements Service {
         onLook(head, askedMs, answeredMs);
         if (wantsFiles(head)) await this.#files(session);
       }
+      if (askedMs >= this.#timeDueMs) {
+        this.#timeDueMs = askedMs + timeEveryMs;
+        this.#probesLeft = TIME_PROBES;
+      }
+      // One between two looks: over a long way, several in a row would leave nobody looking for too long.
+      if (this.#probesLeft > 0) await this.#time(session);
       await this.#state.sleep(Math.max(10, askedMs + lookEveryMs - this.#clock.monotonicMs()));
     }
   }
 
   async #time(session: GaugeSession): Promise<void> {
-    for (let probe = 0; probe < TIME_PROBES && this.#state.shouldRun(); probe++) {
-      const askedMs = this.#clock.monotonicMs();
-      const [row] = await this.#ask(session, TIME_SQL);
-      const answeredMs = this.#clock.monotonicMs();
-      const seconds = Number(row?.[0]);
-      if (seconds > 0) this.#options.onTime({ theirsMs: seconds * 1000, askedMs, answeredMs });
-    }
+    this.#probesLeft -= 1;
+    const askedMs = this.#clock.monotonicMs();
+    const [row] = await this.#ask(session, TIME_SQL);
+    const answeredMs = this.#clock.monotonicMs();
+    const seconds = Number(row?.[0]);
+    if (seconds > 0) this.#options.onTime({ theirsMs: seconds * 1000, askedMs, answeredMs });
   }
 
   async #files(session: GaugeSession): Promise<void> {
