@@ -54,7 +54,7 @@ export function ChecksPage() {
   );
   const [ask, setAsk] = useState<Confirmation | null>(null);
   const mayAct = useMay('operator');
-  const to = ({ id }: VerifyView) => pathOf('pipelines', pipeline ?? '', 'checks', id);
+  const to = ({ id }: VerifyView) => pathOf('checks', pipeline ?? '', id);
   const start = () =>
     path !== null &&
     setAsk({

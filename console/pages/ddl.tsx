@@ -31,7 +31,7 @@ export function DdlPage() {
     {},
     AGAIN_MS,
   );
-  const to = ({ id }: DdlView) => pathOf('pipelines', pipeline ?? '', 'ddl', id);
+  const to = ({ id }: DdlView) => pathOf('ddl', pipeline ?? '', id);
   const open = (list.items ?? []).filter(({ state }) => state === 'open');
   return (
     <Page
@@ -105,6 +105,7 @@ function columns(to: (row: DdlView) => string): readonly TableColumn<DdlView>[] 
     {
       key: 'why',
       title: 'How it is known',
+      class: 'col-known',
       cell: ({ why }) => (
         <span class="cut soft" title={why ?? undefined}>
           {why ?? ''}

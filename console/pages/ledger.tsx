@@ -25,7 +25,7 @@ export function LedgerPage() {
     AGAIN_MS,
   );
   const mayLook = useMay('operator');
-  const to = ({ id }: LedgerEntryView) => pathOf('pipelines', pipeline ?? '', 'ledger', id);
+  const to = ({ id }: LedgerEntryView) => pathOf('ledger', pipeline ?? '', id);
   return (
     <Page
       title="Conflicts and dead letters"

@@ -26,17 +26,17 @@ describe('the pages of what is kept', () => {
   const dialog = (page: Page) => page.getByRole('dialog');
   const said = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor();
   const asked = (what: string) => bench.installation.asked.filter((one) => one.what === what);
-  const of = (path: string) => `/pipelines/${RICH}${path}`;
+  const of = (kind: string, id: string) => `/${kind}/${RICH}/${id}`;
   const picked = (path: string, more = '') => `${path}?pipeline=${RICH}${more}`;
 
   /** What must be there before axe looks. */
   const PAGES: readonly (readonly [string, Role, RegExp])[] = [
     [picked('/ledger'), 'operator', /Parent row is missing/],
-    [of('/ledger/31'), 'operator', /cancelled/],
+    [of('ledger', '31'), 'operator', /cancelled/],
     [picked('/ddl'), 'viewer', /basket_cache/],
-    [of('/ddl/7'), 'operator', /its end is not written/],
+    [of('ddl', '7'), 'operator', /its end is not written/],
     [picked('/checks'), 'operator', /118 of 412/],
-    [of('/checks/9a8b7c6d5e4f3a2b'), 'viewer', /missing at the target/],
+    [of('checks', '9a8b7c6d5e4f3a2b'), 'viewer', /missing at the target/],
     [picked('/config'), 'viewer', /through the API/],
     [picked('/config', '&show=history'), 'admin', /Put back/],
     [picked('/config', '&show=compare'), 'viewer', /batch\.window/],
@@ -79,7 +79,7 @@ describe('the pages of what is kept', () => {
     await said(page, 'Entry 31 is replayed.');
     await page.getByRole('heading', { name: /replayed/ }).waitFor();
     expect(await button(page, 'Replay…').count()).toBe(0);
-    await page.goto(of('/ledger/30'));
+    await page.goto(of('ledger', '30'));
     await button(page, 'Close…').click();
     const close = dialog(page).getByRole('button', { name: 'Close entry' });
     expect(await close.isDisabled()).toBe(true);
@@ -93,7 +93,7 @@ describe('the pages of what is kept', () => {
   });
 
   it('says why a change cannot be replayed, in the dialog, and nothing is lost of it', async () => {
-    const page = await open(of('/ledger/29'), { role: 'operator' });
+    const page = await open(of('ledger', '29'), { role: 'operator' });
     await button(page, 'Replay…').click();
     await dialog(page).getByRole('button', { name: 'Replay entry' }).click();
     await dialog(page).getByText('HOLT_REPLAY_REFUSED').waitFor();
@@ -116,9 +116,9 @@ describe('the pages of what is kept', () => {
     const page = await open(picked('/ledger'), { role: 'viewer' });
     await said(page, 'Parent row is missing');
     expect(await page.getByRole('link', { name: '29', exact: true }).count()).toBe(0);
-    await page.goto(of('/ledger/29'));
+    await page.goto(of('ledger', '29'));
     await said(page, 'This page is for the role operator.');
-    await page.goto(of('/ddl/7'));
+    await page.goto(of('ddl', '7'));
     await said(page, 'its end is not written');
     expect(await button(page, /ran…$/).count()).toBe(0);
     await page.goto(picked('/checks'));
@@ -150,7 +150,7 @@ describe('the pages of what is kept', () => {
     const page = await open(picked('/checks'), { role: 'operator' });
     await button(page, 'Compare now…').click();
     await dialog(page).getByRole('button', { name: 'Compare pipeline' }).click();
-    await page.waitForURL(`**${of('/checks/c0ffee0123456789')}`);
+    await page.waitForURL(`**${of('checks', 'c0ffee0123456789')}`);
     await said(page, '3 of …');
     const { records } = bench.installation;
     const [running] = records.checks;
