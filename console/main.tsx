@@ -3,6 +3,7 @@ import './styles/base.css';
 import './styles/components.css';
 import './styles/pages.css';
 import './styles/records.css';
+import './styles/trace.css';
 import { App } from './app.tsx';
 import { askSession } from './session/session.ts';
 

@@ -22,6 +22,7 @@ import { NodesPage } from './pages/nodes.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { PipelinePage } from './pages/pipeline.tsx';
 import { PipelinesPage } from './pages/pipelines.tsx';
+import { TracePage } from './pages/trace.tsx';
 
 export interface PageProps {
   readonly params: Readonly<Record<string, string>>;
@@ -55,6 +56,12 @@ export const PAGES: readonly PageEntry[] = [
   },
   { pattern: '/pipelines/:name', page: PipelinePage, role: 'viewer' },
   { pattern: '/pipelines/:name/batches/:id', page: BatchPage, role: 'viewer' },
+  {
+    pattern: '/trace',
+    page: TracePage,
+    role: 'operator',
+    menu: { title: 'Trace', icon: 'search', group: 'Replication' },
+  },
   {
     pattern: '/ledger',
     page: LedgerPage,

@@ -4,6 +4,7 @@ import { SourceSession } from '../../canal/schema/source-session.ts';
 import { readSourceFacts } from '../../canal/source/source-facts.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { quoteTable } from '../../lib/sql-name.ts';
+import { taskName } from '../../model/batch.ts';
 import type { DataSourceConfig, PipelineConfig } from '../../model/config.ts';
 import type { ClockReading } from '../../model/lag.ts';
 import { PayloadReader, PayloadWriter } from '../../model/payload.ts';
@@ -274,7 +275,7 @@ function flightOf({ id, stage, holder, header }: StandingTask): NonNullable<Trac
 
 function appliedOf(batch: AppliedBatch): BatchTimes & { readonly node: string } {
   return {
-    id: `${batch.e}-${batch.q}`,
+    id: taskName(batch.e, BigInt(batch.q), 0),
     selectedMs: batch.s,
     extractedMs: batch.x,
     transformedMs: batch.w,

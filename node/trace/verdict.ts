@@ -98,7 +98,7 @@ function outcomeOf(facts: TraceFacts): TraceOutcome {
   if (inFlight !== null)
     return say(
       'in-flight',
-      `in batch ${inFlight.id} at ${inFlight.stage}, ${holderText(inFlight.holder)}${still(facts)}`,
+      `in batch ${short(inFlight.id)} at ${inFlight.stage}, ${holderText(inFlight.holder)}${still(facts)}`,
       {
         stage: inFlight.stage,
         holder: inFlight.holder,
@@ -107,7 +107,7 @@ function outcomeOf(facts: TraceFacts): TraceOutcome {
     );
   // What has left the boards and is not behind the checkpoint as it was read a moment before.
   if (applied !== null)
-    return say('applied', `applied by ${applied.node} in batch ${applied.id}`, {
+    return say('applied', `applied by ${applied.node} in batch ${short(applied.id)}`, {
       batch: applied.id,
       appliedMs: applied.appliedMs,
     });
@@ -167,8 +167,11 @@ function arrived(
     );
   if (applied === null)
     return say('applied', 'applied; when is not known: no node that answers has kept its batch');
-  return say('applied', `applied by ${applied.node} in batch ${applied.id}`, seen);
+  return say('applied', `applied by ${applied.node} in batch ${short(applied.id)}`, seen);
 }
+
+/** Epoch and number, without the zeros that make names of tasks order as text. */
+const short = (id: string) => id.replace(/(?<![0-9])0+(?=[0-9])/g, '');
 
 const holderText = (holder: string | null) =>
   holder === null ? 'where no node has taken it' : `on ${holder}`;

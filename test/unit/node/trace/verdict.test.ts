@@ -22,7 +22,7 @@ const BASE: TraceFacts = {
 };
 
 const APPLIED = {
-  id: '1-7',
+  id: '0000000001-00000000000000000007',
   selectedMs: 1_010,
   extractedMs: 1_030,
   transformedMs: 1_060,
@@ -30,7 +30,7 @@ const APPLIED = {
   node: 'west-1',
 };
 const FLIGHT = {
-  id: '1-8',
+  id: '0000000001-00000000000000000008',
   stage: 'transform' as const,
   holder: 'west-1',
   selectedMs: 1_010,
