@@ -34,7 +34,7 @@ export function addressOf({ pipeline, table, by, values, lastMs }: TraceQuestion
     ...(table === '' ? {} : { table }),
     ...(lastMs === HOUR_MS ? {} : { last: String(lastMs / 1000) }),
   });
-  const kept = new URLSearchParams(values.map((value) => [by, value]));
+  const kept = new URLSearchParams(values.map((value): [string, string] => [by, value]));
   const query = words.toString();
   const hash = kept.toString();
   return `/trace${query === '' ? '' : `?${query}`}${hash === '' ? '' : `#${hash}`}`;

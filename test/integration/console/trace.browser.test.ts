@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { HoltError } from '../../lib/errors.ts';
-import type { TraceRequest, TraceView } from '../../node/trace/trace.ts';
-import { ConsoleBench } from '../support/console-bench.ts';
-import { MadeUpInstallation } from '../support/made-up-installation.ts';
-import { madeUpTrace } from '../support/made-up-trace.ts';
+import { HoltError } from '../../../lib/errors.ts';
+import type { TraceRequest, TraceView } from '../../../node/trace/trace.ts';
+import { ConsoleBench } from '../../support/console-bench.ts';
+import { MadeUpInstallation } from '../../support/made-up-installation.ts';
+import { madeUpTrace } from '../../support/made-up-trace.ts';
 
 const PIPELINE = 'orders-frankfurt-oregon';
 
