@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { niceTop } from './scale.ts';
 import { timeText } from './time.tsx';
 
 export interface ChartSeries {
@@ -134,14 +135,6 @@ function optionsFor(
 
 function dataOf(times: readonly number[], series: readonly ChartSeries[]): uPlot.AlignedData {
   return [[...times], ...series.map(({ values }) => [...values])];
-}
-
-/** Room above the greatest; a scale that ends in noughts. */
-export function niceTop(max: number | null): number {
-  if (max === null || !(max > 0)) return 1;
-  const size = 10 ** Math.floor(Math.log10(max));
-  for (const step of [1, 1.5, 2, 3, 4, 5, 7.5, 10]) if (step * size >= max * 1.05) return step * size;
-  return 10 * size * 1.5;
 }
 
 const DAY_S = 86_400;

@@ -4,11 +4,9 @@ import type { SiteView } from '../../node/cluster-views.ts';
 import { getAll } from '../api/client.ts';
 import { live } from '../live/live.ts';
 import { Store, useStore } from '../live/store.ts';
+import { type Ends, endsOf } from './ends-of.ts';
 
-export interface Ends {
-  readonly from: string;
-  readonly to: string;
-}
+export type { Ends } from './ends-of.ts';
 
 interface Known {
   readonly sites: readonly SiteView[];
@@ -52,16 +50,4 @@ export function useEnds(): ReadonlyMap<string, Ends> {
 
 export function useSites(): readonly SiteView[] {
   return useKnown().sites;
-}
-
-export function endsOf(sites: readonly SiteView[]): ReadonlyMap<string, Ends> {
-  const from = new Map(sites.flatMap(({ site, outgoing }) => outgoing.map((name) => [name, site] as const)));
-  return new Map(
-    sites.flatMap(({ site, incoming }) =>
-      incoming.flatMap((name) => {
-        const source = from.get(name);
-        return source === undefined ? [] : [[name, { from: source, to: site }] as const];
-      }),
-    ),
-  );
 }

@@ -2,7 +2,7 @@
 
 import type { PipelineState } from '../../model/status.ts';
 import type { PipelineStatusView } from '../../node/operations.ts';
-import type { Ends } from './ends.ts';
+import type { Ends } from './ends-of.ts';
 
 export interface SiteLink {
   readonly from: string;

@@ -1,7 +1,6 @@
 /** Lag, throughput and state over time, from the history that nodes keep. */
 import { useMemo } from 'preact/hooks';
 import { formatMs, formatRate } from '../../model/figures.ts';
-import type { PipelineState } from '../../model/status.ts';
 import type { HistoryView } from '../../node/api/views.ts';
 import type { HistoryPoint } from '../../node/history/samples.ts';
 import { get } from '../api/client.ts';
@@ -13,6 +12,7 @@ import { Choices } from '../components/table.tsx';
 import { clockText } from '../components/time.tsx';
 import { useResource } from '../live/resource.ts';
 import { useQueryWord } from '../router/router.tsx';
+import { filled, type Stretch, stretches } from './history-steps.ts';
 
 const HOUR = 3_600_000;
 const RANGES: Readonly<Record<string, number>> = {
@@ -117,42 +117,6 @@ function Charts({ history }: { readonly history: HistoryView }) {
       </div>
     </>
   );
-}
-
-interface Step {
-  readonly atMs: number;
-  readonly point: HistoryPoint | null;
-}
-
-/** A step of which nothing is known is a gap in the line, not a line across it. */
-export function filled(
-  points: readonly HistoryPoint[],
-  { fromMs, toMs, stepMs }: { readonly fromMs: number; readonly toMs: number; readonly stepMs: number },
-): readonly Step[] {
-  const byStep = new Map(points.map((one) => [Math.round((one.fromMs - fromMs) / stepMs), one]));
-  return Array.from({ length: Math.ceil((toMs - fromMs) / stepMs) }, (_, step) => ({
-    atMs: fromMs + step * stepMs,
-    point: byStep.get(step) ?? null,
-  }));
-}
-
-interface Stretch {
-  readonly state: PipelineState;
-  readonly code: string | null;
-  readonly fromMs: number;
-  readonly toMs: number;
-}
-
-/** Points of one state after another, put together. */
-export function stretches(points: readonly HistoryPoint[], stepMs: number): readonly Stretch[] {
-  const found: Stretch[] = [];
-  for (const { fromMs, state, code } of points) {
-    const last = found.at(-1);
-    if (last !== undefined && last.state === state && last.code === code && fromMs - last.toMs < stepMs)
-      found[found.length - 1] = { ...last, toMs: fromMs + stepMs };
-    else found.push({ state, code, fromMs, toMs: fromMs + stepMs });
-  }
-  return found;
 }
 
 interface BandProps {
