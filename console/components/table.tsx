@@ -12,6 +12,8 @@ export interface TableColumn<T> {
   /** In the address bar. */
   readonly key: string;
   readonly title: string;
+  /** Read out only: the column needs no title to be understood by sight. */
+  readonly hidesTitle?: boolean;
   readonly cell: (row: T) => ComponentChildren;
   /** Absent: cannot be sorted by. */
   readonly sort?: (row: T) => SortValue;
@@ -64,7 +66,7 @@ export function Table<T>({
       <table class="table" aria-label={label} aria-rowcount={sorted.length + 1}>
         <thead>
           <tr>
-            {columns.map(({ key, title, align, sort: sortable, class: name }) => {
+            {columns.map(({ key, title, hidesTitle, align, sort: sortable, class: name }) => {
               const isOrder = order.key === key;
               return (
                 <th
@@ -74,7 +76,7 @@ export function Table<T>({
                   aria-sort={isOrder ? (order.isDescending ? 'descending' : 'ascending') : undefined}
                 >
                   {sortable === undefined ? (
-                    title
+                    <span class={hidesTitle === true ? 'visually-hidden' : undefined}>{title}</span>
                   ) : (
                     <button
                       type="button"

@@ -160,7 +160,8 @@ function columnsFor(ask: ((ask: Confirmation) => void) | null): readonly TableCo
       : [
           {
             key: 'actions',
-            title: '',
+            title: 'Actions',
+            hidesTitle: true,
             align: 'right' as const,
             cell: ({ node, state }: Row) =>
               state === 'drained' || state === 'draining' ? (

@@ -3,6 +3,7 @@ import { formatMeasured, formatRate } from '../../model/figures.ts';
 import type { SiteView } from '../../node/cluster-views.ts';
 import type { NodeView, PipelineStatusView } from '../../node/operations.ts';
 import { lagOf } from '../components/figure.tsx';
+import { Loading } from '../components/problem.tsx';
 import { StateMark, toneOf } from '../components/state-badge.tsx';
 import { navigate } from '../router/router.tsx';
 import type { Ends } from './ends.ts';
@@ -19,6 +20,7 @@ interface MapProps {
 }
 
 export function SiteMap({ sites, nodes, pipelines, ends }: MapProps) {
+  if (sites.length === 0) return <Loading what="sites" />;
   const names = sites.map((one) => one.site);
   const places = placesOf(names, WIDTH, sites.length <= 2 ? 220 : 400);
   const ys = [...places.values()].map(({ y }) => y);
@@ -95,7 +97,7 @@ function LinkLabel({ link, x, y }: { readonly link: SiteLink; readonly x: number
       <a
         href={to}
         class="map-label"
-        aria-label={linkInWords(link)}
+        aria-label={linkInWords(link, text)}
         onClick={(event) => {
           if (event.metaKey || event.ctrlKey || event.shiftKey) return;
           event.preventDefault();
@@ -122,7 +124,7 @@ function LinkLabel({ link, x, y }: { readonly link: SiteLink; readonly x: number
   );
 }
 
-function linkInWords(one: SiteLink): string {
-  const lag = formatMeasured(lagOf(one.lagMs, one.lagErrorMs));
-  return `${one.from} to ${one.to}: ${one.pipelines} pipelines, ${one.worst}, lag ${lag}, ${formatRate(one.rowsPerSecond)} rows a second`;
+/** What is to be seen, too: who speaks to the page says that. */
+function linkInWords({ from, to, pipelines, worst }: SiteLink, text: string): string {
+  return `${from} to ${to}: ${text}, ${pipelines} ${pipelines === 1 ? 'pipeline' : 'pipelines'}, ${worst}`;
 }

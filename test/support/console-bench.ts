@@ -16,6 +16,8 @@ export interface OpenOptions {
   readonly theme?: 'light' | 'dark';
   readonly width?: number;
   readonly height?: number;
+  /** Where it is reached, in place of the node's own address. */
+  readonly url?: string;
 }
 
 export class ConsoleBench implements AsyncDisposable {
@@ -50,9 +52,9 @@ export class ConsoleBench implements AsyncDisposable {
 
   /** A page of its own context at `path`. */
   async open(path: string, options: OpenOptions = {}): Promise<Page> {
-    const { role = 'admin', theme = 'light', width = 1440, height = 900 } = options;
+    const { role = 'admin', theme = 'light', width = 1440, height = 900, url = this.api.url } = options;
     const context = await this.#browser.newContext({
-      baseURL: this.api.url,
+      baseURL: url,
       colorScheme: theme,
       viewport: { width, height },
       deviceScaleFactor: 1,
