@@ -5,6 +5,7 @@
  * the node that holds Load is killed with a batch open. At the end everything is compared by code that shares nothing with Holt.
  * Exit code 0 only if all of it is equal.
  */
+import { randomBytes } from 'node:crypto';
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -141,7 +142,11 @@ async function main(): Promise<boolean> {
   if (first !== undefined) {
     const tokenFile = join(holt.folder, 'api-token');
     writeFileSync(tokenFile, `${holt.token}\n`, { mode: 0o600 });
-    say("look for yourself while it runs, with an administrator's token that ends with the demo:");
+    const password = randomBytes(9).toString('base64url');
+    await first.api.createUser({ name: 'demo', role: 'admin', pipelines: null, password });
+    say('watch it in a browser: the lag of each stage, and the kill of a node as it happens');
+    say(`    ${first.apiUrl}    name: demo    password: ${password}`);
+    say("or in a terminal, with an administrator's token that ends with the demo:");
     say(`    node bin/holt.mjs status --watch --server ${first.apiUrl} --token-file ${tokenFile}`);
     say(`    curl -H "Authorization: Bearer $(cat ${tokenFile})" ${first.apiUrl}/api/v1/pipelines`);
   }

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../lib/abort.ts';
 import { HoltError } from '../../../lib/errors.ts';
+import { CONSOLE_PAGES } from '../../cases/console-pages.ts';
 import type { Page } from '../../support/browser.ts';
 import { ConsoleBench, PASSWORD } from '../../support/console-bench.ts';
 import { MadeUpInstallation, parkedTable } from '../../support/made-up-installation.ts';
@@ -9,7 +10,6 @@ import { describeBrowser } from '../../support/shared-servers.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 
 const PIPELINE = 'orders-frankfurt-oregon';
-const BATCH = '0000000017-00000000000000090404';
 
 describeBrowser('the console', () => {
   let bench: ConsoleBench;
@@ -70,36 +70,13 @@ describeBrowser('the console', () => {
     });
   });
 
-  const PAGES: readonly (readonly [path: string, sight: string])[] = [
-    ['/', 'Worst lag first'],
-    ['/pipelines', 'tenant-001'],
-    [`/pipelines/${PIPELINE}`, 'Checkpoint'],
-    ['/pipelines/billing-oregon-frankfurt', 'HOLT_APPLY_DUPLICATE'],
-    [`/pipelines/${PIPELINE}/batches/${BATCH}`, 'Commit to commit'],
-    ['/nodes', 'database sin-db'],
-    ['/nowhere', 'There is no page here'],
-    ['/pipelines/nobody', 'There is no pipeline nobody'],
-  ];
-
-  it.each(PAGES)(
-    '%s opens by its address, in both themes and on a phone, and axe-core finds nothing',
-    async (path, sight) => {
-      const page = await bench.open(path);
-      for (const theme of ['light', 'dark'] as const) {
-        await page.emulateMedia({ colorScheme: theme });
-        await page.getByText(sight).first().waitFor();
-        expect(await bench.axe(page), theme).toEqual([]);
-      }
-      await page.setViewportSize({ width: 390, height: 800 });
-      const [inner, whole] = (await page.evaluate('[innerWidth, document.documentElement.scrollWidth]')) as [
-        number,
-        number,
-      ];
-      expect(whole, 'the page is wider than the phone').toBeLessThanOrEqual(inner);
-      expect(bench.takeTrouble()).toEqual([]);
-      await page.context().close();
-    },
-  );
+  it.each(CONSOLE_PAGES)('%s opens by its address, and axe-core finds nothing', async (path, sight) => {
+    const page = await bench.open(path);
+    await page.getByText(sight).first().waitFor();
+    expect(await bench.axe(page)).toEqual([]);
+    expect(bench.takeTrouble()).toEqual([]);
+    await page.context().close();
+  });
 
   it('shows what changes without being loaded again, and says so when it cannot', async () => {
     const page = await bench.open(`/pipelines/${PIPELINE}`);
@@ -347,8 +324,15 @@ describeBrowser('the console', () => {
 });
 
 describeBrowser('the console of a new installation', () => {
+  let bench: ConsoleBench;
+  beforeAll(async () => {
+    bench = await ConsoleBench.start({ accounts: false });
+  });
+  afterAll(async () => {
+    await bench?.[Symbol.asyncDispose]();
+  });
+
   it('makes the first account with the setup token, and lets in', async () => {
-    await using bench = await ConsoleBench.start({ accounts: false });
     const offer = await bench.api.accounts.offerSetup();
     const page = await bench.open('/', { role: null });
     await page.getByRole('heading', { name: 'Make the first account' }).waitFor();
