@@ -3,6 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Transform } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { AbortError, abortable } from '../../lib/abort.ts';
 import { Breather } from '../../lib/breather.ts';
 import { deferred } from '../../lib/deferred.ts';
@@ -38,6 +39,8 @@ export const ANNOUNCEMENT_ROUTE = '/pipe/v1/announcement';
 const MAX_AHEAD_BYTES = 8 * 1024 * 1024;
 /** A slow link may hold much before the answer comes. */
 const AHEAD_SILENCE_MS = 30_000;
+/** How long what is announced to us may be behind the word of it, which comes on another connection. */
+const BEHIND_MS = 25;
 const MAX_ANNOUNCEMENT_BYTES = 48 * 1024;
 
 export interface NodePipeOptions {
@@ -66,6 +69,8 @@ export class NodePipe implements Pipe {
   readonly #listeners = new Set<(header: BatchHeader) => void>();
   /** Payloads being sent here unasked, by identity; resolve when they are here, or will not be. */
   readonly #arriving = new Map<string, Promise<void>>();
+  /** Called with the identity when something begins to arrive. */
+  readonly #heeding = new Set<(identity: string) => void>();
   readonly #closed = new AbortController();
   #aheadBytes = 0;
 
@@ -96,7 +101,7 @@ export class NodePipe implements Pipe {
   async get(header: BatchHeader, signal: AbortSignal): Promise<Buffer> {
     const key = keyOf(header);
     const place = header.payload;
-    const here = this.#store.get(key) ?? (await this.#arrival(key, signal));
+    const here = this.#store.get(key);
     if (here !== null) return here;
     if (place.bytes > this.#options.maxPayloadBytes)
       throw new HoltError(
@@ -113,7 +118,7 @@ export class NodePipe implements Pipe {
       if (copy !== null && copy.length === place.bytes && (await sha256Of(copy)) === key.sha256)
         return this.#keep(key, copy, signal);
     }
-    return this.#keep(key, await this.#fetch(header, key, signal), signal);
+    return this.#keep(key, await this.#brought(header, key, signal), signal);
   }
 
   received(pipeline: PipelineId, tenure: Tenure, seq: bigint): void {
@@ -184,11 +189,35 @@ export class NodePipe implements Pipe {
     this.#options.log.debug({ event, pipeline, batch: seq, err: error }, 'a batch was not sent ahead');
   }
 
+  /** What is sent here unasked, or what we fetch: whichever is here first. */
+  async #brought(header: BatchHeader, key: PayloadKey, signal: AbortSignal): Promise<Buffer> {
+    const identity = identityOf(key);
+    const begun = deferred<void>();
+    const heed = (arriving: string) => {
+      if (arriving === identity) begun.resolve();
+    };
+    this.#heeding.add(heed);
+    if (this.#arriving.has(identity)) begun.resolve();
+    const over = new AbortController();
+    try {
+      if (header.hint === this.#options.node)
+        await abortable(Promise.race([begun.promise, setTimeout(BEHIND_MS, null, { ref: false })]), signal);
+      const sent = this.#arriving.has(identity) ? await this.#arrival(key, signal) : this.#store.get(key);
+      if (sent !== null) return sent;
+      const fetched = this.#fetch(header, key, AbortSignal.any([signal, over.signal]));
+      const arrived = begun.promise.then(async () => (await this.#arrival(key, signal)) ?? fetched);
+      arrived.catch(() => {});
+      return await Promise.race([fetched, arrived]);
+    } finally {
+      over.abort(new AbortError('the payload is here'));
+      this.#heeding.delete(heed);
+    }
+  }
+
   /** The payload if it is being sent here unasked, and comes. */
   async #arrival(key: PayloadKey, signal: AbortSignal): Promise<Buffer | null> {
     const arriving = this.#arriving.get(identityOf(key));
-    if (arriving === undefined) return null;
-    await abortable(arriving, signal);
+    if (arriving !== undefined) await abortable(arriving, signal);
     return this.#store.get(key);
   }
 
@@ -201,6 +230,7 @@ export class NodePipe implements Pipe {
         const over = deferred<void>();
         const identity = identityOf(key);
         this.#arriving.set(identity, over.promise);
+        for (const heed of this.#heeding) heed(identity);
         return async (body) => {
           try {
             const kept = body !== null && (await this.#takeAhead(key, body, query));

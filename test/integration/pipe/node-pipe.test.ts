@@ -24,6 +24,8 @@ interface Peer {
 
 const peers: Peer[] = [];
 let allowed: boolean;
+/** In its place, where a test has one. */
+let guard: (() => Promise<boolean>) | null;
 /** Registered nodes; an address of null is that of the peer of this name. */
 let present: { readonly node: string; readonly address: string | null }[];
 
@@ -35,7 +37,7 @@ async function peer(name: string, key = KEY): Promise<Peer> {
     site: siteId(name.slice(0, 4)),
     address: () => server?.urlFor('127.0.0.1') ?? '',
     client,
-    guard: { mayFetch: () => Promise.resolve(allowed) },
+    guard: { mayFetch: () => guard?.() ?? Promise.resolve(allowed) },
     redis: null,
     maxBytes: 1 << 24,
     maxPayloadBytes: 1 << 22,
@@ -98,6 +100,7 @@ function header(payload: BatchHeader['payload'], seq = '1'): BatchHeader {
 
 beforeEach(() => {
   allowed = true;
+  guard = null;
   present = [
     { node: 'east-1', address: null },
     { node: 'west-1', address: null },
@@ -243,6 +246,20 @@ describe('NodePipe', () => {
       const asked = west.pipe.get(announced, never);
       held.resolve();
       expect((await asked).equals(bytes)).toBe(true);
+    });
+
+    test('what comes while it is being fetched is taken at once', async () => {
+      const { east, west, bytes, announced } = await sites();
+      // Whoever asks gets no answer.
+      const asked = deferred<void>();
+      guard = () => {
+        asked.resolve();
+        return new Promise(() => {});
+      };
+      const got = west.pipe.get(announced, never);
+      await asked.promise;
+      east.pipe.sendAhead(announced);
+      expect((await got).equals(bytes)).toBe(true);
     });
 
     test('what does not come is fetched', async () => {
