@@ -711,6 +711,7 @@ class PipelineSet implements Work {
         node,
         instance,
         tree,
+        registry: this.#options.registry,
         pipe,
         pipelines: own.map((part) => ({ ...part, target: dataSource(part.config.target) })),
         clocks: this.#options.clocks,

@@ -18,6 +18,8 @@ export interface WindowOptions {
 
 /** Flights that are looked back on. */
 const FLIGHTS = 8;
+/** Share of the bytes up to which a long flight has spare places. */
+const SPARE_SHARE = 1 / 4;
 /** Receipts that come sooner need no spreading: a place is free again before anybody notices. */
 const LONG_FLIGHT_MS = 100;
 
@@ -89,7 +91,10 @@ export class Window implements BatchWindow {
 
   hasRoom(bytes: number): boolean {
     if (this.#counted === 0) return true;
-    return this.#counted < this.#maxBatches && this.#bytes + bytes <= this.#maxBytes;
+    const all = this.#bytes + bytes;
+    // What is spread over a long flight keeps its pace though a receipt is late: small batches have as many places again.
+    const spares = this.#paceMs > 0 && all <= this.#maxBytes * SPARE_SHARE ? this.#maxBatches : 0;
+    return this.#counted < this.#maxBatches + spares && all <= this.#maxBytes;
   }
 
   room(bytes: number, signal: AbortSignal): Promise<void> {

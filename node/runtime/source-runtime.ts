@@ -12,7 +12,7 @@ import type { LoadReceipt } from '../../model/batch.ts';
 import type { DataSourceConfig, NodeConfig, PipelineConfig } from '../../model/config.ts';
 import type { NodeId } from '../../model/ids.ts';
 import type { BinlogCoordinates } from '../../model/position.ts';
-import type { PipelineStore, Reign } from '../../scheduler/contract.ts';
+import type { NodeRegistry, PipelineStore, Reign } from '../../scheduler/contract.ts';
 import { TreeSourceOwnership } from '../../scheduler/source-ownership.ts';
 import type { CoordinationTree } from '../../scheduler/tree/tree.ts';
 import { readCheckpoint } from '../../stages/load/checkpoint.ts';
@@ -32,6 +32,7 @@ import { RateMeter } from '../status/rate.ts';
 import type { PipelineConfigs } from './pipeline-configs.ts';
 import { type LeadState, PipelineLead, type SelectRun, type SelectRunOptions } from './pipeline-lead.ts';
 import type { PipelineRuntime } from './pipeline-runtime.ts';
+import { predictedNode } from './placement.ts';
 import { RowWatch, type SeenRow } from './row-watch.ts';
 import { leadSource } from './source-lead.ts';
 import { SourceSight } from './source-sight.ts';
@@ -57,6 +58,7 @@ export interface SourceRuntimeOptions {
   readonly tree: CoordinationTree;
   readonly pipe: Pipe;
   readonly pipelines: readonly LedPipeline[];
+  readonly registry: NodeRegistry;
   readonly clocks: Clocks;
   readonly clock: Clock;
   readonly log: Logger;
@@ -331,7 +333,7 @@ class PipelineDesk {
         sha256,
         bytes,
       }),
-      hint: () => hint,
+      hint: () => predictedNode(hint, config.config.targetSite, this.#source.registry.nodes),
       onHeartbeat: (beat) => this.#sight.read(beat),
       sourceAheadMs: () => this.#sight.aheadMs,
       emit: async ({ header, payload }, first) => {

@@ -65,6 +65,28 @@ describe('Window', () => {
     expect(fly(99)).toBe(0);
   });
 
+  it('has as many places again over a long flight, while what is in flight is small', () => {
+    let nowMs = 0;
+    const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, sleep: () => Promise.resolve() };
+    const window = new Window({ tenure: reign.tenure, seq: 0n, maxBatches: 3, maxBytes: 100, clock });
+    window.add(batch(1n, 1));
+    nowMs = 300;
+    window.receive(receiptOf(batch(1n, 1)));
+    const fill = (from: bigint, bytes: number): bigint => {
+      let seq = from;
+      while (window.hasRoom(bytes)) {
+        window.add(batch(seq, bytes));
+        seq += 1n;
+      }
+      return seq - from;
+    };
+    expect(fill(2n, 2)).toBe(6n);
+    nowMs = 600;
+    window.receive(receiptOf(batch(7n, 2)));
+    // The fourth would be beyond a quarter of the bytes.
+    expect(fill(8n, 8)).toBe(3n);
+  });
+
   it('frees all batches up to the receipt, in order', () => {
     const window = windowOf(10, 100);
     for (const seq of [1n, 2n, 3n]) window.add(batch(seq, 10));
