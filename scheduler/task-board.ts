@@ -214,6 +214,9 @@ export class TreeTaskBoard implements TaskBoard {
     task.claim = claim;
     task.czxid = czxid;
     this.#sort();
+    // The session may have ended between the answer and this turn: nobody else would tell.
+    if (this.#tree.sessionEpoch !== claim.sessionEpoch)
+      claim.tell('lost', claimLost(task.path, 'the session in which it was made is over'));
     this.#changed();
   }
 
@@ -479,7 +482,15 @@ export class TreeTaskBoard implements TaskBoard {
   ): boolean {
     const task = this.#tasks.get(name);
     const isAnnounced = firstChoice(this.stage, header) === this.#ground.node;
-    if (taker.options.unlocked !== true || !isAnnounced || task === undefined || task.wantsLock) return false;
+    // Load is no work without effect on others.
+    if (
+      this.stage === 'load' ||
+      taker.options.unlocked !== true ||
+      !isAnnounced ||
+      task === undefined ||
+      task.wantsLock
+    )
+      return false;
     const claim = new TreeClaim({
       ground: this.#ground,
       stage: this.stage,
