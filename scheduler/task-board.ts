@@ -215,8 +215,7 @@ export class TreeTaskBoard implements TaskBoard {
     task.czxid = czxid;
     this.#sort();
     // The session may have ended between the answer and this turn: nobody else would tell.
-    if (this.#tree.sessionEpoch !== claim.sessionEpoch)
-      claim.tell('lost', claimLost(task.path, 'the session in which it was made is over'));
+    if (!claim.isHeld()) claim.tell('lost', claimLost(task.path, 'the session in which it was made is over'));
     this.#changed();
   }
 
@@ -537,8 +536,7 @@ export class TreeTaskBoard implements TaskBoard {
     });
     task.claim = claim;
     task.lock = 'unknown';
-    if (this.#tree.sessionEpoch !== session.epoch)
-      claim.tell('lost', claimLost(task.path, 'the session in which it was made is over'));
+    if (!claim.isHeld()) claim.tell('lost', claimLost(task.path, 'the session in which it was made is over'));
     else if (this.#tasks.get(task.name) !== task)
       claim.tell('lost', claimLost(task.path, 'the task is gone'));
     else this.rulingChanged();
