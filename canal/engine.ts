@@ -316,7 +316,14 @@ export class BinlogEngine implements CanalEngine {
       await connection.close();
     }
     return await openDump(
-      { endpoint: source, serverId: source.serverId + slot, start: position.text, clock: this.#clock },
+      {
+        // A feed is done with an event before it asks for the next.
+        isPassing: true,
+        endpoint: source,
+        serverId: source.serverId + slot,
+        start: position.text,
+        clock: this.#clock,
+      },
       signal,
     );
   }

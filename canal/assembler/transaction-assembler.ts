@@ -34,6 +34,7 @@ import type { TableShape } from '../../model/table-shape.ts';
 import type { BinlogEvent, EventHeader, TableMap } from '../event/event.ts';
 import type { QueryParts } from '../event/query.ts';
 import { parseQueryStatus, type QueryStatus } from '../event/query-status.ts';
+import type { RowsEvent } from '../event/rows.ts';
 import { RowSlab } from './row-slab.ts';
 import { queryVerb, xidOf } from './statement.ts';
 
@@ -50,11 +51,11 @@ export interface AssemblerOptions {
   /** The shape of a table whose rows are wanted; null for one nobody wants. Must know every map by the time it is pushed. */
   readonly shapeOf: (map: TableMap) => TableShape | null;
   /** Number of rows in a rows event's images. */
-  readonly countRows: (shape: TableShape, event: EventOf<'rows'>) => number;
+  readonly countRows: (shape: TableShape, event: RowsEvent) => number;
   /** Whether rows are counted in the transaction that begins now, those of tables nobody wants too. */
   readonly countsAll?: () => boolean;
   /** Number of rows in an event of a table nobody wants; where `countsAll`. */
-  readonly countUnwanted?: (map: TableMap, event: EventOf<'rows'>) => number;
+  readonly countUnwanted?: (map: TableMap, event: RowsEvent) => number;
   /** Reads the loop mark from a change of `holt.checkpoint`; null when seq did not change. */
   readonly readMark: (rows: SourceRows) => LoadMark | null;
   /** Rows of a transaction beyond this many bytes leave as a part. */
@@ -151,6 +152,17 @@ export class TransactionAssembler {
    */
   push(event: BinlogEvent, place: EventPlace, outer: EventHeader = event.header): void {
     this.#take(event, place, outer);
+  }
+
+  /** As `push` for an event with rows. */
+  pushRows(event: RowsEvent, place: EventPlace, outer: EventHeader): void {
+    this.#rows(event, place, outer);
+  }
+
+  /** As `push` for a table map. */
+  pushMap(map: TableMap, place: EventPlace): void {
+    if (this.#open === null) throw outside('table-map', place);
+    this.#map(map);
   }
 
   /** The connection was replaced: what is unfinished comes again from its first event. */
@@ -281,7 +293,7 @@ export class TransactionAssembler {
     return table?.number === this.#number ? table : null;
   }
 
-  #countUnwanted(open: OpenTransaction, map: TableMap, event: EventOf<'rows'>): void {
+  #countUnwanted(open: OpenTransaction, map: TableMap, event: RowsEvent): void {
     if (open.rawRows !== null) open.rawRows += this.#options.countUnwanted?.(map, event) ?? 0;
   }
 
@@ -370,8 +382,9 @@ export class TransactionAssembler {
     savepoints.length = index + 1;
   }
 
-  #rows(event: EventOf<'rows'>, place: EventPlace, outer: EventHeader): void {
-    const open = this.#inTransaction(event, place);
+  #rows(event: RowsEvent, place: EventPlace, outer: EventHeader): void {
+    const open = this.#open;
+    if (open === null) throw outside('rows', place);
     const table = this.#tableOf(event.tableId);
     if (table === null) {
       if (DUMMY_TABLE_IDS.has(event.tableId)) return;
@@ -502,8 +515,7 @@ export class TransactionAssembler {
   }
 
   #inTransaction(event: BinlogEvent | null, place: EventPlace): OpenTransaction {
-    if (this.#open === null)
-      throw malformed(`${event?.kind ?? 'an end'} outside a transaction: the start is inside one`, place);
+    if (this.#open === null) throw outside(event?.kind ?? 'an end', place);
     return this.#open;
   }
 }
@@ -565,6 +577,10 @@ function sessionOf(statusVars: Buffer): QueryStatus {
 
 function plainStatement(nature: StatementNature, sql: Buffer): SourceStatement {
   return { schema: '', sql: Buffer.from(sql), threadId: 0, nature, sqlMode: null, charset: null };
+}
+
+function outside(what: string, place: EventPlace): HoltError {
+  return malformed(`${what} outside a transaction: the start is inside one`, place);
 }
 
 function malformed(what: string, place: EventPlace): HoltError {

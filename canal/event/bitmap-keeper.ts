@@ -10,16 +10,29 @@ export class BitmapKeeper {
   #next = 0;
 
   keep(reader: ByteReader, length: number): ColumnBitmap {
-    for (let i = 0; i < this.#kept.length; i++) {
-      const kept = this.#kept[i] as ColumnBitmap;
-      if (kept.length === length && reader.nextIs(kept)) {
-        reader.skip(length);
-        return kept;
-      }
+    if (reader.remaining < length) reader.skip(length);
+    const bitmap = this.keepAt(reader.memory, reader.at, length);
+    reader.skip(length);
+    return bitmap;
+  }
+
+  /** The same for `length` bytes that are there. */
+  keepAt(memory: Buffer, at: number, length: number): ColumnBitmap {
+    const kept = this.#kept;
+    for (let i = 0; i < kept.length; i++) {
+      const one = kept[i] as ColumnBitmap;
+      if (one.length === length && hasAt(memory, at, one)) return one;
     }
-    const bitmap = Buffer.from(reader.bytes(length));
-    this.#kept[this.#next] = bitmap;
+    const bitmap = Buffer.from(memory.subarray(at, at + length));
+    kept[this.#next] = bitmap;
     this.#next = (this.#next + 1) % KEPT;
     return bitmap;
   }
+}
+
+/** Whether `memory`, which has as many bytes from `at` on, has these there. */
+export function hasAt(memory: Buffer, at: number, bytes: Uint8Array): boolean {
+  const { length } = bytes;
+  for (let i = 0; i < length; i++) if (memory[at + i] !== bytes[i]) return false;
+  return true;
 }

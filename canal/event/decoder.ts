@@ -6,7 +6,7 @@
  */
 import { HoltError } from '../../lib/errors.ts';
 import type { RowOp } from '../../model/rows.ts';
-import { BitmapKeeper } from './bitmap-keeper.ts';
+import { BitmapKeeper, hasAt } from './bitmap-keeper.ts';
 import { ByteReader } from './byte-reader.ts';
 import type { BinlogEvent, EventHeader, TableMap } from './event.ts';
 import { EVENT_CODE, type EventName, eventName } from './event-code.ts';
@@ -31,7 +31,7 @@ import { PartialRowData } from './partial-row-data.ts';
 import { decodePreviousGtids } from './previous-gtids.ts';
 import { decodeQuery } from './query.ts';
 import { decodeRotate } from './rotate.ts';
-import { decodeRows, type RowsForm } from './rows.ts';
+import { decodeRows, PassingRows, type RowsForm } from './rows.ts';
 import { decodeAnnotateRows, decodeRowsQuery } from './rows-query.ts';
 import { decodeIntvar, decodeRand, decodeUserVar } from './statement-context.ts';
 import { decodeTableMap } from './table-map.ts';
@@ -60,11 +60,13 @@ export class EventDecoder {
   readonly #maxEventBytes: number;
   readonly #fragments: PartialRowData;
   #format: FormatDescription | null = null;
-  /** The last map of each table id. */
+  /** The last map of each table id, by its lower 32 bits. */
   readonly #tableMaps = new Map<number, TableMap>();
   #lastMap: TableMap | null = null;
   readonly #bitmaps = new BitmapKeeper();
   readonly #uuids = new UuidReader();
+  /** What `passingRows` gives out again and again. */
+  #passing: PassingRows | null = null;
   /** By type code, under the format in force. */
   #rowsForms: (RowsForm | undefined)[] = [];
 
@@ -114,6 +116,28 @@ export class EventDecoder {
     if (header.typeCode === EVENT_CODE.formatDescription) return this.decode(memory.subarray(from, to));
     const end = header.crc32 === null ? to : to - CHECKSUM_BYTES;
     return this.#decodeBody(memory, from + HEADER_BYTES, end, header, 'outer');
+  }
+
+  /**
+   * An event with rows, as `decodeVerified` gives it, in an object that is used for the next one too; null for one of another kind, or of an
+   * unusual form. Most events are such rows and the maps before them, and smaller than the objects that are otherwise made of them.
+   */
+  passingRows(memory: Buffer, header: EventHeader, from: number, to: number): PassingRows | null {
+    const { typeCode } = header;
+    const kind = ROWS_KIND[typeCode];
+    if (kind === undefined || this.#fragments.pending) return null;
+    this.#passing ??= new PassingRows(header, memory);
+    const rows = this.#passing;
+    const end = header.crc32 === null ? to : to - CHECKSUM_BYTES;
+    const form = this.#rowsForms[typeCode] ?? this.#formOf(typeCode, kind);
+    return rows.read(memory, from + HEADER_BYTES, end, header, form, this.#bitmaps) ? rows : null;
+  }
+
+  /** The map of a table map event, where it is one that came before; null for one that is new, and for an event of another kind. */
+  passingMap(memory: Buffer, header: EventHeader, from: number, to: number): TableMap | null {
+    if (header.typeCode !== EVENT_CODE.tableMap || this.#fragments.pending) return null;
+    const end = header.crc32 === null ? to : to - CHECKSUM_BYTES;
+    return this.#knownMap(memory, from + HEADER_BYTES, end);
   }
 
   #decodeBody(memory: Buffer, from: number, to: number, header: EventHeader, nesting: Nesting): BinlogEvent {
@@ -236,23 +260,28 @@ export class EventDecoder {
    * which keeps no view into the event.
    */
   #tableMap(reader: ByteReader, typeCode: number): TableMap {
-    const known = this.#lastMap;
-    if (known !== null && reader.remaining === known.raw.length && reader.nextIs(known.raw)) return known;
+    const { memory, at, end } = reader;
+    const known = this.#knownMap(memory, at, end);
+    if (known !== null) return known;
     const tableIdBytes = this.#tableIdBytes(typeCode);
-    const map = this.#otherTableMap(reader, tableIdBytes);
+    const raw = Buffer.from(memory.subarray(at, end));
+    const map = decodeTableMap(new ByteReader(raw, 'tableMap'), { tableIdBytes, mariadb: this.mariadb, raw });
+    if (this.#tableMaps.size >= MAX_TABLE_MAPS) this.#tableMaps.clear();
+    this.#tableMaps.set(idOf(raw, 0), map);
     this.#lastMap = map;
     return map;
   }
 
-  #otherTableMap(reader: ByteReader, tableIdBytes: 4 | 6): TableMap {
-    const { memory, at, end, remaining } = reader;
-    const tableId = remaining < tableIdBytes ? -1 : reader.peekUint(tableIdBytes);
-    const known = this.#tableMaps.get(tableId);
-    if (known !== undefined && remaining === known.raw.length && reader.nextIs(known.raw)) return known;
-    const raw = Buffer.from(memory.subarray(at, end));
-    const map = decodeTableMap(new ByteReader(raw, 'tableMap'), { tableIdBytes, mariadb: this.mariadb, raw });
-    if (this.#tableMaps.size >= MAX_TABLE_MAPS) this.#tableMaps.clear();
-    this.#tableMaps.set(tableId, map);
+  /** The map that has been read from the very bytes from `at` to `end` before. */
+  #knownMap(memory: Buffer, at: number, end: number): TableMap | null {
+    const length = end - at;
+    const last = this.#lastMap;
+    if (last !== null && length === last.raw.length && hasAt(memory, at, last.raw)) return last;
+    if (length < 4) return null;
+    // Ids that are told apart only beyond 32 bits push each other out, no more.
+    const map = this.#tableMaps.get(idOf(memory, at));
+    if (map === undefined || length !== map.raw.length || !hasAt(memory, at, map.raw)) return null;
+    this.#lastMap = map;
     return map;
   }
 
@@ -273,7 +302,10 @@ export class EventDecoder {
   }
 
   #decodeRows(reader: ByteReader, header: EventHeader, kind: RowsKind): BinlogEvent {
-    const { typeCode } = header;
+    return decodeRows(reader, header, this.#formOf(header.typeCode, kind), this.#bitmaps);
+  }
+
+  #formOf(typeCode: number, kind: RowsKind): RowsForm {
     let form = this.#rowsForms[typeCode];
     if (form === undefined) {
       form = {
@@ -285,7 +317,7 @@ export class EventDecoder {
       };
       this.#rowsForms[typeCode] = form;
     }
-    return decodeRows(reader, header, form, this.#bitmaps);
+    return form;
   }
 
   readonly #inflate = (packed: Buffer): Buffer => inflateMariadb(packed, this.#maxEventBytes);
@@ -294,6 +326,16 @@ export class EventDecoder {
   #tableIdBytes(typeCode: number): 4 | 6 {
     return this.#format?.postHeaderLengths[typeCode - 1] === 6 ? 4 : 6;
   }
+}
+
+/** The lower half of the table id that a map begins with, whatever bits it has. */
+function idOf(memory: Buffer, at: number): number {
+  return (
+    (memory[at] as number) |
+    ((memory[at + 1] as number) << 8) |
+    ((memory[at + 2] as number) << 16) |
+    ((memory[at + 3] as number) << 24)
+  );
 }
 
 interface RowsKind {

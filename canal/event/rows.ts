@@ -28,8 +28,8 @@ export interface RowsForm {
 }
 
 /** The images lie in `memory` from `from` to `to`; a view of them is made only for who asks. Bitmaps are no views, and equal ones are one object. */
-export class RowsEvent {
-  readonly kind = 'rows';
+export interface RowsEvent {
+  readonly kind: 'rows';
   readonly header: EventHeader;
   readonly op: RowOp;
   readonly tableId: number;
@@ -42,23 +42,80 @@ export class RowsEvent {
   readonly memory: Buffer;
   readonly from: number;
   readonly to: number;
+  readonly data: Buffer;
+}
 
-  constructor(parts: Omit<RowsEvent, 'kind' | 'data'>) {
-    this.header = parts.header;
-    this.op = parts.op;
-    this.tableId = parts.tableId;
-    this.flags = parts.flags;
-    this.columnCount = parts.columnCount;
-    this.before = parts.before;
-    this.after = parts.after;
-    this.partialJson = parts.partialJson;
-    this.memory = parts.memory;
-    this.from = parts.from;
-    this.to = parts.to;
+/** Columns whose number is one byte. */
+const MAX_SHORT_LENENC = 250;
+
+/** A rows event that can be read into again: for who is done with one before the next comes. */
+export class PassingRows implements RowsEvent {
+  readonly kind = 'rows';
+  header: EventHeader;
+  op: RowOp = 'insert';
+  tableId = 0;
+  flags = 0;
+  columnCount = 0;
+  before: ColumnBitmap | null = null;
+  after: ColumnBitmap | null = null;
+  partialJson = false;
+  memory: Buffer;
+  from = 0;
+  to = 0;
+
+  constructor(header: EventHeader, memory: Buffer) {
+    this.header = header;
+    this.memory = memory;
   }
 
   get data(): Buffer {
     return this.memory.subarray(this.from, this.to);
+  }
+
+  /**
+   * Reads the body from `at` to `end` if it is of the usual form: images that stand plain, few columns, nothing cut short. False where it is
+   * not, which `decodeRows` sees to.
+   */
+  read(
+    memory: Buffer,
+    at: number,
+    end: number,
+    header: EventHeader,
+    form: RowsForm,
+    bitmaps: BitmapKeeper,
+  ): boolean {
+    if (form.unpack !== null || form.tableIdBytes !== 6 || at + 11 > end) return false;
+    let next = at + 8;
+    if (form.version === 2) {
+      const extraLength = (memory[next] as number) | ((memory[next + 1] as number) << 8);
+      next += extraLength;
+      if (extraLength < 2 || next >= end) return false;
+    }
+    const columnCount = memory[next] as number;
+    next += 1;
+    const bitmapBytes = (columnCount + 7) >> 3;
+    const from = next + (form.op === 'update' ? 2 * bitmapBytes : bitmapBytes);
+    if (columnCount > MAX_SHORT_LENENC || from > end) return false;
+    const first = bitmaps.keepAt(memory, next, bitmapBytes);
+    const second = form.op === 'update' ? bitmaps.keepAt(memory, next + bitmapBytes, bitmapBytes) : null;
+    const low =
+      (memory[at] as number) |
+      ((memory[at + 1] as number) << 8) |
+      ((memory[at + 2] as number) << 16) |
+      ((memory[at + 3] as number) << 24);
+    const high = (memory[at + 4] as number) | ((memory[at + 5] as number) << 8);
+    this.header = header;
+    this.op = form.op;
+    this.tableId = high * 0x1_0000_0000 + (low >>> 0);
+    this.flags = (memory[at + 6] as number) | ((memory[at + 7] as number) << 8);
+    this.columnCount = columnCount;
+    this.before = form.op === 'insert' ? null : first;
+    this.after = form.op === 'insert' ? first : second;
+    this.partialJson = form.partialJson;
+    this.memory = memory;
+    this.from = from;
+    this.to = end;
+    return true;
   }
 }
 
@@ -88,17 +145,15 @@ export function decodeRows(
     from = 0;
     to = memory.length;
   }
-  return new RowsEvent({
-    header,
-    op: form.op,
-    tableId,
-    flags,
-    columnCount,
-    before: form.op === 'insert' ? null : first,
-    after: form.op === 'insert' ? first : second,
-    partialJson: form.partialJson,
-    memory,
-    from,
-    to,
-  });
+  const event = new PassingRows(header, memory);
+  event.op = form.op;
+  event.tableId = tableId;
+  event.flags = flags;
+  event.columnCount = columnCount;
+  event.before = form.op === 'insert' ? null : first;
+  event.after = form.op === 'insert' ? first : second;
+  event.partialJson = form.partialJson;
+  event.from = from;
+  event.to = to;
+  return event;
 }

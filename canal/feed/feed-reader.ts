@@ -28,6 +28,8 @@ export class FeedReader implements CanalReader, FeedMember {
   readonly #admitted = new WeakMap<SourceFeed, number>();
   readonly #running: RunningPosition;
   readonly #verdicts = new Map<TableShape, boolean>();
+  #lastShape: TableShape | null = null;
+  #lastVerdict = false;
   #feed: SourceFeed | null = null;
   #isShared = false;
   #isStarved = false;
@@ -227,12 +229,15 @@ export class FeedReader implements CanalReader, FeedMember {
   }
 
   #isWanted(shape: TableShape): boolean {
+    if (shape === this.#lastShape) return this.#lastVerdict;
     let verdict = this.#verdicts.get(shape);
     if (verdict === undefined) {
       const isOwn = shape.schema === HOLT_SCHEMA;
       verdict = isOwn || this.#options.reader.wants(shape.schema, shape.table);
       this.#verdicts.set(shape, verdict);
     }
+    this.#lastShape = shape;
+    this.#lastVerdict = verdict;
     return verdict;
   }
 }

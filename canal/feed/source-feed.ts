@@ -258,11 +258,19 @@ export class SourceFeed {
             this.#decoder = new EventDecoder();
             this.#assembler.interrupted();
           } else {
-            const event = this.#decoder.decodeVerified(item.memory, item.header, item.from, item.to);
-            if (event.kind === 'transaction-payload') await this.#takePayload(event, item);
-            else if (event.kind === 'table-map' && this.#isUnknown(event.map))
-              await this.#learn(event.map, item, event.header);
-            if (event.kind !== 'transaction-payload') this.#push(event, item, event.header);
+            const { memory, header, from, to } = item;
+            const rows = this.#decoder.passingRows(memory, header, from, to);
+            if (rows !== null) this.#assembler.pushRows(rows, item, header);
+            else {
+              const map = this.#decoder.passingMap(memory, header, from, to);
+              if (map === null) {
+                const taking = this.#takeOther(item);
+                if (taking !== null) await taking;
+              } else {
+                if (this.#isUnknown(map)) await this.#learn(map, item, header);
+                this.#assembler.pushMap(map, item);
+              }
+            }
           }
           if (this.#assembled.length > 0 && !this.#store()) await this.#storeWhenRoom();
           // Most events are smaller than a look at the clock is dear.
@@ -292,6 +300,16 @@ export class SourceFeed {
       this.#news.wake();
       await this.#dump.close();
     }
+  }
+
+  /** What is neither rows nor a map that is known. Null where it is done: most is done at once. */
+  #takeOther(item: RawEvent): Promise<void> | null {
+    const event = this.#decoder.decodeVerified(item.memory, item.header, item.from, item.to);
+    if (event.kind === 'transaction-payload') return this.#takePayload(event, item);
+    if (event.kind === 'table-map' && this.#isUnknown(event.map))
+      return this.#learn(event.map, item, event.header).then(() => this.#push(event, item, event.header));
+    this.#push(event, item, event.header);
+    return null;
   }
 
   /** A compressed transaction unpacks while it is read: what is assembled of it goes on before the rest is unpacked. */

@@ -3,6 +3,7 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { type Deferred, deferred } from '../../lib/deferred.ts';
 import { HoltError } from '../../lib/errors.ts';
+import type { PacketRun } from './packet-run.ts';
 import { PacketSplitter, type PacketSplitterOptions } from './packet-splitter.ts';
 import { writePackets } from './packet-writer.ts';
 import type { ReceiveMemory } from './receive-memory.ts';
@@ -94,12 +95,17 @@ export class PacketChannel {
 
   /**
    * Finds the next payload that is here, without a view of it: it lies in `memory` from `payloadStart` to `payloadEnd`. False when nothing whole is
-   * here; throws the channel's end as `next` does. Behind that, up to `arrivedEnd`, `memory` goes on with what came after.
+   * here; throws the channel's end as `next` does.
    */
   advance(): boolean {
     if (this.#splitter.advance()) return true;
     if (this.#failure !== null) throw this.#failure;
     return false;
+  }
+
+  /** Finds many payloads at once where that is possible; see `PacketSplitter.takeRun`. Never throws: `advance` does when nothing is left. */
+  takeRun(run: PacketRun, first: number): number {
+    return this.#splitter.takeRun(run, first);
   }
 
   get memory(): Buffer {
@@ -112,10 +118,6 @@ export class PacketChannel {
 
   get payloadEnd(): number {
     return this.#splitter.end;
-  }
-
-  get arrivedEnd(): number {
-    return this.#splitter.arrivedEnd;
   }
 
   /** Resolves when bytes have come since the last `next` gave null, or the channel has ended. */

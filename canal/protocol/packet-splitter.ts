@@ -1,4 +1,5 @@
 import { HoltError } from '../../lib/errors.ts';
+import type { PacketRun } from './packet-run.ts';
 import { FULL_PACKET_BYTES, protocolError } from './protocol.ts';
 
 export interface PacketSplitterOptions {
@@ -53,8 +54,6 @@ export class PacketSplitter {
   memory: Buffer = NOTHING;
   start = 0;
   end = 0;
-  /** Up to where `memory` holds what came behind the payload. */
-  arrivedEnd = 0;
 
   /** The sequence number that the next packet, of whichever side, has to have. */
   nextSequence = 0;
@@ -98,7 +97,7 @@ export class PacketSplitter {
           const end = start + this.#packetLeft;
           if (end <= this.#pieceEnd) {
             this.#consume(this.#packetLeft);
-            this.#finish(piece, start, end, this.#pieceEnd);
+            this.#finish(piece, start, end);
             return true;
           }
         }
@@ -114,11 +113,44 @@ export class PacketSplitter {
         this.#consume(length);
       }
       if (this.#packetIsLast) {
-        this.#finish(whole, 0, this.#wholeFill, this.#wholeFill);
+        this.#finish(whole, 0, this.#wholeFill);
         return true;
       }
       this.#packetLeft = -1;
     }
+  }
+
+  /**
+   * Finds as many payloads at once as lie whole in one memory, one packet each and in order, begin with the byte `first` and find room in
+   * `run`. 0 where the next one does not: `advance` says what it is.
+   */
+  takeRun(run: PacketRun, first: number): number {
+    run.begin(this.#piece);
+    if (this.#packetLeft >= 0 || this.#whole !== null || this.#headerFill > 0) return 0;
+    const memory = this.#piece;
+    const pieceEnd = this.#pieceEnd;
+    const { starts, ends } = run;
+    const most = Math.min(FULL_PACKET_BYTES - 1, this.#maxPayloadBytes);
+    let at = this.#offset;
+    let sequence = this.nextSequence;
+    let count = 0;
+    for (; count < starts.length; count++) {
+      const start = at + HEADER_BYTES;
+      if (start >= pieceEnd || memory[start] !== first || memory[at + 3] !== sequence) break;
+      const length =
+        (memory[at] as number) | ((memory[at + 1] as number) << 8) | ((memory[at + 2] as number) << 16);
+      const end = start + length;
+      if (end > pieceEnd || length === 0 || length > most) break;
+      starts[count] = start;
+      ends[count] = end;
+      at = end;
+      sequence = (sequence + 1) & 0xff;
+    }
+    if (count === 0) return 0;
+    run.count = count;
+    this.nextSequence = sequence;
+    this.#consume(at - this.#offset);
+    return count;
   }
 
   /** True in the middle of a payload: an end of the stream here cuts it off. */
@@ -126,7 +158,7 @@ export class PacketSplitter {
     return this.#headerFill > 0 || this.#packetLeft >= 0 || this.#whole !== null;
   }
 
-  #finish(memory: Buffer, start: number, end: number, arrivedEnd: number): void {
+  #finish(memory: Buffer, start: number, end: number): void {
     // Servers send some errors (shutdown, kill, idle timeout) out of turn; anything else out of order is a damaged stream.
     if (this.#outOfOrder && (start === end || memory[start] !== ERROR_REPLY))
       throw protocolError('a packet came out of order');
@@ -137,7 +169,6 @@ export class PacketSplitter {
     this.memory = memory;
     this.start = start;
     this.end = end;
-    this.arrivedEnd = arrivedEnd;
   }
 
   #begin(memory: Buffer, start: number, end: number): void {

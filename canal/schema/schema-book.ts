@@ -55,6 +55,8 @@ export class SchemaBook {
   readonly #byMap = new Map<string, Known>();
   /** What a table id meant last: most maps are the same as the one before under the same id, and comparing is cheap. */
   readonly #byId = new Map<number, { readonly map: TableMap; readonly shape: TableShape | null }>();
+  /** The last of these that was asked for; null where they were forgotten since. */
+  #last: { readonly map: TableMap; readonly shape: TableShape | null } | null = null;
   readonly #clock: Clock;
   #wantsVersion = 1;
   #countsRows: boolean;
@@ -70,8 +72,12 @@ export class SchemaBook {
 
   /** The shape, null for a table nobody wants, undefined when it must be looked up first: see `resolve`. */
   find(map: TableMap): TableShape | null | undefined {
+    if (this.#last !== null && this.#last.map === map) return this.#last.shape;
     const known = this.#byId.get(map.tableId);
-    if (known !== undefined && (known.map === map || known.map.raw.equals(map.raw))) return known.shape;
+    if (known !== undefined && (known.map === map || known.map.raw.equals(map.raw))) {
+      this.#last = known;
+      return known.shape;
+    }
     const key = keyOf(map);
     let entry = this.#byMap.get(key);
     if (entry === undefined) {
@@ -80,7 +86,7 @@ export class SchemaBook {
       this.#remember(key, entry);
     }
     const { shape } = entry;
-    if (this.#byId.size > MAX_VERSIONS) this.#byId.clear();
+    if (this.#byId.size > MAX_VERSIONS) this.#forgetIds();
     this.#byId.set(map.tableId, { map, shape });
     return shape;
   }
@@ -119,6 +125,7 @@ export class SchemaBook {
     const shape = before?.fault !== undefined && found.fault !== undefined ? before : found;
     this.#byMap.delete(key);
     this.#byId.delete(map.tableId);
+    this.#last = null;
     this.#remember(key, { schema, table, shape, lookedMs: this.#clock.monotonicMs() });
   }
 
@@ -143,7 +150,7 @@ export class SchemaBook {
     const tables = new Set(named.map(({ schema, table }) => `${schema}\0${table}`));
     for (const [key, entry] of this.#byMap)
       if (entry.shape !== null && tables.has(`${entry.schema}\0${entry.table}`)) this.#byMap.delete(key);
-    this.#byId.clear();
+    this.#forgetIds();
     return named.map(({ schema, table, facts }) => ({
       schema,
       table,
@@ -180,7 +187,7 @@ export class SchemaBook {
         widened ||= shape === null;
       }
     }
-    this.#byId.clear();
+    this.#forgetIds();
     this.#hasForgotten = false;
     if (widened) this.#wantsVersion += 1;
     this.#options.facts.lookAhead(wants);
@@ -190,6 +197,11 @@ export class SchemaBook {
   #isWanted(map: TableMap): boolean {
     if (map.schema === HOLT_SCHEMA) return READ_HERE.has(map.table);
     return this.#options.wants(map.schema, map.table);
+  }
+
+  #forgetIds(): void {
+    this.#byId.clear();
+    this.#last = null;
   }
 
   #remember(key: string, entry: Known): void {

@@ -7,10 +7,10 @@ import type { RawEvent } from './dump-stream.ts';
  * these go with every row, so that each field and object counts.
  */
 export class LogEvent implements RawEvent, EventHeader {
-  readonly memory: Buffer;
-  readonly from: number;
-  readonly to: number;
-  readonly #isSummed: boolean;
+  memory: Buffer;
+  from: number;
+  to: number;
+  #isSummed: boolean;
   file: string;
   start = 0;
   end = 0;
@@ -26,6 +26,16 @@ export class LogEvent implements RawEvent, EventHeader {
     this.to = to;
     this.#isSummed = isSummed && to - from >= CHECKSUM_BYTES;
     this.file = file;
+  }
+
+  /** Becomes another event; see the constructor. */
+  over(memory: Buffer, from: number, to: number, isSummed: boolean): this {
+    checkEventLength(memory, from, to);
+    this.memory = memory;
+    this.from = from;
+    this.to = to;
+    this.#isSummed = isSummed && to - from >= CHECKSUM_BYTES;
+    return this;
   }
 
   /** Says where it stands. */

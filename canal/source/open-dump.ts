@@ -32,6 +32,8 @@ export interface OpenDumpOptions {
   readonly maxBufferedBytes?: number;
   /** Default 1 GiB and a little: the servers' own limit. */
   readonly maxEventBytes?: number;
+  /** See `RawEventReaderOptions`. */
+  readonly isPassing?: boolean;
   readonly clock?: Clock;
 }
 
@@ -100,6 +102,7 @@ async function start(connection: ServerConnection, options: OpenDumpOptions): Pr
     checksum,
     contiguous: form === 'file' && connection.handshake.flavour === 'mysql',
     skipTo,
+    ...(options.isPassing === undefined ? {} : { isPassing: options.isPassing }),
   });
   return new BinlogDump({
     channel,

@@ -7,17 +7,18 @@ import { CHECKSUM_BYTES, EVENT_FLAG, HEADER_BYTES, verifyChecksum } from '../eve
 import { decodeRotate } from '../event/rotate.ts';
 
 import type { PacketChannel } from '../protocol/packet-channel.ts';
+import { PacketRun } from '../protocol/packet-run.ts';
 import { protocolError } from '../protocol/protocol.ts';
 import { decodeErr, isEof, isErr } from '../protocol/reply.ts';
 import { dumpError } from './dump-error.ts';
 import type { RawEvent } from './dump-stream.ts';
 import { LogEvent } from './log-event.ts';
-import { endOfSummedRun } from './summed-run.ts';
+import { endOfSummed } from './summed-run.ts';
 
 /** Where payloads come from: a `PacketChannel`. */
 export type PayloadSource = Pick<
   PacketChannel,
-  'advance' | 'memory' | 'payloadStart' | 'payloadEnd' | 'arrivedEnd' | 'fill'
+  'takeRun' | 'advance' | 'memory' | 'payloadStart' | 'payloadEnd' | 'fill'
 >;
 
 export interface RawEventReaderOptions {
@@ -30,9 +31,13 @@ export interface RawEventReaderOptions {
   readonly contiguous: boolean;
   /** Events of `file` that end at or before `offset` are passed over: for places that the dump command cannot name. */
   readonly skipTo?: BinlogCoordinates | null;
+  /** Every event is given out in the same object, which holds until the next one is asked for: for who is done with it by then. */
+  readonly isPassing?: boolean;
 }
 
 const WRAP = 2 ** 32;
+/** What a packet with an event begins with. */
+const EVENT_STATUS = 0;
 /** Where the type stands in the common header. */
 const TYPE_OFFSET = 4;
 /** Where the FORMAT_DESCRIPTION event names the checksum algorithm: the byte before the trailer, which this event always has. */
@@ -50,12 +55,15 @@ export class RawEventReader {
   readonly #channel: PayloadSource;
   readonly #contiguous: boolean;
   readonly #skipTo: BinlogCoordinates | null;
+  readonly #isPassing: boolean;
+  #passing: LogEvent | null = null;
   #checksum: 'none' | 'crc32';
   #file: string | null = null;
   #offset = 0;
   #ended = false;
-  /** Events of this memory that end at or before `#summedTo` have been found right together. */
-  #summed: Buffer | null = null;
+  /** Packets that came together, those before `#runAt` handed out, and those before `#summedTo` found right together. */
+  readonly #run = new PacketRun();
+  #runAt = 0;
   #summedTo = 0;
 
   constructor(channel: PayloadSource, options: RawEventReaderOptions) {
@@ -63,6 +71,7 @@ export class RawEventReader {
     this.#checksum = options.checksum;
     this.#contiguous = options.contiguous;
     this.#skipTo = options.skipTo ?? null;
+    this.#isPassing = options.isPassing ?? false;
   }
 
   /** Null until the server has named its first file. */
@@ -77,20 +86,9 @@ export class RawEventReader {
 
   /** The next event that has arrived whole, else null. */
   next(): RawEvent | null {
-    const channel = this.#channel;
     while (!this.#ended) {
-      if (!channel.advance()) return null;
-      const { memory, payloadStart: start, payloadEnd: end } = channel;
-      const first = start < end ? memory[start] : -1;
-      if (first === 0) {
-        const event = this.#read(memory, start + 1, end);
-        if (this.#skipTo === null || !this.#isSkipped(event)) return event;
-        continue;
-      }
-      const payload = memory.subarray(start, end);
-      if (isErr(payload)) throw dumpError(decodeErr(payload), this.at);
-      else if (isEof(payload)) this.#ended = true;
-      else throw protocolError(`a dump packet begins with ${payload[0]}`);
+      const event = this.#runAt < this.#run.count || this.#nextRun() ? this.#ofRun() : this.#single();
+      if (event === null || this.#skipTo === null || !this.#isSkipped(event)) return event;
     }
     return null;
   }
@@ -100,13 +98,42 @@ export class RawEventReader {
     return this.#ended ? Promise.resolve() : this.#channel.fill(signal);
   }
 
-  #read(memory: Buffer, start: number, end: number): LogEvent {
+  /** All events that can be found at once. */
+  #nextRun(): boolean {
+    this.#runAt = 0;
+    this.#summedTo = 0;
+    return this.#channel.takeRun(this.#run, EVENT_STATUS) > 0;
+  }
+
+  #ofRun(): LogEvent {
+    const run = this.#run;
+    const index = this.#runAt;
+    this.#runAt = index + 1;
+    const start = (run.starts[index] as number) + 1;
+    return this.#read(run.memory, start, run.ends[index] as number, index);
+  }
+
+  /** The next packet, where it is no event, or one that spans packets or memories. */
+  #single(): LogEvent | null {
+    const channel = this.#channel;
+    if (!channel.advance()) return null;
+    const { memory, payloadStart: start, payloadEnd: end } = channel;
+    if (start < end && memory[start] === EVENT_STATUS) return this.#read(memory, start + 1, end, -1);
+    const payload = memory.subarray(start, end);
+    if (isErr(payload)) throw dumpError(decodeErr(payload), this.at);
+    if (!isEof(payload)) throw protocolError(`a dump packet begins with ${payload[0]}`);
+    this.#ended = true;
+    return null;
+  }
+
+  /** `index`: its place in the run; -1 for one outside. */
+  #read(memory: Buffer, start: number, end: number, index: number): LogEvent {
     try {
       if (memory[start + TYPE_OFFSET] === EVENT_CODE.formatDescription && end - start > TYPE_OFFSET)
         this.#checksum = checksumOf(memory.subarray(start, end));
       const isSummed = this.#checksum === 'crc32';
-      if (isSummed && (memory !== this.#summed || end > this.#summedTo)) this.#verify(memory, start, end);
-      const event = new LogEvent(memory, start, end, isSummed);
+      if (isSummed && (index < 0 || index >= this.#summedTo)) this.#verify(memory, start, end, index);
+      const event = this.#event(memory, start, end, isSummed);
       return event.typeCode === EVENT_CODE.rotate ? this.#rotate(event) : this.#place(event);
     } catch (error) {
       if (!(error instanceof HoltError)) throw error;
@@ -120,13 +147,18 @@ export class RawEventReader {
     }
   }
 
+  #event(memory: Buffer, start: number, end: number, isSummed: boolean): LogEvent {
+    if (this.#passing !== null) return this.#passing.over(memory, start, end, isSummed);
+    const event = new LogEvent(memory, start, end, isSummed);
+    if (this.#isPassing) this.#passing = event;
+    return event;
+  }
+
   /** Verifies the checksum: with those of the events that came along where that is possible, else by itself. */
-  #verify(memory: Buffer, start: number, end: number): void {
-    const to = endOfSummedRun(memory, start, end, this.#channel.arrivedEnd);
-    if (to > end) {
-      this.#summed = memory;
-      this.#summedTo = to;
-    } else verifyChecksum(memory, start, end);
+  #verify(memory: Buffer, start: number, end: number, index: number): void {
+    const to = index < 0 ? index : endOfSummed(this.#run, index);
+    if (to > index) this.#summedTo = to;
+    else verifyChecksum(memory, start, end);
   }
 
   #place(event: LogEvent): LogEvent {

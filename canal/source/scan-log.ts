@@ -29,6 +29,15 @@ export async function* scanLog(
   options: ScanOptions,
   signal?: AbortSignal,
 ): AsyncGenerator<RawEvent, void, void> {
+  for await (const arrived of scanArrivals(options, signal))
+    for (let event = arrived.next(); event !== null; event = arrived.next()) yield event;
+}
+
+/** Gives what events are taken from, whenever some have arrived: for who looks at millions, each of which would be a promise in `scanLog`. */
+export async function* scanArrivals(
+  options: ScanOptions,
+  signal?: AbortSignal,
+): AsyncGenerator<Pick<RawEventReader, 'next'>, void, void> {
   const connection = await ServerConnection.connect(
     {
       endpoint: options.endpoint,
@@ -51,7 +60,7 @@ export async function* scanLog(
     );
     const reader = new RawEventReader(channel, { checksum, contiguous: false });
     for (;;) {
-      for (let event = reader.next(); event !== null; event = reader.next()) yield event;
+      yield reader;
       if (reader.isEnded) return;
       await fillWithin(reader, signal);
     }

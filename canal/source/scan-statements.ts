@@ -6,10 +6,16 @@ import { EventDecoder } from '../event/decoder.ts';
 import { compareCoordinates } from '../feed/coordinates.ts';
 import type { ServerEndpoint } from '../protocol/server-connection.ts';
 import type { ScannedStatements } from '../schema/certainty.ts';
-import { scanLog } from './scan-log.ts';
+import type { RawEvent } from './dump-stream.ts';
+import { scanArrivals } from './scan-log.ts';
 
 /** Events that statements and what they are decoded by stand in: QUERY, FORMAT_DESCRIPTION, MariaDB's compressed QUERY. */
 const TYPES: ReadonlySet<number> = new Set([2, 15, 165]);
+
+/** What most transactions begin with, without making anything of it. */
+const BEGIN = Buffer.from('BEGIN');
+/** Bytes of log between two looks at whether the thread was held for long. */
+const LOOK_BYTES = 32 * 1024;
 
 /** Of a statement beside its text. */
 const STATEMENT_BYTES = 1024;
@@ -29,25 +35,36 @@ export async function scanStatements(
   const breather = new Breather();
   let bytes = 0;
   let keptBytes = 0;
-  let reached = from;
-  for await (const event of scanLog({ endpoint, file: from.file, from: from.offset }, signal)) {
-    const at = { file: event.file, offset: event.start };
-    if (compareCoordinates(at, to) >= 0) return { statements, to, isCut: false };
-    if (bytes > maxBytes || keptBytes > MAX_KEPT_BYTES) return { statements, to: reached, isCut: true };
-    bytes += event.to - event.from;
-    reached = { file: event.file, offset: event.end };
-    if (TYPES.has(event.header.typeCode)) {
-      const decoded = decoder.decode(event.bytes);
-      if (decoded.kind === 'query') {
-        const verb = queryVerb(decoded.sql);
-        // What changes rows changes no table.
-        if (verb.kind === 'other' && verb.nature === 'ddl') {
-          keptBytes += decoded.sql.length + STATEMENT_BYTES;
-          statements.push({ at, statement: statementOf(decoded, verb.nature, decoded.header.timestamp) });
+  let sinceLook = 0;
+  for await (const arrived of scanArrivals({ endpoint, file: from.file, from: from.offset }, signal)) {
+    for (let event = arrived.next(); event !== null; event = arrived.next()) {
+      if (isAtOrBehind(event, to)) return { statements, to, isCut: false };
+      if (bytes > maxBytes || keptBytes > MAX_KEPT_BYTES)
+        return { statements, to: { file: event.file, offset: event.start }, isCut: true };
+      bytes += event.to - event.from;
+      sinceLook += event.to - event.from;
+      if (TYPES.has(event.header.typeCode)) {
+        const decoded = decoder.decodeVerified(event.memory, event.header, event.from, event.to);
+        if (decoded.kind === 'query') {
+          const verb = decoded.says(BEGIN) ? null : queryVerb(decoded.sql);
+          // What changes rows changes no table.
+          if (verb?.kind === 'other' && verb.nature === 'ddl') {
+            keptBytes += decoded.sql.length + STATEMENT_BYTES;
+            const at = { file: event.file, offset: event.start };
+            statements.push({ at, statement: statementOf(decoded, verb.nature, decoded.header.timestamp) });
+          }
         }
       }
+      if (sinceLook >= LOOK_BYTES) {
+        sinceLook = 0;
+        if (breather.due()) await breather.breathe();
+      }
     }
-    if (breather.due()) await breather.breathe();
   }
   return { statements, to, isCut: false };
+}
+
+function isAtOrBehind(event: RawEvent, place: BinlogCoordinates): boolean {
+  if (event.file === place.file) return event.start >= place.offset;
+  return compareCoordinates({ file: event.file, offset: event.start }, place) >= 0;
 }

@@ -1,70 +1,78 @@
 /**
  * The checksums of many events at once.
  *
- * Small events come thousands to a piece of the network's, and summing each by itself costs more than all else that is done with
- * most of them. So the whole run of packets is summed in one call; and what that sum has to be follows from the checksums that the events
- * bring, since the sum of two things joined follows from the sums of both. If it is not that, one of the events is damaged: then each
- * is summed by itself, and the first that is wrong is named.
+ * Small events come hundreds to a read, and a call into the runtime for each costs more than all else that is done with most of them.
+ * So all that came is summed in one call, over everything from the first event to the last. That can be done because the sum of an event
+ * and its own checksum behind it, if that is right, leaves the same state behind (`BEHIND_EVENT`) whatever the event is, and because the five
+ * bytes between two events are of no use any more once the packets have been told apart: they are overwritten with the five that take that
+ * state to the one a sum begins with. Then the whole leaves `BEHIND_EVENT` behind if each event does.
  *
- * Nothing is lost by it: a run with one damaged event never has the right sum (what follows shifts the difference, which undone is not
- * 0), and one with several has it as rarely as a damaged event has the right one.
+ * Nothing is lost by it: a run with one damaged event never has the right sum (what follows maps different states to different states), and one
+ * with several has it as rarely as a damaged event has the right one. Where it is wrong, each event is summed by itself, and the first that
+ * is wrong is named.
  *
  *     packet := u24 length · u8 sequence · 00 · event · u32 its checksum
  */
 import { crc32 } from 'node:zlib';
-import { crc32Byte, crc32Join, crc32Word, MAX_JOINED_BYTES } from '../../lib/crc32.ts';
 import { EVENT_CODE } from '../event/event-code.ts';
 import { CHECKSUM_BYTES, HEADER_BYTES } from '../event/header.ts';
+import type { PacketRun } from '../protocol/packet-run.ts';
 
-const PACKET_HEADER_BYTES = 4;
 const STATUS_BYTES = 1;
 const LEAST_EVENT_BYTES = HEADER_BYTES + CHECKSUM_BYTES;
 const TYPE_OFFSET = 4;
+const POLYNOMIAL = 0xedb88320;
+
+/** What zlib gives for anything followed by its own sum, little-endian: https://en.wikipedia.org/wiki/Cyclic_redundancy_check. */
+const BEHIND_EVENT = 0x2144df1c;
+
+/** The five bytes after which a sum that stands at `BEHIND_EVENT` stands where it began. */
+const [J0, J1, J2, J3, J4] = joint();
 
 /**
- * The event from `start` to `end` is in one packet, and behind it, up to `arrived`, `memory` may hold others. Where the last of those ends
- * that are whole and not too large, if all up to there have the checksums that they bring; else `end`, and nothing is said of any.
- * A FORMAT_DESCRIPTION ends the run before it: it may say that checksums end.
+ * Sums events of `run` from the one at `from` on, up to the first FORMAT_DESCRIPTION behind it (which may say that checksums end) or event
+ * without room for a checksum. Gives the index behind them if all have the checksums that they bring, else `from`, and nothing is said of any.
+ * The bytes between events are overwritten.
  */
-export function endOfSummedRun(memory: Buffer, start: number, end: number, arrived: number): number {
-  if (!fits(memory, start, end)) return end;
-  let sum = 0;
-  let at = start;
-  let to = end;
-  for (;;) {
-    const trailer = to - CHECKSUM_BYTES;
-    const claimed = wordAt(memory, trailer);
-    sum = crc32Word(crc32Join(sum, claimed, trailer - at), claimed);
-    const next = to + PACKET_HEADER_BYTES + STATUS_BYTES;
-    if (next > arrived || memory[next - 1] !== 0) break;
-    const nextEnd = next - STATUS_BYTES + lengthAt(memory, to);
-    if (nextEnd > arrived || !fits(memory, next, nextEnd)) break;
-    // The next packet's header, and its 00.
-    sum = crc32Byte(crc32Word(sum, wordAt(memory, to)), 0);
-    at = next;
-    to = nextEnd;
+export function endOfSummed(run: PacketRun, from: number): number {
+  const { memory, starts, ends, count } = run;
+  if (from >= count || !fits(memory, starts, ends, from)) return from;
+  let to = from + 1;
+  for (; to < count && fits(memory, starts, ends, to); to++) {
+    const status = starts[to] as number;
+    memory[status - 4] = J0;
+    memory[status - 3] = J1;
+    memory[status - 2] = J2;
+    memory[status - 1] = J3;
+    memory[status] = J4;
   }
-  return to > end && crc32(memory.subarray(start, to)) === sum >>> 0 ? to : end;
+  const first = (starts[from] as number) + STATUS_BYTES;
+  return crc32(memory.subarray(first, ends[to - 1])) === BEHIND_EVENT ? to : from;
 }
 
-function fits(memory: Buffer, start: number, end: number): boolean {
-  const length = end - start;
+function fits(memory: Buffer, starts: Int32Array, ends: Int32Array, index: number): boolean {
+  const start = (starts[index] as number) + STATUS_BYTES;
   return (
-    length >= LEAST_EVENT_BYTES &&
-    length <= MAX_JOINED_BYTES &&
+    (ends[index] as number) - start >= LEAST_EVENT_BYTES &&
     memory[start + TYPE_OFFSET] !== EVENT_CODE.formatDescription
   );
 }
 
-function lengthAt(memory: Buffer, at: number): number {
-  return (memory[at] as number) | ((memory[at + 1] as number) << 8) | ((memory[at + 2] as number) << 16);
-}
-
-function wordAt(memory: Buffer, at: number): number {
-  return (
-    (memory[at] as number) |
-    ((memory[at + 1] as number) << 8) |
-    ((memory[at + 2] as number) << 16) |
-    ((memory[at + 3] as number) << 24)
-  );
+/** zlib keeps a sum with all bits turned: a state is what it gives, turned. */
+function joint(): readonly [number, number, number, number, number] {
+  const table = Array.from({ length: 256 }, (_, byte) => {
+    let sum = byte;
+    for (let bit = 0; bit < 8; bit++) sum = (sum & 1) === 1 ? (sum >>> 1) ^ POLYNOMIAL : sum >>> 1;
+    return sum >>> 0;
+  });
+  // Back from the state at the beginning, all ones, over four bytes that are 0: the top byte of a table's entries is theirs alone.
+  let state = 0xffff_ffff;
+  for (let byte = 0; byte < 4; byte++) {
+    const index = table.findIndex((sum) => sum >>> 24 === state >>> 24);
+    state = (((state ^ (table[index] ?? 0)) << 8) | index) >>> 0;
+  }
+  // The first of the five is 0, and the other four make up the difference to what was found.
+  const behind = ~BEHIND_EVENT >>> 0;
+  const difference = (state ^ (table[behind & 0xff] ?? 0) ^ (behind >>> 8)) >>> 0;
+  return [0, difference & 0xff, (difference >>> 8) & 0xff, (difference >>> 16) & 0xff, difference >>> 24];
 }

@@ -2,7 +2,7 @@
 import { ByteReader } from '../../../../canal/event/byte-reader.ts';
 import type { BinlogEvent, EventHeader, TableMap } from '../../../../canal/event/event.ts';
 import { decodeQuery } from '../../../../canal/event/query.ts';
-import { RowsEvent } from '../../../../canal/event/rows.ts';
+import { PassingRows } from '../../../../canal/event/rows.ts';
 import type { RowOp } from '../../../../model/rows.ts';
 import type { TransactionGtid } from '../../../../model/source-item.ts';
 
@@ -164,19 +164,15 @@ export function queryEvent(header: EventHeader, sql: string, schema = 'shop'): B
 
 export function rowsEvent(header: EventHeader, map: TableMap, op: RowOp, data: Buffer): BinlogEvent {
   const all = Uint8Array.from({ length: (map.columnCount + 7) >> 3 }, () => 0xff);
-  return new RowsEvent({
-    header,
-    op,
-    tableId: map.tableId,
-    flags: 1,
-    columnCount: map.columnCount,
-    before: op === 'insert' ? null : all,
-    after: op === 'delete' ? null : all,
-    partialJson: false,
-    memory: data,
-    from: 0,
-    to: data.length,
-  });
+  const event = new PassingRows(header, data);
+  event.op = op;
+  event.tableId = map.tableId;
+  event.flags = 1;
+  event.columnCount = map.columnCount;
+  event.before = op === 'insert' ? null : all;
+  event.after = op === 'delete' ? null : all;
+  event.to = data.length;
+  return event;
 }
 
 function mysqlGtid(

@@ -167,6 +167,7 @@ describe('the offsets of a dump', () => {
     }
     const reader = new RawEventReader(
       {
+        takeRun: (run, first) => packets.takeRun(run, first),
         advance: () => packets.advance(),
         get memory() {
           return packets.memory;
@@ -176,9 +177,6 @@ describe('the offsets of a dump', () => {
         },
         get payloadEnd() {
           return packets.end;
-        },
-        get arrivedEnd() {
-          return packets.arrivedEnd;
         },
         fill: () => Promise.resolve(),
       },

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { endOfSummedRun } from '../../../../canal/source/summed-run.ts';
+import { PacketRun } from '../../../../canal/protocol/packet-run.ts';
+import { endOfSummed } from '../../../../canal/source/summed-run.ts';
 import { eventBytes } from '../../../support/raw-events.ts';
 
 interface Run {
@@ -28,17 +29,26 @@ function runOf(bodies: readonly Uint8Array[], before = 0, type: 'xid' | 'formatD
 
 const bodies = fc.array(fc.uint8Array({ maxLength: 400 }), { minLength: 2, maxLength: 20 });
 
-function endOf({ memory, events }: Run, arrived = memory.length): number {
-  const [first] = events;
-  return endOfSummedRun(memory, first?.start ?? 0, first?.end ?? 0, arrived);
+function summed({ memory, events }: Run, from = 0): number {
+  const run = new PacketRun();
+  run.begin(memory);
+  run.count = events.length;
+  for (const [index, { start, end }] of events.entries()) {
+    run.starts[index] = start - 1;
+    run.ends[index] = end;
+  }
+  return endOfSummed(run, from);
 }
 
 describe('the checksums of a run', () => {
-  it('are right together when each is right', () => {
+  it('are right together when each is right, and the events stay as they are', () => {
     fc.assert(
       fc.property(bodies, fc.nat(50), (list, before) => {
         const run = runOf(list, before);
-        expect(endOf(run)).toBe(run.memory.length);
+        const was = run.events.map(({ start, end }) => Buffer.from(run.memory.subarray(start, end)));
+        expect(summed(run)).toBe(list.length);
+        expect(summed(run, 1)).toBe(list.length);
+        expect(run.events.map(({ start, end }) => run.memory.subarray(start, end))).toEqual(was);
       }),
     );
   });
@@ -47,37 +57,30 @@ describe('the checksums of a run', () => {
     fc.assert(
       fc.property(bodies, fc.nat(), fc.nat(), fc.nat(7), (list, which, where, bit) => {
         const run = runOf(list);
-        const { start = 0, end = 0 } = run.events[which % run.events.length] ?? {};
+        const damaged = which % list.length;
+        const { start = 0, end = 0 } = run.events[damaged] ?? {};
         const at = start + (where % (end - start));
         run.memory.writeUInt8(run.memory.readUInt8(at) ^ (1 << bit), at);
-        const said = endOf(run);
         // What looks like a FORMAT_DESCRIPTION now ends the run before it.
-        expect(said === run.events[0]?.end || said < start).toBe(true);
+        const said = summed(run);
+        expect(said === 0 || (said <= damaged && run.memory[start + 4] === 15)).toBe(true);
+        for (let from = damaged + 1; from < list.length; from++) expect(summed(run, from)).toBe(list.length);
       }),
       { numRuns: 500 },
     );
   });
 
-  it('are of what has arrived whole, and of nothing behind that', () => {
-    fc.assert(
-      fc.property(bodies, fc.nat(), (list, cut) => {
-        const run = runOf(list);
-        const [first] = run.events;
-        const least = first?.end ?? 0;
-        const arrived = least + (cut % (run.memory.length - least + 1));
-        const whole = run.events.findLast(({ end }) => end <= arrived);
-        expect(endOf(run, arrived)).toBe(whole?.end);
-      }),
-    );
-  });
-
-  it('end before a FORMAT_DESCRIPTION, which may end checksums', () => {
+  it('end before a FORMAT_DESCRIPTION, which may end checksums, and it is not summed with others', () => {
     const run = runOf([Buffer.alloc(8), Buffer.alloc(8), Buffer.alloc(60)], 0, 'formatDescription');
-    expect(endOf(run)).toBe(run.events[1]?.end);
+    expect(summed(run)).toBe(2);
+    expect(summed(run, 2)).toBe(2);
   });
 
-  it('are not summed together where an event has no room for one', () => {
-    const memory = Buffer.alloc(64);
-    expect(endOfSummedRun(memory, 5, 25, 64)).toBe(25);
+  it('end before an event that has no room for one', () => {
+    const { memory, events } = runOf([Buffer.alloc(8), Buffer.alloc(8), Buffer.alloc(8)]);
+    const [first = { start: 0, end: 0 }, second = first, third = first] = events;
+    const short = { start: second.start, end: second.start + 22 };
+    expect(summed({ memory, events: [first, short, third] })).toBe(1);
+    expect(summed({ memory, events: [short, first] })).toBe(0);
   });
 });
