@@ -302,6 +302,11 @@ export function valuePrefixBytes(column: ColumnShape): number {
   return lengthPrefix(column);
 }
 
+/** Bytes of each value of a column whose values are all of one size. */
+export function fixedValueBytes(column: ColumnShape): number {
+  return fixedSize(column);
+}
+
 function lengthPrefix(column: ColumnShape): Prefix {
   if (column.carrier === 'text') return 4;
   switch (column.type) {

@@ -1,6 +1,6 @@
 /**
- * Rows as JavaScript objects, a property per column: what programs that look at every value want. Compiled once per shape; a row
- * costs its object and its values, nothing else.
+ * Rows as JavaScript objects, a property per column: what programs that look at every value want. A row costs its object and its
+ * values, nothing else: for tables of which many come, code is generated (`row-values-program.ts`).
  *
  * | type | value |
  * |---|---|
@@ -12,13 +12,14 @@
  */
 import { assert } from '../../lib/assert.ts';
 import { LogRows } from '../../model/log-rows.ts';
-import { ROW_FLAG } from '../../model/rows.ts';
+import { type ColumnBitmap, ROW_FLAG } from '../../model/rows.ts';
 import type { SourceRows } from '../../model/source-item.ts';
 import type { ColumnShape, TableShape } from '../../model/table-shape.ts';
 import { charsetOf } from './charset.ts';
 import { TYPE } from './column-type.ts';
 import { decodeValue } from './decode.ts';
 import { compileRowScanner, type RowScanner } from './row-scanner.ts';
+import { type ReadImages, rowProgram, WAY, type Way } from './row-values-program.ts';
 
 export type RowValue = null | number | string | Buffer;
 export type RowImage = Readonly<Record<string, RowValue>>;
@@ -28,8 +29,19 @@ interface SliceableBuffer extends Buffer {
   utf8Slice(start: number, end: number): string;
 }
 
-/** How a column's bytes are read; what has no way of its own goes through `decodeValue`. */
-const WAY = { other: 0, int32: 1, uint32: 2, text: 3, int8: 4, uint8: 5, int16: 6, uint16: 7 } as const;
+/** Images of a form that are read without a program: one is worth its making for what comes often. */
+const PLAIN_IMAGES = 500;
+
+/** For one pair of bitmaps, which are the same objects event after event. */
+interface Form {
+  readonly before: ColumnBitmap | null;
+  readonly after: ColumnBitmap | null;
+  images: number;
+  program: ReadImages | null;
+}
+
+/** A table has one for each of insert, update and delete; more under MINIMAL images, where columns come and go. */
+const MAX_FORMS = 8;
 
 export interface RowValues {
   /** The images of a rows event in its order: of an update, each before image is followed by its after image. @throws HOLT_ROW_CORRUPT, HOLT_VALUE_INVALID */
@@ -44,24 +56,63 @@ export function compileRowValues(shape: TableShape): RowValues {
 class CompiledValues implements RowValues {
   readonly #columns: readonly ColumnShape[];
   readonly #names: readonly string[];
-  readonly #ways: Uint8Array;
+  readonly #ways: readonly Way[];
   readonly #scanner: RowScanner;
+  readonly #forms: Form[] = [];
 
   constructor(shape: TableShape) {
     this.#columns = shape.columns;
     this.#names = shape.columns.map((column) => column.name);
-    this.#ways = Uint8Array.from(shape.columns, wayOf);
+    this.#ways = shape.columns.map(wayOf);
     this.#scanner = compileRowScanner(shape);
   }
 
   read(rows: SourceRows): readonly RowImage[] {
     assert((rows.flags & ROW_FLAG.partialJson) === 0, 'images with partial JSON are no rows by themselves');
     const { before, after } = rows;
-    const images: RowImage[] = [];
     const inLog = rows instanceof LogRows;
     const data = inLog ? rows.memory : rows.data;
     const end = inLog ? rows.to : data.length;
-    let at = inLog ? rows.from : 0;
+    const from = inLog ? rows.from : 0;
+    const form = this.#formOf(before, after);
+    if (form.program !== null) return form.program(data, from, end, rows.rows);
+    const images = this.#readPlain(rows, data, from, end);
+    form.images += images.length;
+    if (form.images >= PLAIN_IMAGES) form.program = this.#program(before, after);
+    return images;
+  }
+
+  #formOf(before: ColumnBitmap | null, after: ColumnBitmap | null): Form {
+    const forms = this.#forms;
+    for (let i = 0; i < forms.length; i++) {
+      const form = forms[i] as Form;
+      if (form.before === before && form.after === after) return form;
+    }
+    const made: Form = { before, after, images: 0, program: null };
+    if (forms.length >= MAX_FORMS) forms.shift();
+    forms.push(made);
+    return made;
+  }
+
+  #program(before: ColumnBitmap | null, after: ColumnBitmap | null): ReadImages | null {
+    return rowProgram({
+      columns: this.#columns,
+      ways: this.#ways,
+      before,
+      after,
+      other: (bytes, column, at, length) => this.#other(bytes, column, at, length),
+      // What is wrong, the scanner says.
+      fail: (bytes, at, end, present) => {
+        this.#scanner.scan(bytes, at, end, present);
+        throw new Error(`an image at ${at} that can be read and cannot`);
+      },
+    });
+  }
+
+  #readPlain(rows: SourceRows, data: Buffer, from: number, end: number): readonly RowImage[] {
+    const { before, after } = rows;
+    const images: RowImage[] = [];
+    let at = from;
     for (let index = 0; index < rows.rows; index++) {
       if (before !== null) {
         at = this.#scanner.scan(data, at, end, before);
@@ -75,37 +126,24 @@ class CompiledValues implements RowValues {
     return images;
   }
 
-  /** Written out for the first columns: a place of the code that always sets the same property is several times as fast (measured). */
   #image(bytes: Buffer): RowImage {
     const image: Record<string, RowValue> = {};
-    const names = this.#names;
-    const count = names.length;
-    if (count > 0) image[names[0] as string] = this.#valueOf(bytes, 0);
-    if (count > 1) image[names[1] as string] = this.#valueOf(bytes, 1);
-    if (count > 2) image[names[2] as string] = this.#valueOf(bytes, 2);
-    if (count > 3) image[names[3] as string] = this.#valueOf(bytes, 3);
-    if (count > 4) image[names[4] as string] = this.#valueOf(bytes, 4);
-    if (count > 5) image[names[5] as string] = this.#valueOf(bytes, 5);
-    if (count > 6) image[names[6] as string] = this.#valueOf(bytes, 6);
-    if (count > 7) image[names[7] as string] = this.#valueOf(bytes, 7);
-    for (let i = 8; i < count; i++) image[names[i] as string] = this.#valueOf(bytes, i);
+    const { offsets, lengths } = this.#scanner;
+    for (let column = 0; column < this.#names.length; column++) {
+      const length = lengths[column] as number;
+      const at = offsets[column] as number;
+      image[this.#names[column] as string] = length < 0 ? null : this.#value(bytes, column, at, length);
+    }
     return image;
   }
 
-  #valueOf(bytes: Buffer, column: number): RowValue {
-    const length = this.#scanner.lengths[column] as number;
-    if (length < 0) return null;
-    return this.#value(
-      bytes,
-      column,
-      this.#ways[column] as number,
-      this.#scanner.offsets[column] as number,
-      length,
-    );
+  #other(bytes: Buffer, column: number, at: number, length: number): RowValue {
+    const value = decodeValue(this.#columns[column] as ColumnShape, bytes, at, length) ?? null;
+    return typeof value === 'bigint' ? numberOrDigits(value) : value;
   }
 
-  #value(bytes: Buffer, column: number, way: number, at: number, length: number): RowValue {
-    switch (way) {
+  #value(bytes: Buffer, column: number, at: number, length: number): RowValue {
+    switch (this.#ways[column]) {
       case WAY.int32:
         return (
           (bytes[at] as number) |
@@ -131,15 +169,13 @@ class CompiledValues implements RowValues {
         return (((bytes[at] as number) | ((bytes[at + 1] as number) << 8)) << 16) >> 16;
       case WAY.uint16:
         return (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-      default: {
-        const value = decodeValue(this.#columns[column] as ColumnShape, bytes, at, length) ?? null;
-        return typeof value === 'bigint' ? numberOrDigits(value) : value;
-      }
+      default:
+        return this.#other(bytes, column, at, length);
     }
   }
 }
 
-function wayOf(column: ColumnShape): number {
+function wayOf(column: ColumnShape): Way {
   if (column.carrier === 'text') return WAY.other;
   switch (column.type) {
     case TYPE.tiny:

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileRowValues } from '../../../../canal/value/row-values.ts';
 import { LogRows } from '../../../../model/log-rows.ts';
@@ -61,6 +62,18 @@ function image(nulls: number, big: bigint, text: string): Buffer {
   ]);
 }
 
+/** The bytes of each column of an image without NULLs. */
+function cellsOf(bytes: Buffer): readonly Buffer[] {
+  const cells: Buffer[] = [];
+  let at = 2;
+  for (const size of [1, 1, 2, 2, 4, 4, 8, -1, -1, 8]) {
+    const length = size < 0 ? 1 + bytes.readUInt8(at) : size;
+    cells.push(bytes.subarray(at, at + length));
+    at += length;
+  }
+  return cells;
+}
+
 const expected = (big: number | string, text: string, double: number | null) => ({
   tiny: -5,
   utiny: 250,
@@ -96,6 +109,60 @@ describe('rows as objects', () => {
     expect(within.data).toEqual(data);
     const cut = new LogRows({ ...parts, to: 9 + data.length - 1 });
     expect(() => values.read(cut)).toThrowError(expect.objectContaining({ code: 'HOLT_ROW_CORRUPT' }));
+  });
+
+  it('are the same when they have become many, and code was made for them', () => {
+    const one = (nulls: number, big: bigint, text: string) => image(nulls, big, text);
+    const present = (bits: readonly boolean[]) =>
+      Buffer.from(
+        [0, 8].map((from) => bits.slice(from, from + 8).reduce((sum, bit, i) => sum | (Number(bit) << i), 0)),
+      );
+    const form = fc.record({
+      bits: fc.array(fc.boolean(), { minLength: 10, maxLength: 10 }),
+      nulls: fc.nat(0x3ff),
+      big: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      text: fc.string({ unit: 'binary', maxLength: 30 }),
+      cut: fc.nat(10),
+    });
+    fc.assert(
+      fc.property(form, form, ({ bits, nulls, big, text, cut }, second) => {
+        // Columns that are not there, and values that are NULL, have no bytes.
+        const cells = cellsOf(one(0, big, text));
+        const there = cells.filter((_, column) => bits[column]);
+        const nullBits = there.map((_, place) => ((nulls >> place) & 1) === 1);
+        const bytes = Buffer.concat([
+          Buffer.from(present(nullBits)).subarray(0, (there.length + 7) >> 3),
+          ...there.filter((_, place) => !nullBits[place]),
+        ]);
+        const after = present(bits);
+        const data = Buffer.concat([one(0, second.big, second.text), bytes]);
+        const rows: SourceRows = { ...FORM, after, data };
+        const values = compileRowValues(shape);
+        const slowly = values.read(rows);
+        for (let i = 0; i < 300; i++) values.read(rows);
+        expect(values.read(rows)).toEqual(slowly);
+        const short: SourceRows = { ...rows, data: data.subarray(0, data.length - cut) };
+        if (cut > 0 && bytes.length >= cut) expect(() => values.read(short)).toThrow(/cannot be read/);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('have no names in the code that is made', () => {
+    const names = ['`);process.exit(1);//', "'];throw 1;[('", 'constructor', '\u2028', 'n0'];
+    const odd: TableShape = { ...shape, columns: names.map((name) => column(name, 1)) };
+    const all = Buffer.from([0x1f]);
+    const rows: SourceRows = {
+      ...FORM,
+      op: 'insert',
+      shape: odd,
+      before: null,
+      after: all,
+      data: Buffer.from([0, 1, 2, 3, 4, 5]),
+    };
+    const values = compileRowValues(odd);
+    for (let i = 0; i < 600; i++) values.read(rows);
+    expect(values.read(rows)).toEqual([Object.fromEntries(names.map((name, i) => [name, i + 1]))]);
   });
 
   it('refuse rows whose images are not whole', () => {
