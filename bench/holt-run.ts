@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { waitFor } from '../lib/abort.ts';
+import { ApiClient } from '../node/api/client.ts';
 import type { DatabaseServer } from '../test/support/database-server.ts';
 import { HoltInstallation } from '../test/support/holt-installation.ts';
 import { type Backlog, SCHEMA } from './backlog.ts';
@@ -146,7 +147,15 @@ export class HoltRun implements AsyncDisposable {
   }
 
   async readFrom(position: string): Promise<void> {
-    await this.#api.setPosition(this.pipeline, position, 'the backlog begins');
+    const [node] = this.installation.nodes.values();
+    if (node === undefined) throw new Error('no node');
+    // Over a long link it takes many round trips.
+    const api = new ApiClient({
+      server: node.apiUrl,
+      timeoutMs: 60_000,
+      token: this.installation.token,
+    });
+    await api.setPosition(this.pipeline, position, 'the backlog begins');
   }
 
   /** Why the pipeline stands; null while it goes. */

@@ -14,6 +14,7 @@ import { TreePipelineTasks } from '../../../scheduler/pipeline-tasks.ts';
 import { EmbeddedServer } from '../../../scheduler/tree/embedded/embedded-server.ts';
 import { embeddedTree } from '../../../scheduler/tree/embedded/embedded-tree.ts';
 import { Dice } from '../../support/dice.ts';
+import { overlaid } from '../../support/overlaid.ts';
 import { batchHeaderOf, freshPipeline, RowInMemory, receiptOf } from '../../support/scheduler-fixtures.ts';
 
 const BATCHES = 12;
@@ -150,4 +151,55 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])('every batch arrives once, seed %i', async (
   } finally {
     for (const end of ends) await end();
   }
+});
+
+test('a claim that comes with a hand-over as its session ends is told lost, and the task is claimed again', async () => {
+  const server = new EmbeddedServer();
+  const pipeline = freshPipeline();
+  const tree = embeddedTree({ server });
+  const treeRun = tree.run();
+  await tree.whenConnected();
+  const names = { pipeline, node: nodeId('node-1'), instance: 'i' };
+  const mainstem = await TreeMainstem.attempt(
+    { ...names, tree, target: new RowInMemory() },
+    AbortSignal.timeout(5_000),
+  );
+  const raised = await mainstem?.raise(AbortSignal.timeout(5_000));
+  if (raised?.kind !== 'reign') throw new Error('no reign');
+  let isLast = false;
+  const tasks = new TreePipelineTasks({
+    ...names,
+    stages: TASK_STAGES,
+    isPresent: () => true,
+    tree: overlaid(tree, {
+      multi: async (ops, options) => {
+        const answers = await tree.multi(ops, options);
+        // The answer is here; whoever waits for it has its turn after the end of the session.
+        if (isLast) {
+          server.expire(tree.sessionId);
+          await waitFor(() => tree.sessionState !== 'connected', {
+            timeoutMs: 10_000,
+            pollMs: 1,
+            what: 'the end',
+          });
+        }
+        return answers;
+      },
+    }),
+  });
+  const tasksRun = tasks.run();
+  const header = batchHeaderOf(raised.reign, 1n);
+  const extract = await tasks.publish(raised.reign, header, { claim: true });
+  const transform = await extract?.handOver(header, { claimNext: true });
+  isLast = true;
+  const load = await transform?.handOver(header, { claimNext: true });
+  isLast = false;
+  expect(load?.lost.aborted).toBe(true);
+  const again = await tasks.board('load').next({ signal: AbortSignal.timeout(30_000) });
+  expect(again.isHeld()).toBe(true);
+  await again.finish(receiptOf(header));
+  await tasks.stop();
+  await tasksRun;
+  await tree.stop();
+  await treeRun;
 });
