@@ -144,8 +144,11 @@ async function main(): Promise<boolean> {
     writeFileSync(tokenFile, `${holt.token}\n`, { mode: 0o600 });
     const password = randomBytes(9).toString('base64url');
     await first.api.createUser({ name: 'demo', role: 'admin', pipelines: null, password });
-    say('watch it in a browser: the lag of each stage, and the kill of a node as it happens');
+    say(
+      `watch it in a browser: the lag of each stage, and the kill of a node in ${Math.round(seconds / 2)} s as it happens`,
+    );
     say(`    ${first.apiUrl}    name: demo    password: ${password}`);
+    if (seconds < 60) say('    (npm run demo -- --seconds 600 leaves time to look around)');
     say("or in a terminal, with an administrator's token that ends with the demo:");
     say(`    node bin/holt.mjs status --watch --server ${first.apiUrl} --token-file ${tokenFile}`);
     say(`    curl -H "Authorization: Bearer $(cat ${tokenFile})" ${first.apiUrl}/api/v1/pipelines`);

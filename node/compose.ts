@@ -656,7 +656,7 @@ async function tellSetup(
     announce(
       [
         '',
-        'There is no account yet. Make the first one within 24 hours:',
+        `There is no account yet. Make the first one within 24 hours, at ${url} in a browser, or with`,
         '',
         `    holt setup --server ${url} --user <name>`,
         '',

@@ -19,6 +19,7 @@ import { BatchTimeline } from './batch-timeline.tsx';
 import { useEnds } from './ends.ts';
 import { PipelineActions } from './pipeline-actions.tsx';
 import { PipelineCharts } from './pipeline-charts.tsx';
+import { PipelineLedger } from './pipeline-ledger.tsx';
 import { PipelineLinks } from './pipeline-links.tsx';
 import { Way } from './pipelines.tsx';
 import { StageStrip } from './stage-strip.tsx';
@@ -68,6 +69,7 @@ export function PipelinePage({ params }: PageProps) {
         <Position status={status} />
         <Measuring status={status} />
       </div>
+      <PipelineLedger pipeline={name} />
       <Tables name={name} parked={status.parked} />
     </Page>
   );

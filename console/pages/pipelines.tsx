@@ -96,17 +96,18 @@ const COLUMNS: readonly TableColumn<Row>[] = [
     key: 'name',
     title: 'Pipeline',
     sort: ({ pipeline }) => pipeline,
-    cell: ({ pipeline }) => (
-      <Link to={pathOf('pipelines', pipeline)} class="name">
-        {pipeline}
-      </Link>
+    cell: ({ pipeline, ends }) => (
+      <>
+        <Link to={pathOf('pipelines', pipeline)} class="name">
+          {pipeline}
+        </Link>
+        {ends !== undefined && (
+          <span class="hint below">
+            <Way ends={ends} />
+          </span>
+        )}
+      </>
     ),
-  },
-  {
-    key: 'way',
-    title: 'From and to',
-    sort: ({ ends }) => (ends === undefined ? null : `${ends.from} ${ends.to}`),
-    cell: ({ ends }) => (ends === undefined ? '' : <Way ends={ends} />),
   },
   {
     key: 'state',
