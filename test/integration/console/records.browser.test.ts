@@ -1,16 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Role } from '../../../node/access/role.ts';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { RECORD_PAGES } from '../../cases/console-record-pages.ts';
 import type { Page } from '../../support/browser.ts';
 import { ConsoleBench, type OpenOptions, PASSWORD } from '../../support/console-bench.ts';
 import { RICH } from '../../support/made-up-records.ts';
+import { describeBrowser } from '../../support/shared-servers.ts';
 
 /** The console's pages of what is kept, in Chromium, on a made-up installation behind the real API. */
-describe('the pages of what is kept', () => {
+describeBrowser('the pages of what is kept', () => {
   let bench: ConsoleBench;
   beforeAll(async () => {
     bench = await ConsoleBench.start();
-  }, 240_000);
-  afterAll(() => bench[Symbol.asyncDispose]());
+  });
+  afterAll(async () => {
+    await bench?.[Symbol.asyncDispose]();
+  });
   const pages: Page[] = [];
   afterEach(async () => {
     for (const page of pages.splice(0)) await page.context().close();
@@ -29,38 +32,13 @@ describe('the pages of what is kept', () => {
   const of = (kind: string, id: string) => `/${kind}/${RICH}/${id}`;
   const picked = (path: string, more = '') => `${path}?pipeline=${RICH}${more}`;
 
-  /** What must be there before axe looks. */
-  const PAGES: readonly (readonly [string, Role, RegExp])[] = [
-    [picked('/ledger'), 'operator', /Parent row is missing/],
-    [of('ledger', '31'), 'operator', /cancelled/],
-    [picked('/ddl'), 'viewer', /basket_cache/],
-    [of('ddl', '7'), 'operator', /its end is not written/],
-    [picked('/checks'), 'operator', /118 of 412/],
-    [of('checks', '9a8b7c6d5e4f3a2b'), 'viewer', /missing at the target/],
-    [picked('/config'), 'viewer', /through the API/],
-    [picked('/config', '&show=history'), 'admin', /Put back/],
-    [picked('/config', '&show=compare'), 'viewer', /batch\.window/],
-    [picked('/config', '&show=edit'), 'admin', /in place of version/],
-    ['/coordination', 'admin', /mainstem/],
-    [`/coordination?show=tree&path=/seda/pipeline/${RICH}/epoch`, 'admin', /tenure/],
-    ['/audit', 'admin', /login/],
-    ['/accounts', 'admin', /New account/],
-    ['/account', 'viewer', /New password again/],
-    ['/about', 'admin', /holt-verify-fra-1/],
-  ];
-
-  it.each(PAGES)(
-    '%s opens by its address, and axe finds nothing in either theme',
-    async (path, role, text) => {
-      const page = await open(path, { role });
-      await said(page, text);
-      expect(await page.title()).toMatch(/ · Holt$/);
-      expect(await bench.axe(page)).toEqual([]);
-      await page.emulateMedia({ colorScheme: 'dark' });
-      expect(await bench.axe(page)).toEqual([]);
-      expect(bench.takeTrouble()).toEqual([]);
-    },
-  );
+  it.each(RECORD_PAGES)('%s opens by its address, and axe finds nothing', async (path, role, text) => {
+    const page = await open(path, { role });
+    await said(page, text);
+    expect(await page.title()).toMatch(/ · Holt$/);
+    expect(await bench.axe(page)).toEqual([]);
+    expect(bench.takeTrouble()).toEqual([]);
+  });
 
   it('shows a change with both images beside what was found, replays it, and closes another with a reason', async () => {
     const page = await open(picked('/ledger'), { role: 'operator' });
