@@ -31,6 +31,11 @@ const SHOTS: readonly Shot[] = [
     path: `/pipelines/${PIPELINE}/batches/0000000017-00000000000000090404`,
     until: 'Commit to commit',
   },
+  {
+    name: 'trace',
+    path: `/trace?pipeline=${PIPELINE}&table=shop.order_items#key=4711&key=3`,
+    until: 'Where its time went',
+  },
   { name: 'nodes', path: '/nodes', until: 'database sin-db' },
   { name: 'conflicts', path: `/ledger?pipeline=${PIPELINE}`, until: 'Parent row is missing' },
   { name: 'conflict', path: `/ledger/${PIPELINE}/31`, until: 'cancelled' },

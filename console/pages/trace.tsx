@@ -317,7 +317,7 @@ function Found({ trace, found, outcome }: FoundProps) {
         <p>{outcome.text}</p>
         {outcome.ledgerId !== null && (
           <p>
-            <Link to={pathOf('pipelines', trace.pipeline, 'ledger', outcome.ledgerId)}>
+            <Link to={pathOf('ledger', trace.pipeline, outcome.ledgerId)}>
               Both images, and what was found: ledger entry {outcome.ledgerId}
             </Link>
           </p>
@@ -373,8 +373,13 @@ interface BatchLinkProps {
 
 function BatchLink({ trace, batch, atMs }: BatchLinkProps) {
   const at = atMs === null ? '' : `?at=${Math.round(atMs)}`;
-  return <Link to={`${pathOf('pipelines', trace.pipeline, 'batches', batch)}${at}`}>{batch}</Link>;
+  return (
+    <Link to={`${pathOf('pipelines', trace.pipeline, 'batches', batch)}${at}`}>{shortBatch(batch)}</Link>
+  );
 }
+
+/** Without the zeros that make names of tasks order as text. */
+const shortBatch = (id: string) => id.replace(/(?<![0-9])0+(?=[0-9])/g, '');
 
 function Steps({ steps }: { readonly steps: TraceView['steps'] }) {
   const longest = Math.max(1, ...steps.map(({ tookMs }) => tookMs ?? 0));

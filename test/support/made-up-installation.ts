@@ -21,6 +21,7 @@ import type {
 } from '../../node/operations.ts';
 import type { ApiBenchOptions } from './api-bench.ts';
 import { MadeUpRecords } from './made-up-records.ts';
+import { madeUpTrace } from './made-up-trace.ts';
 
 export interface Asked {
   readonly what: string;
@@ -345,6 +346,15 @@ export class MadeUpInstallation {
       setDesired: async (name, given: DesiredChange) => {
         note('setDesired', name, given);
         this.change(name, desiredState(given));
+      },
+      startTrace: async (name, request) => {
+        note('startTrace', name, request);
+        return madeUpTrace('running');
+      },
+      trace: async () => madeUpTrace('found'),
+      cancelTrace: async (name, id) => {
+        note('cancelTrace', name, id);
+        return madeUpTrace('running');
       },
       restart: async (name, given) => {
         note('restart', name, given);
