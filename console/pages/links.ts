@@ -68,7 +68,7 @@ export function placesOf(
 }
 
 /** Nearer to where it comes from, so that the labels of there and back stand apart. */
-const LABEL_AT = 0.42;
+const LABEL_AT = 0.31;
 
 /** A point of a quadratic Bézier curve. */
 function on(a: Point, middle: Point, b: Point, t: number): Point {

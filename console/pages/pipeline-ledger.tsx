@@ -1,4 +1,4 @@
-/** What was not applied as it came and is still open, on the pipeline's own page; and the way to everything else about it. */
+/** What was not applied as it came and is still open, on the pipeline's own page. */
 import type { LedgerEntryView } from '../../node/operations.ts';
 import { get, type Page as ListPage } from '../api/client.ts';
 import { Section } from '../components/page.tsx';
@@ -24,18 +24,10 @@ export function PipelineLedger({ pipeline }: { readonly pipeline: string }) {
   );
   const mayLook = useMay('operator');
   const items = found.value?.items ?? [];
-  const query = `?pipeline=${encodeURIComponent(pipeline)}`;
   return (
     <Section
       title="Not applied as they came"
-      aside={
-        <nav class="legend" aria-label={`More about ${pipeline}`}>
-          <Link to={`/ledger${query}`}>Conflicts</Link>
-          <Link to={`/ddl${query}`}>Schema changes</Link>
-          <Link to={`/checks${query}`}>Comparisons</Link>
-          <Link to={`/config${query}`}>Configuration</Link>
-        </nav>
-      }
+      aside={<Link to={`/ledger?pipeline=${encodeURIComponent(pipeline)}`}>All entries</Link>}
     >
       {found.problem !== null && <ProblemNotice problem={found.problem} again={found.again} />}
       {found.value !== null && items.length === 0 && (
