@@ -291,14 +291,18 @@ class PipelineDesk {
       origin: config.config.sourceSite,
       clock,
     });
-    const { openDdl, explicitDefaults } = await withSession(this.#source.source, signal, async (session) => ({
-      openDdl: await readOpenMarks(session, session.server.identity, reign.position.at),
-      explicitDefaults: await readExplicitDefaults(session),
-    }));
-    // As of the reign's position: the raise has ended all who could have moved it.
-    const onlineChanges = await withSession(target, signal, (session) =>
-      readSelectState(session, config.config.name),
-    );
+    // The target may be far: one session, beside that at the source.
+    const [{ openDdl, explicitDefaults }, { onlineChanges, definitions }] = await Promise.all([
+      withSession(this.#source.source, signal, async (session) => ({
+        openDdl: await readOpenMarks(session, session.server.identity, reign.position.at),
+        explicitDefaults: await readExplicitDefaults(session),
+      })),
+      // As of the reign's position: the raise has ended all who could have moved it.
+      withSession(target, signal, async (session) => ({
+        onlineChanges: await readSelectState(session, config.config.name),
+        definitions: await readDefinitionsAt(session, config.config.name),
+      })),
+    ]);
     let hint: NodeId | null = null;
     this.#lag.begin(reign.position.at, clock.monotonicMs());
     const unwatch = store.receipt.watch((reading) => {
@@ -310,9 +314,6 @@ class PipelineDesk {
       if (reading.kind !== 'value' || reading.value.tenure !== reign.tenure) return;
       this.#lag.progressed(BigInt(reading.value.seq), reading.value.part, clock.monotonicMs());
     });
-    const definitions = await withSession(target, signal, (session) =>
-      readDefinitionsAt(session, config.config.name),
-    );
     const selector = new Selector({
       pipeline: config.config,
       definitions,
