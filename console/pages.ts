@@ -8,6 +8,7 @@ import type { IconName } from './components/icon.tsx';
 import { AboutPage } from './pages/about.tsx';
 import { AccountPage } from './pages/account.tsx';
 import { AccountsPage } from './pages/accounts.tsx';
+import { AlarmsPage } from './pages/alarms.tsx';
 import { AuditPage } from './pages/audit.tsx';
 import { BatchPage } from './pages/batch.tsx';
 import { CheckPage } from './pages/check.tsx';
@@ -56,6 +57,12 @@ export const PAGES: readonly PageEntry[] = [
   },
   { pattern: '/pipelines/:name', page: PipelinePage, role: 'viewer' },
   { pattern: '/pipelines/:name/batches/:id', page: BatchPage, role: 'viewer' },
+  {
+    pattern: '/alarms',
+    page: AlarmsPage,
+    role: 'viewer',
+    menu: { title: 'Alarms', icon: 'bell', group: 'Replication' },
+  },
   {
     pattern: '/trace',
     page: TracePage,

@@ -36,7 +36,7 @@ export function messageOfNotice(notice: Notice, { cluster, link }: Where): Messa
     title: `${headOf(kind, severity)} ${cluster}: ${first === undefined ? group : titleOf(group, first, count)}`,
     lines: more > 0 ? [...lines, `and ${more} more`] : lines,
     remedies: kind === 'resolved' ? [] : remediesOf(alarms),
-    link: link === null ? null : `${link}/#/alarms`,
+    link: link === null ? null : `${link}/alarms`,
   };
 }
 
@@ -49,7 +49,7 @@ export function testMessage(id: string, by: string, { cluster, link }: Where): M
     title: `[test] ${cluster}: this channel works`,
     lines: [`A test, asked for by ${by}. Nothing is wrong.`],
     remedies: [],
-    link: link === null ? null : `${link}/#/alarms`,
+    link: link === null ? null : `${link}/alarms`,
   };
 }
 

@@ -149,7 +149,7 @@ describe('words', () => {
       'shop is stuck at load on node west-2 (nothing moved for 31 s, for 20 s) [stuck]',
     ]);
     expect(message.remedies[0]).toMatch(/^HOLT_TARGET_UNREACHABLE: /);
-    expect(message.link).toBe('https://holt.example/#/alarms');
+    expect(message.link).toBe('https://holt.example/alarms');
     const over = messageOfNotice({ ...NOTICE, kind: 'resolved' }, WHERE);
     expect(over.lines).toEqual(['shop is stuck at load on node west-2 (lasted 20 s) [stuck]']);
     expect(over.title).toMatch(/^\[over\]/);
