@@ -37,6 +37,7 @@ const SHOTS: readonly Shot[] = [
     until: 'Where its time went',
   },
   { name: 'nodes', path: '/nodes', until: 'database sin-db' },
+  { name: 'alarms', path: '/alarms', until: 'does not answer' },
   { name: 'conflicts', path: `/ledger?pipeline=${PIPELINE}`, until: 'Parent row is missing' },
   { name: 'conflict', path: `/ledger/${PIPELINE}/31`, until: 'cancelled' },
   { name: 'schema-changes', path: `/ddl?pipeline=${PIPELINE}`, until: 'basket_cache' },

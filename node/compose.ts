@@ -46,11 +46,12 @@ import { startHttpServer } from './api/http-server.ts';
 import { RepeatedRequests } from './api/idempotency.ts';
 import { Peers, peerRoute } from './api/peers.ts';
 import { Cluster, DRAIN_QUESTION, LOG_LEVEL_QUESTION } from './cluster.ts';
+import { Counted } from './counted.ts';
 import { APPLIED_QUESTION, AppliedBatches, RECENT_QUESTION } from './history/applied-batches.ts';
 import { HISTORY_QUESTION, History } from './history/history.ts';
 import { CHECKS_QUESTION, Installation, NODE_CONFIG_QUESTION } from './installation.ts';
 import { isLogLevel, LogGate } from './log-levels.ts';
-import { AlarmDeliveries, nodeMetrics, StageTimes } from './metrics.ts';
+import { nodeMetrics } from './metrics.ts';
 import { NodeWork, type Work } from './node-work.ts';
 import { openTree } from './open-tree.ts';
 import { QUEUES_QUESTION, Queues } from './queues.ts';
@@ -279,16 +280,18 @@ async function compose(
   disposer.add(() => pipe.close());
 
   const clocks = new Clocks({ clock, node: node.name });
-  const stageTimes = new StageTimes();
+  const counted = new Counted();
   const local = new LocalStatus({
     clock,
     self,
     tree,
     clocks,
     times: (pipeline, stage) => ({
-      queued: (ms) => stageTimes.queued(pipeline, stage, ms),
-      worked: (ms) => stageTimes.worked(pipeline, stage, ms),
+      queued: (ms) => counted.queued(pipeline, stage, ms),
+      worked: (ms) => counted.worked(pipeline, stage, ms),
+      failed: (code) => counted.failed(pipeline, stage, code),
     }),
+    onLoaded: (pipeline, stats) => counted.loaded(pipeline, stats),
   });
   disposer.add(() => local.close());
   routes[`GET ${PAYLOAD_ROUTE}`] = pipe.route;
@@ -429,13 +432,12 @@ async function compose(
   });
   const alarmStore = new AlarmStore({ tree, log: log.child({ component: 'alarms' }) });
   const where = { cluster: config.cluster, link: config.alarms.link };
-  const deliveries = new AlarmDeliveries();
   const deliverer = new Deliverer({
     store: alarmStore,
     channels: config.alarms.channels,
     where,
     queue: jobs,
-    onEnd: (channel, result) => deliveries.count(channel, result),
+    onEnd: (channel, result) => counted.alarm(channel, result),
     clock,
     log: log.child({ component: 'alarms' }),
   });
@@ -465,9 +467,10 @@ async function compose(
   const metrics = nodeMetrics({
     report: () => local.report(),
     statuses: (names) => collector.pipelines(names.map(pipelineId)),
-    stageTimes,
+    counted,
+    queues: async () => (await queues.own()).queues,
     tree,
-    alarms: { list: () => desk.list(), evaluator: () => evaluator, deliveries },
+    alarms: { list: () => desk.list(), evaluator: () => evaluator },
     release,
   });
   const history = new History({
@@ -546,6 +549,7 @@ async function compose(
       return serving ? (registry.conflict?.message ?? null) : 'the node is starting';
     },
     metrics: () => metrics.text(),
+    onAnswer: (route, method, status, ms) => counted.answered(route, method, status, ms),
   });
   disposer.add(() => http.close());
   log.info({ event: 'node:api:listening', url: http.url, pipe: address }, 'the API answers');

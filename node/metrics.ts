@@ -2,13 +2,16 @@
  * Prometheus figures, made when scraped: of the node's own report, and of the status of the pipelines that it has a part in, the same
  * that CLI and API show. Every node tells those, so that they are there while some node is; take the largest of them.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { assert } from '../lib/assert.ts';
 import { ALARM_SEVERITIES, type AlarmSeverity } from '../model/alarm.ts';
 import type { LagView, Measured } from '../model/lag.ts';
-import type { TaskStage } from '../model/stage.ts';
 import { STAGES } from '../model/stage.ts';
 import { PIPELINE_STATES } from '../model/status.ts';
 import type { CoordinationTree, SessionState } from '../scheduler/tree/tree.ts';
+import { Counted } from './counted.ts';
+import type { QueueView } from './operations.ts';
 import type { NodeReport } from './status/node-report.ts';
 import type { PipelineStatus } from './status/pipeline-status.ts';
 
@@ -25,10 +28,19 @@ export interface MetricsOptions {
   readonly report: () => NodeReport;
   /** Status of the pipelines named. */
   readonly statuses: (pipelines: readonly string[]) => Promise<readonly PipelineStatus[]>;
-  readonly stageTimes: StageTimes;
-  readonly tree: CoordinationTree;
+  readonly counted: Counted;
+  /** Of this node. */
+  readonly queues: () => Promise<readonly QueueView[]>;
+  readonly tree: Pick<CoordinationTree, 'counters'>;
   readonly alarms: AlarmFigures;
   readonly release: string;
+}
+
+export interface MetricEntry {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: 'gauge' | 'counter' | 'histogram';
+  readonly labels: readonly string[];
 }
 
 export interface AlarmFigures {
@@ -43,61 +55,6 @@ export interface AlarmFigures {
   >;
   /** Of this node's evaluator. */
   readonly evaluator: () => { readonly isEvaluating: boolean; readonly evaluations: number };
-  readonly deliveries: AlarmDeliveries;
-}
-
-/** How long batches waited at a stage of this node and how long the work took: counted as it happens. */
-export class StageTimes {
-  readonly #registry = new Registry();
-  readonly #queue: Histogram;
-  readonly #work: Histogram;
-
-  constructor() {
-    const histogram = (name: string, help: string) =>
-      new Histogram({
-        name,
-        help,
-        labelNames: ['pipeline', 'stage'],
-        buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-        registers: [this.#registry],
-      });
-    this.#queue = histogram(
-      'holt_stage_queue_wait_seconds',
-      'From when a batch stood at the stage to its work.',
-    );
-    this.#work = histogram('holt_stage_batch_duration_seconds', 'Work on a batch at the stage.');
-  }
-
-  queued(pipeline: string, stage: TaskStage, ms: number): void {
-    this.#queue.observe({ pipeline, stage }, ms / 1000);
-  }
-
-  worked(pipeline: string, stage: TaskStage, ms: number): void {
-    this.#work.observe({ pipeline, stage }, ms / 1000);
-  }
-
-  text(): Promise<string> {
-    return this.#registry.metrics();
-  }
-}
-
-/** What became of alarms on their channels, sent by this node's queue. */
-export class AlarmDeliveries {
-  readonly #registry = new Registry();
-  readonly #ends = new Counter({
-    name: 'holt_alarm_deliveries_total',
-    help: 'Alarms that this node has sent to a channel, or given up, since it started.',
-    labelNames: ['channel', 'result'],
-    registers: [this.#registry],
-  });
-
-  count(channel: string, result: 'delivered' | 'failed'): void {
-    this.#ends.inc({ channel, result });
-  }
-
-  text(): Promise<string> {
-    return this.#registry.metrics();
-  }
 }
 
 /** `kind` of the lag metrics → figure of the model. */
@@ -109,13 +66,20 @@ const LAG_KINDS: readonly (readonly [string, (lag: LagView) => Measured | null])
   ['checkpoint', (lag) => lag.checkpoint],
 ];
 
-export function nodeMetrics({ report, statuses, stageTimes, tree, alarms, release }: MetricsOptions): {
+export function nodeMetrics({ report, statuses, counted, queues, tree, alarms, release }: MetricsOptions): {
   text(): Promise<string>;
+  /** Every metric there is, whether it has a value now or not. */
+  catalogue(): readonly MetricEntry[];
 } {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const gauge = (name: string, help: string, labelNames: readonly string[] = []) =>
-    new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] });
+  const entries: MetricEntry[] = [];
+  const gauge = (name: string, help: string, labelNames: readonly string[] = []) => {
+    // Totals are read from where they are kept: to Prometheus they are counters all the same.
+    const kind = name.endsWith('_total') ? 'counter' : 'gauge';
+    entries.push({ name, help, kind, labels: labelNames });
+    return new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] });
+  };
 
   const build = gauge('holt_build_info', 'Release of this node.', ['release']);
   const session = gauge(
@@ -125,6 +89,16 @@ export function nodeMetrics({ report, statuses, stageTimes, tree, alarms, releas
   );
   const lost = gauge('holt_zk_session_expired_total', 'Sessions lost since the node started.');
   const requests = gauge('holt_zk_requests_total', 'Requests to the coordination service.', ['op']);
+  const requestTime = gauge(
+    'holt_zk_request_seconds_total',
+    'Time between sending a request to the coordination service and its answer, all together.',
+    ['op'],
+  );
+  const watchEvents = gauge('holt_zk_watch_events_total', 'Watches that fired.');
+  const queueJobs = gauge('holt_queue_jobs', 'Jobs of the queues that this node works on.', [
+    'queue',
+    'state',
+  ]);
   const memory = gauge('holt_node_memory_bytes', 'Resident memory.');
   const loop = gauge('holt_node_event_loop_delay_p99_seconds', 'Event-loop delay, 99th percentile.');
   const rows = gauge('holt_stage_rows_total', 'Row changes done by this node.', ['pipeline', 'stage']);
@@ -164,6 +138,11 @@ export function nodeMetrics({ report, statuses, stageTimes, tree, alarms, releas
   const catchUp = gauge(
     'holt_pipeline_catch_up_seconds',
     'Predicted time until nothing is behind; absent where no end is in sight.',
+    ['pipeline'],
+  );
+  const checkpoint = gauge(
+    'holt_checkpoint_timestamp_seconds',
+    'How far the durable position is: when the oldest thing behind it in the log was written.',
     ['pipeline'],
   );
   const lagBytes = gauge(
@@ -267,6 +246,8 @@ export function nodeMetrics({ report, statuses, stageTimes, tree, alarms, releas
     if (catchUpMs !== null) catchUp.set({ pipeline }, catchUpMs / 1000);
     if (readBytes !== null) lagBytes.set({ pipeline }, readBytes);
     if (heartbeatAgoMs !== null) heartbeat.set({ pipeline }, (status.asOfMs - heartbeatAgoMs) / 1000);
+    if (status.lag.checkpoint !== null)
+      checkpoint.set({ pipeline }, (status.asOfMs - status.lag.checkpoint.ms) / 1000);
     const clock = status.lag.sourceClock;
     if (clock !== null) sourceClock.set({ pipeline }, clock.aheadMs / 1000);
   };
@@ -278,10 +259,17 @@ export function nodeMetrics({ report, statuses, stageTimes, tree, alarms, releas
 
   const collect = async () => {
     const names = report().pipelines.map((one) => one.pipeline);
-    const [known, setAlarms] = await Promise.all([statuses(names).catch(() => []), tellAlarms()]);
+    const [known, setAlarms, jobs] = await Promise.all([
+      statuses(names).catch(() => []),
+      tellAlarms(),
+      queues().catch(() => []),
+    ]);
     const now = report();
     registry.resetMetrics();
     setAlarms();
+    for (const { queue, waiting, active: atWork, delayed, failed } of jobs)
+      for (const [jobState, count] of Object.entries({ waiting, active: atWork, delayed, failed }))
+        if (count !== null) queueJobs.set({ queue, state: jobState }, count);
     for (const name of names) {
       const status = known.find((one) => one.pipeline === name);
       if (status === undefined) tellUnknown(name);
@@ -294,7 +282,11 @@ export function nodeMetrics({ report, statuses, stageTimes, tree, alarms, releas
     build.set({ release }, 1);
     for (const one of SESSION_STATES) session.set({ state: one }, one === now.session.state ? 1 : 0);
     lost.set(tree.counters.sessionsLost);
-    for (const [op, counters] of Object.entries(tree.counters.ops)) requests.set({ op }, counters.sent);
+    for (const [op, counters] of Object.entries(tree.counters.ops)) {
+      requests.set({ op }, counters.sent);
+      requestTime.set({ op }, counters.latencyMsSum / 1000);
+    }
+    watchEvents.set(tree.counters.watchFires);
     memory.set(now.memoryBytes);
     loop.set(now.eventLoopP99Ms / 1000);
     for (const one of now.pipelines) {
@@ -328,7 +320,47 @@ export function nodeMetrics({ report, statuses, stageTimes, tree, alarms, releas
   return {
     async text() {
       await collect();
-      return `${await registry.metrics()}\n${await stageTimes.text()}\n${await alarms.deliveries.text()}`;
+      const [own, rest] = await Promise.all([registry.metrics(), counted.registry.metrics()]);
+      // prom-client has no counter that is set.
+      return `${own.replace(/^# TYPE (holt_\w+_total) gauge$/gm, '# TYPE $1 counter')}\n${rest}`;
+    },
+    catalogue() {
+      const others = counted.registry.getMetricsAsArray() as unknown as readonly CountedMetric[];
+      return [
+        ...entries,
+        ...others.map(({ name, help, type, labelNames }) => ({
+          name,
+          help,
+          kind: type,
+          labels: labelNames,
+        })),
+      ].sort((a, b) => (a.name < b.name ? -1 : 1));
     },
   };
+}
+
+/** Every metric of a node, without a node: for the reference page, and for the tests of rules and dashboard. */
+export function metricsCatalogue(): readonly MetricEntry[] {
+  const nothing = () => assert(false, 'a catalogue has no values');
+  return nodeMetrics({
+    report: nothing as () => never,
+    statuses: nothing as () => never,
+    counted: new Counted(),
+    queues: nothing as () => never,
+    tree: {
+      get counters() {
+        return nothing() as never;
+      },
+    },
+    alarms: { list: nothing as () => never, evaluator: nothing as () => never },
+    release: '',
+  }).catalogue();
+}
+
+/** What prom-client's metrics are beside what its types say. */
+interface CountedMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'histogram';
+  readonly labelNames: readonly string[];
 }

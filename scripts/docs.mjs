@@ -6,6 +6,7 @@ import { register } from 'tsx/esm/api';
 import { apiPage } from './docs/api-page.mjs';
 import { configPage } from './docs/config-page.mjs';
 import { errorsPage } from './docs/errors-page.mjs';
+import { metricsPage } from './docs/metrics-page.mjs';
 import { columnTypesSection, typesPage } from './docs/types-page.mjs';
 
 /*
@@ -22,6 +23,8 @@ const { COLUMN_TYPE_CASES } = await import('../test/cases/column-types/column-ty
 const { openApiDocument } = await import('../node/api/openapi.ts');
 const { ROUTES } = await import('../node/api/routes/all.ts');
 
+const { metricsCatalogue } = await import('../node/metrics.ts');
+
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const schema = configJsonSchema();
 const api = openApiDocument(ROUTES, 'v1');
@@ -31,6 +34,7 @@ const pages = {
   'docs/reference/config.md': configPage(schema),
   'docs/reference/config.schema.json': `${JSON.stringify(schema, null, 2)}\n`,
   'docs/reference/errors.md': errorsPage(ERROR_CODES),
+  'docs/reference/metrics.md': metricsPage(metricsCatalogue()),
   'docs/types.md': typesPage([
     columnTypesSection({ families: COLUMN_TYPE_FAMILIES, cases: COLUMN_TYPE_CASES, outcomeOf }),
     keyShapesSection(),

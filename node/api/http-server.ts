@@ -43,6 +43,8 @@ export interface HttpServerOptions extends ApiServices {
   readonly openMetrics: boolean;
   /** Why the node is not ready, null when it is. */
   readonly notReady: () => string | null;
+  /** Told of every answer but those that stay open: the route as it is declared, and how long it took. */
+  readonly onAnswer?: (route: string, method: string, status: number, ms: number) => void;
   readonly repeats: RepeatedRequests;
   /** The page at `/` and below. */
   readonly console: ConsoleFiles;
@@ -89,6 +91,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
         ),
   );
   server.addHook('onRequest', async (request) => comesFromHere(request, options));
+  const { onAnswer } = options;
+  if (onAnswer !== undefined)
+    server.addHook('onResponse', async (request, reply) => {
+      const route = request.routeOptions.url;
+      if (route === undefined || route.endsWith('/events')) return;
+      onAnswer(route, request.method, reply.statusCode, reply.elapsedTime);
+    });
   health(server, options);
   const gate = new Gate(server, options);
   for (const route of ROUTES) serve(server, route, gate, options);

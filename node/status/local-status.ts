@@ -33,6 +33,7 @@ const TROUBLE_STANDS_MS = 5_000;
 export interface BatchTimes {
   queued(ms: number): void;
   worked(ms: number): void;
+  failed(code: string): void;
 }
 
 /** One task stage of one pipeline on this node. */
@@ -118,6 +119,7 @@ export class StageMeter {
   /** What is being tried again; null when nothing is. */
   trouble(error: unknown): void {
     this.#problem = error === null ? null : problemOf(error, this.#clock.nowMs(), this.#problem);
+    if (this.#problem !== null) this.#times?.failed(this.#problem.code);
     this.#problemToldMs = this.#clock.monotonicMs();
   }
 

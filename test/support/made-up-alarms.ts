@@ -1,8 +1,8 @@
 /** Alarms of the installation that is not there: what is asked of them is noted, and shows. */
 import { ALARM_KINDS, defaultRule } from '../../model/alarm.ts';
 import type { AlarmView, NoticeView, SilenceView } from '../../node/alarms/alarm-views.ts';
-import type { ApiServices } from '../../node/api/route.ts';
 import { channelUnknown } from '../../node/alarms/delivery/deliverer.ts';
+import type { ApiServices } from '../../node/api/route.ts';
 
 const MINUTE = 60_000;
 
@@ -16,7 +16,14 @@ export class MadeUpAlarms {
   constructor(nowMs: () => number = Date.now) {
     this.#nowMs = nowMs;
     const now = nowMs();
-    const common = { clearSinceMs: null, code: null, ack: null, silence: null, node: null, stage: null } as const;
+    const common = {
+      clearSinceMs: null,
+      code: null,
+      ack: null,
+      silence: null,
+      node: null,
+      stage: null,
+    } as const;
     this.alarms = [
       {
         ...common,
@@ -104,7 +111,13 @@ export class MadeUpAlarms {
       list: () => Promise.resolve(this.alarms),
       rules: () => ALARM_KINDS.map((kind) => defaultRule(kind, ['on-call', 'team'])),
       channels: () => [
-        { name: 'on-call', kind: 'webhook', severity: 'critical', to: 'address from environment variable ON_CALL_URL', signed: true },
+        {
+          name: 'on-call',
+          kind: 'webhook',
+          severity: 'critical',
+          to: 'address from environment variable ON_CALL_URL',
+          signed: true,
+        },
         { name: 'team', kind: 'slack', severity: 'info', to: 'address from a file', signed: false },
       ],
       history: (limit, before) =>
@@ -120,7 +133,15 @@ export class MadeUpAlarms {
       silence: async ({ by, why, forMs, rules, subjects }) => {
         note('silence', rules, subjects, forMs, why);
         const fromMs = this.#nowMs();
-        const made = { id: `s${this.silences.length}`, by, why, fromMs, untilMs: fromMs + forMs, rules, subjects };
+        const made = {
+          id: `s${this.silences.length}`,
+          by,
+          why,
+          fromMs,
+          untilMs: fromMs + forMs,
+          rules,
+          subjects,
+        };
         this.silences = [...this.silences, made];
         return made;
       },

@@ -20,6 +20,7 @@ import type {
   StageStatusView,
 } from '../../node/operations.ts';
 import type { ApiBenchOptions } from './api-bench.ts';
+import { MadeUpAlarms } from './made-up-alarms.ts';
 import { MadeUpRecords } from './made-up-records.ts';
 import { madeUpTrace } from './made-up-trace.ts';
 
@@ -130,6 +131,7 @@ const NODES_OF: Readonly<Record<string, readonly string[]>> = {
 const SITES = Object.keys(NODES_OF);
 
 export class MadeUpInstallation {
+  readonly alarms = new MadeUpAlarms();
   readonly asked: Asked[] = [];
   readonly records = new MadeUpRecords({
     note: (what, of, given) => this.#note(what, of, given),
@@ -208,6 +210,7 @@ export class MadeUpInstallation {
             return Promise.resolve({ batches: wanted, silent: [] });
           },
         },
+        alarms: this.alarms.services,
         history: {
           query: (asked) =>
             Promise.resolve({ ...asked, points: this.history(asked.pipeline, asked), silent: [] }),
