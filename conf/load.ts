@@ -121,7 +121,7 @@ function gather(documents: readonly YamlDocument[], problems: ConfigProblem[]): 
       problems.push(
         placed.doc.problem(
           ['kind'],
-          `cluster, coordination, api, alarms and sites are already defined in ${parts.installation.doc.file}`,
+          `cluster, coordination, api, alarms, tracing and sites are already defined in ${parts.installation.doc.file}`,
         ),
       );
   };
@@ -148,7 +148,7 @@ function gather(documents: readonly YamlDocument[], problems: ConfigProblem[]): 
       case 'Holt': {
         const { dataSources, channels, nodes, ...installation } = spec;
         if (
-          ['cluster', 'coordination', 'api', 'alarms', 'sites'].some((key) =>
+          ['cluster', 'coordination', 'api', 'alarms', 'tracing', 'sites'].some((key) =>
             hasKey(doc.value, ['spec', key]),
           )
         )
@@ -403,6 +403,17 @@ function normalize(parts: Parts, problems: ConfigProblem[]): Omit<LoadedConfig, 
       cluster,
       coordination: coordinationConfig(installation, folder),
       api: apiConfig(installation, folder),
+      tracing:
+        installation.tracing === undefined
+          ? null
+          : {
+              endpoint: installation.tracing.endpoint,
+              authorization:
+                installation.tracing.authorization === undefined
+                  ? null
+                  : secretRef(installation.tracing.authorization, folder),
+              ratio: installation.tracing.ratio,
+            },
       alarms: alarmsConfig(installation, folder, (path, message, suggestion) =>
         problems.push(
           ...(parts.installation === null

@@ -534,6 +534,16 @@ export const installationSpec = z.strictObject({
     .prefault({})
     .describe('HTTP API: who may use it, and what is kept.'),
   alarms: alarmsSpec,
+  tracing: z
+    .strictObject({
+      endpoint: z
+        .url({ protocol: /^https?$/ })
+        .describe('Where spans go by OTLP over HTTP, such as http://collector.example:4318/v1/traces.'),
+      authorization: secret.optional().describe('Value of the Authorization header, by reference.'),
+      ratio: z.number().min(0).max(1).default(1).describe('Share of batches, from 0 to 1.'),
+    })
+    .optional()
+    .describe('OpenTelemetry: a span for each batch and each of its stages. None without this block.'),
   sites: z
     .record(
       name,

@@ -173,12 +173,24 @@ export interface ApiConfig {
   readonly historyBytes: number;
 }
 
+/** OpenTelemetry: where spans of batches go. */
+export interface TracingConfig {
+  /** OTLP over HTTP, such as http://collector:4318/v1/traces. */
+  readonly endpoint: string;
+  /** Value of the Authorization header. */
+  readonly authorization: SecretRef | null;
+  /** Share of batches, 0 to 1. */
+  readonly ratio: number;
+}
+
 export interface HoltConfig {
   /** Name of the whole installation; part of checkpoints, so that two do not share a row. */
   readonly cluster: string;
   readonly coordination: CoordinationConfig;
   readonly api: ApiConfig;
   readonly alarms: AlarmsConfig;
+  /** Null: no spans. */
+  readonly tracing: TracingConfig | null;
   readonly sites: readonly SiteConfig[];
   readonly dataSources: readonly DataSourceConfig[];
   readonly pipelines: readonly PipelineConfig[];

@@ -66,6 +66,7 @@ import { LocalStatus } from './status/local-status.ts';
 import type { PipelineStatus } from './status/pipeline-status.ts';
 import { TRACE_GET, TRACE_START, TRACE_STOP, TraceRuns } from './trace/trace-runs.ts';
 import { Tracer } from './trace/tracer.ts';
+import { type BatchTracer, openTracer } from './tracing.ts';
 import { Arrivals, type CheckpointReader, type ReadSoFar } from './wait/arrivals.ts';
 import { READ_QUESTION, readSoFar } from './wait/read-so-far.ts';
 
@@ -281,6 +282,20 @@ async function compose(
 
   const clocks = new Clocks({ clock, node: node.name });
   const counted = new Counted();
+  const { tracing } = config;
+  const tracer: BatchTracer | null =
+    tracing === null
+      ? null
+      : await openTracer({
+          tracing,
+          cluster: config.cluster,
+          node: node.name,
+          site: node.site,
+          release,
+          clock,
+          log: log.child({ component: 'tracing' }),
+        });
+  if (tracer !== null) disposer.add(() => tracer.close());
   const local = new LocalStatus({
     clock,
     self,
@@ -288,7 +303,10 @@ async function compose(
     clocks,
     times: (pipeline, stage) => ({
       queued: (ms) => counted.queued(pipeline, stage, ms),
-      worked: (ms) => counted.worked(pipeline, stage, ms),
+      worked: (ms, header) => {
+        counted.worked(pipeline, stage, ms);
+        tracer?.worked(pipeline, stage, header, ms);
+      },
       failed: (code) => counted.failed(pipeline, stage, code),
     }),
     onLoaded: (pipeline, stats) => counted.loaded(pipeline, stats),

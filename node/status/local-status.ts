@@ -32,7 +32,7 @@ const TROUBLE_STANDS_MS = 5_000;
 /** Told of every batch's times at a stage, ms. */
 export interface BatchTimes {
   queued(ms: number): void;
-  worked(ms: number): void;
+  worked(ms: number, header: BatchHeader): void;
   failed(code: string): void;
 }
 
@@ -71,7 +71,8 @@ export class StageMeter {
   }
 
   /** Work on a batch begins; the answer ends it. */
-  work({ seq, part }: BatchHeader, queueMs: number): () => void {
+  work(header: BatchHeader, queueMs: number): () => void {
+    const { seq, part } = header;
     const sinceMs = this.#clock.monotonicMs();
     const one: StandingTask = { seq: BigInt(seq), part, sinceMs };
     this.#work.add(one);
@@ -81,7 +82,7 @@ export class StageMeter {
       if (!this.#work.delete(one)) return;
       const workedMs = this.#clock.monotonicMs() - sinceMs;
       this.#busy.add(workedMs);
-      this.#times?.worked(workedMs);
+      this.#times?.worked(workedMs, header);
     };
   }
 

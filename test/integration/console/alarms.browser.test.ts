@@ -55,10 +55,10 @@ describe('the page of alarms', () => {
       { what: 'acknowledge', with: ['node~sin-2', 'operator', 'rack move'] },
     ]);
     await button(page, 'Silence stuck~billing-oregon-frankfurt').click();
-    await dialog(page).getByLabel('For').selectOption({ label: '4 hours' });
+    await dialog(page).getByRole('combobox').selectOption({ label: '4 hours' });
     await button(page, 'Silence them').click();
     await button(page, 'End silence of billing-oregon-frankfurt').click();
-    await button(page, 'End silence').last().click();
+    await dialog(page).getByRole('button', { name: 'End silence' }).click();
     await said(page, 'The silence is over.');
     expect(asked('silence')).toEqual([
       { what: 'silence', with: [['stuck'], ['billing-oregon-frankfurt'], 4 * 3_600_000, ''] },
