@@ -460,7 +460,16 @@ async function compose(
     log: log.child({ component: 'alarms' }),
   });
   disposer.add(() => deliverer.close());
+  const standInEyes = new AlarmEyes(
+    { config, collector, registry, retention: { readings: () => [] }, clock },
+    [],
+  );
   const desk = new AlarmDesk({
+    standIn: {
+      silent: async () =>
+        new Set((await collector.nodes()).flatMap((one) => (one.state === 'unknown' ? [one.node] : []))),
+      look: () => standInEyes.look(() => false, stopping.signal),
+    },
     alarms: config.alarms,
     where,
     store: alarmStore,

@@ -152,24 +152,23 @@ function alarmColumns(actions: AlarmActions | null): readonly TableColumn<AlarmV
     {
       key: 'text',
       title: 'What',
+      class: 'col-alarm',
       sort: ({ text }) => text,
-      cell: ({ text, code, ack, silence }) => (
+      cell: ({ text, code, ack, silence, group, pipeline }) => (
         <>
-          {text}
+          {pipeline === null ? text : <Link to={`/pipelines/${pipeline}`}>{text}</Link>}
           {code !== null && (
             <>
               {' '}
               <code>{code}</code>
             </>
           )}
-          {ack !== null && (
-            <span class="soft">
-              {' '}
-              acknowledged by {ack.by}
-              {ack.why === '' ? '' : `: ${ack.why}`}
-            </span>
-          )}
-          {silence !== null && <span class="soft"> silenced</span>}
+          <span class="soft">
+            {' '}
+            cause: {group}
+            {ack !== null && `; acknowledged by ${ack.by}${ack.why === '' ? '' : `: ${ack.why}`}`}
+            {silence !== null && '; silenced'}
+          </span>
         </>
       ),
     },
@@ -179,14 +178,6 @@ function alarmColumns(actions: AlarmActions | null): readonly TableColumn<AlarmV
       sort: ({ stage }) => stage,
       cell: ({ stage }) => stage ?? <span class="soft">–</span>,
     },
-    {
-      key: 'subject',
-      title: 'About',
-      sort: ({ subject }) => subject,
-      cell: ({ pipeline, subject }) =>
-        pipeline === null ? subject : <Link to={`/pipelines/${pipeline}`}>{pipeline}</Link>,
-    },
-    { key: 'cause', title: 'Cause', sort: ({ group }) => group, cell: ({ group }) => group },
     {
       key: 'since',
       title: 'Since',
@@ -423,7 +414,7 @@ const RULE_COLUMNS: readonly TableColumn<AlarmRuleView>[] = [
     title: 'For',
     align: 'right',
     sort: ({ forMs }) => forMs,
-    cell: ({ forMs }) => formatMs(forMs),
+    cell: ({ forMs }) => (forMs === 0 ? 'at once' : formatMs(forMs)),
   },
   {
     key: 'severity',

@@ -16,13 +16,20 @@ import type {
 import type { Alarm, Orders } from './alarms.ts';
 import { channelUnknown, type Deliverer } from './delivery/deliverer.ts';
 import { alarmText, messageOfNotice, type Where } from './delivery/message.ts';
-import { isSilenced } from './evaluate.ts';
+import { type AlarmState, evaluate, isSilenced, NO_ALARMS } from './evaluate.ts';
+import type { Readings } from './readings.ts';
 
 export interface AlarmDeskOptions {
   readonly alarms: AlarmsConfig;
   readonly where: Where;
   readonly store: AlarmStore;
   readonly deliverer: Pick<Deliverer, 'test'>;
+  /** For while the evaluator does not answer; absent: what stands in the tree is all that is shown. */
+  readonly standIn?: {
+    /** Nodes that do not answer just now. */
+    readonly silent: () => Promise<ReadonlySet<string>>;
+    readonly look: () => Promise<Readings>;
+  };
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -41,6 +48,8 @@ const MAX_ACKS = 200;
 
 export class AlarmDesk {
   readonly #options: AlarmDeskOptions;
+  /** What this node has evaluated for itself since the evaluator fell silent; null while it answers. */
+  #standIn: AlarmState | null = null;
 
   constructor(options: AlarmDeskOptions) {
     this.#options = options;
@@ -49,9 +58,36 @@ export class AlarmDesk {
   /** Firing ones first, the worst first. */
   async list(): Promise<readonly AlarmView[]> {
     const { store, clock } = this.#options;
-    const [alarms, orders] = await Promise.all([store.alarms(), store.orders()]);
+    const [stored, orders, isMissing] = await Promise.all([
+      store.alarms(),
+      store.orders(),
+      this.#isEvaluatorMissing(),
+    ]);
+    const alarms = isMissing ? await this.#evaluated(stored, orders) : stored;
+    if (!isMissing) this.#standIn = null;
     const nowMs = clock.nowMs();
     return alarms.map((one) => viewOf(one, orders, nowMs)).sort(byUrgency);
+  }
+
+  /** The node that evaluates may be the one that stands still, and its session lives on for seconds. */
+  async #isEvaluatorMissing(): Promise<boolean> {
+    const { standIn, store, alarms } = this.#options;
+    if (standIn === undefined || !alarms.enabled) return false;
+    const evaluator = await store.evaluator();
+    return evaluator === null || (await standIn.silent()).has(evaluator);
+  }
+
+  /** Looks in its place: what is found is shown as pending, and told by whoever evaluates next. */
+  async #evaluated(stored: readonly Alarm[], orders: Orders): Promise<readonly Alarm[]> {
+    const { standIn, alarms } = this.#options;
+    if (standIn === undefined) return stored;
+    const firing = new Map(stored.map((one) => [one.id, one]));
+    const before = this.#standIn ?? { ...NO_ALARMS, alarms: firing };
+    const readings = await standIn.look();
+    const rules = alarms.rules.map((one) => ({ ...one, forMs: Number.POSITIVE_INFINITY }));
+    const { state } = evaluate(before, readings, { ...alarms, rules }, orders);
+    this.#standIn = state;
+    return [...state.alarms.values()];
   }
 
   rules(): readonly AlarmRuleView[] {

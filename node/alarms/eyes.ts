@@ -21,6 +21,8 @@ export interface EyesOptions {
 
 /** What rests is looked at in full after this; in between its leader's word is enough. */
 const FULL_LOOK_MS = 10_000;
+/** In so many looks all of them had their turn. */
+const SHARES = 20;
 /** The source was seen of late. */
 const SEEN_MS = 2_500;
 
@@ -46,9 +48,7 @@ export class AlarmEyes {
   /** @throws when the tree cannot be asked. */
   async look(isGivenUp: (node: string) => boolean, signal: AbortSignal): Promise<Readings> {
     const { config, collector, registry, retention, clock } = this.#options;
-    const { heard, statuses } = await collector.survey((all) =>
-      config.pipelines.filter((one) => !this.#rests(one, all)).map((one) => one.name),
-    );
+    const { heard, statuses } = await collector.survey((all) => this.#chosen(config.pipelines, all));
     const nowMs = clock.monotonicMs();
     for (const status of statuses) this.#looked.set(status.pipeline, { status, atMs: nowMs });
     const present = registry.nodes.map(({ node, site, stages }): PresentNode => {
@@ -86,11 +86,23 @@ export class AlarmEyes {
     };
   }
 
+  /** Those that do not rest, and a few of those whose full look is due: hundreds at once would hold everything up. */
+  #chosen(pipelines: readonly PipelineConfig[], heard: ReadonlyMap<string, Heard>): readonly PipelineId[] {
+    const ageOf = ({ name }: PipelineConfig) =>
+      this.#options.clock.monotonicMs() - (this.#looked.get(name)?.atMs ?? 0);
+    const resting = pipelines.filter((one) => this.#rests(one, heard));
+    const rests = new Set(resting);
+    const due = resting
+      .filter((one) => ageOf(one) > FULL_LOOK_MS)
+      .sort((a, b) => ageOf(b) - ageOf(a))
+      .slice(0, Math.ceil(pipelines.length / SHARES));
+    return [...pipelines.filter((one) => !rests.has(one)), ...due].map((one) => one.name);
+  }
+
   /** It was idle a moment ago, and its leader says that nothing has come. */
   #rests({ name }: PipelineConfig, heard: ReadonlyMap<string, Heard>): boolean {
     const known = this.#looked.get(name);
     if (known === undefined || known.status.state !== 'idle' || known.status.code !== null) return false;
-    if (this.#options.clock.monotonicMs() - known.atMs > FULL_LOOK_MS) return false;
     const leader = leaderOf(name, heard);
     if (leader === null || known.status.stages.find((one) => one.stage === 'select')?.holder !== leader.node)
       return false;

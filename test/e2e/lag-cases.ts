@@ -43,6 +43,31 @@ export async function untilNamed(
   return { status, tookMs: performance.now() - startedMs };
 }
 
+/** Until an alarm names `stage`, pending or firing, also where the node that stands still is the one that evaluates. */
+export async function untilAlarmed(run: Replication, stage: StageName): Promise<void> {
+  const witness = witnessOf(run, stage);
+  await waitFor(
+    async () =>
+      (await witness.api.alarms().catch(() => [])).some(
+        (one) => one.kind === 'stuck' && one.pipeline === PIPELINE && one.stage === stage,
+      ),
+    { timeoutMs: 60_000, pollMs: 50, what: `an alarm to name ${stage}` },
+  );
+}
+
+/** Until no alarm stands, pending or firing. */
+export async function untilQuiet(run: Replication): Promise<void> {
+  await waitFor(
+    async () => {
+      const alarms = await witnessOf(run, 'select')
+        .api.alarms()
+        .catch(() => null);
+      return alarms?.length === 0;
+    },
+    { timeoutMs: 120_000, pollMs: 200, what: 'no alarm to stand' },
+  );
+}
+
 function isWell({ state }: PipelineStatusView): boolean {
   return state === 'running' || state === 'idle' || state === 'catching-up';
 }

@@ -8,7 +8,9 @@ import {
   expectFrozen,
   nodeOf,
   STAGE_NODES,
+  untilAlarmed,
   untilNamed,
+  untilQuiet,
   witnessOf,
   worstOf,
   writesOf,
@@ -34,6 +36,8 @@ describe('G9 true lag', () => {
       exactCommitTimes: false,
     });
     const nodes = [...holt.nodes.values()];
+    // What stood still while nodes started was an alarm, and its end is written down.
+    await untilQuiet(run);
     const before = await Promise.all(nodes.map(writesOf));
     const heard = idle.lag.heartbeatAgoMs;
     expect(heard).not.toBeNull();
@@ -53,6 +57,7 @@ describe('G9 true lag', () => {
       expect(await witnessOf(run, stage).metrics()).toContain(
         `holt_pipeline_lag_stage{pipeline="${PIPELINE}",stage="${stage}"} 1`,
       );
+      await untilAlarmed(run, stage);
       holt.node(nodeOf(stage)).thaw();
       await run.flows();
     }

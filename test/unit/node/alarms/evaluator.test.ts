@@ -230,6 +230,34 @@ describe('the evaluator', () => {
   });
 });
 
+describe('while the evaluator does not answer', () => {
+  test('a node that is asked looks in its place, names the stage, and tells nobody', async () => {
+    const one = await scene.evaluator('n1');
+    await until('an evaluation', () => one.evaluator.evaluations > 0);
+    await one.stop();
+    let silent: ReadonlySet<string> = new Set();
+    const desk = new AlarmDesk({
+      alarms: ALARMS,
+      where: { cluster: 'test', link: null },
+      store: one.store,
+      deliverer: { test: () => Promise.resolve() },
+      standIn: { silent: () => Promise.resolve(silent), look: () => Promise.resolve(scene.now()) },
+      clock: systemClock,
+      log: silentLogger,
+    });
+    scene.stalledMs = 5_000;
+    const held = await scene.tree();
+    await held.create(lockOf(alarmPaths.evaluator), Buffer.from('{}'), { ephemeral: true });
+    expect(await desk.list()).toEqual([]);
+    silent = new Set(['n1']);
+    expect(await desk.list()).toMatchObject([{ id: 'stuck~shop', stage: 'transform', state: 'pending' }]);
+    scene.stalledMs = 0;
+    expect(await desk.list()).toEqual([]);
+    expect(await one.store.alarms()).toEqual([]);
+    expect(scene.delivered).toEqual([]);
+  });
+});
+
 describe('what people order', () => {
   test('an acknowledgement is of the whole group, a silence hides, and both are forgotten when they are over', async () => {
     const one = await scene.evaluator('n1');
