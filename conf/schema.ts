@@ -190,7 +190,13 @@ export const pipelineSpec = z.strictObject({
       maxRows: z.number().int().min(1).max(1_000_000).default(20_000).describe('Rows a batch may hold.'),
       maxBytes: size.prefault('16MiB').describe('Bytes a batch may hold.'),
       partBytes: size.prefault('8MiB').describe('A larger transaction goes in parts of this size.'),
-      window: z.number().int().min(1).max(64).default(6).describe('Batches in flight; over a long link up to twice as many, while they are small.'),
+      window: z
+        .number()
+        .int()
+        .min(1)
+        .max(64)
+        .default(6)
+        .describe('Batches in flight; over a long link up to twice as many, while they are small.'),
     })
     .prefault({})
     .describe('Sizes of batches.'),

@@ -7,7 +7,16 @@ import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseAllDo
 import type { ConfigProblem } from './problem.ts';
 
 /** Keys whose values stay references until the moment of use. */
-const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'clusterKey', 'redis', 'auth', 'token']);
+const SECRET_KEYS: ReadonlySet<string> = new Set([
+  'password',
+  'clusterKey',
+  'redis',
+  'auth',
+  'token',
+  'url',
+  'secret',
+  'authorization',
+]);
 
 export interface YamlDocument {
   readonly file: string;

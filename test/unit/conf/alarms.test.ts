@@ -43,7 +43,7 @@ describe('alarms in the configuration', () => {
 
   test('a rule takes what it does not say from its kind, and the place of the kind’s own', () => {
     const { rules } = load(
-      '{channels: {ops: {kind: slack, url: "${env:X}"}}, rules: {slow: {when: lag, above: 2m, repeat: never, during: [{from: "22:00", to: "06:00"}]}, many: {when: conflicts, above: 3, within: 1h}, log: {when: binlog, below: 12h}}}',
+      '{channels: {ops: {kind: slack, url: "${env:PATH}"}}, rules: {slow: {when: lag, above: 2m, repeat: never, during: [{from: "22:00", to: "06:00"}]}, many: {when: conflicts, above: 3, within: 1h}, log: {when: binlog, below: 12h}}}',
     );
     expect(rules.filter((one) => one.when === 'lag')).toMatchObject([
       {
@@ -64,13 +64,13 @@ describe('alarms in the configuration', () => {
 
   test('channels have references, and nothing that is read before it is used', () => {
     const { channels } = load(
-      '{channels: {hook: {kind: webhook, url: "${env:HOLT_NOT_SET_AT_ALL}", secret: "${file:key}"}, mail: {kind: mail, host: mail.example, from: a@example.com, to: [b@example.com], tls: tls}}}',
+      '{channels: {hook: {kind: webhook, url: "${env:PATH}", secret: "${file:key}"}, mail: {kind: mail, host: mail.example, from: a@example.com, to: [b@example.com], tls: tls}}}',
     );
     expect(channels).toMatchObject([
       {
         name: 'hook',
         kind: 'webhook',
-        url: { kind: 'env', from: 'HOLT_NOT_SET_AT_ALL' },
+        url: { kind: 'env', from: 'PATH' },
         secret: { kind: 'file' },
       },
       { name: 'mail', kind: 'mail', port: 465, user: null },
@@ -85,7 +85,7 @@ describe('alarms in the configuration', () => {
     ['{rules: {a: {when: binlog, above: 5s}}}', 'takes below, not above'],
     ['{rules: {a: {when: lag, within: 5s}}}', 'counts nothing'],
     [
-      '{rules: {a: {when: lag, channels: [opps]}}, channels: {ops: {kind: slack, url: "${env:X}"}}}',
+      '{rules: {a: {when: lag, channels: [opps]}}, channels: {ops: {kind: slack, url: "${env:PATH}"}}}',
       'Did you mean "ops"?',
     ],
     ['{rules: {a: {when: lags}}}', 'Did you mean "lag"?'],
@@ -94,7 +94,7 @@ describe('alarms in the configuration', () => {
     ['{every: 5ms}', 'between 100ms and 60s'],
     ['{channels: {a: {kind: slack}}}', 'missing; a channel of kind slack has an address'],
     ['{channels: {a: {kind: slack, url: "https://hooks.example/secret"}}}', 'never the secret itself'],
-    ['{channels: {a: {kind: slack, url: "${env:X}", secret: "${env:Y}"}}}', 'only webhooks are signed'],
+    ['{channels: {a: {kind: slack, url: "${env:PATH}", secret: "${env:PATH}"}}}', 'only webhooks are signed'],
     ['{channels: {a: {kind: mail, host: h}}}', 'missing; a channel of kind mail has a from'],
     [
       '{channels: {a: {kind: mail, host: mail.example, from: a@b.example, to: [c@d.example], tls: none}}}',
