@@ -43,46 +43,6 @@ function short(bytes: Uint8Array, start: number, end: number): number {
   return ~sum >>> 0;
 }
 
-/** The sum of what `sum` is the sum of, followed by a byte. */
-export function crc32Byte(sum: number, byte: number): number {
-  const register = ~sum;
-  return ~((T0[(register ^ byte) & 0xff] as number) ^ (register >>> 8));
-}
-
-/** The sum of what `sum` is the sum of, followed by four bytes, given as a little-endian number. */
-export function crc32Word(sum: number, word: number): number {
-  const low = ~sum ^ word;
-  return ~(
-    (T3[low & 0xff] as number) ^
-    (T2[(low >>> 8) & 0xff] as number) ^
-    (T1[(low >>> 16) & 0xff] as number) ^
-    (T0[low >>> 24] as number)
-  );
-}
-
-/** Bytes that the second of two joined pieces may have. */
-export const MAX_JOINED_BYTES = 0xffff;
-
-/**
- * The sum of two pieces one after the other, from the sum of each and the length of the second, which is at most MAX_JOINED_BYTES:
- * the first is shifted by so many zeros, a linear map, and added (Mark Adler's `crc32_combine` in zlib).
- */
-export function crc32Join(first: number, second: number, secondLength: number): number {
-  shifts ??= makeShifts();
-  let sum = first;
-  for (let length = secondLength, digit = 0; length !== 0; length >>>= 4, digit++) {
-    const nibble = length & 15;
-    if (nibble === 0) continue;
-    const at = ((digit << 4) | nibble) << 10;
-    sum =
-      (shifts[at | (sum & 0xff)] as number) ^
-      (shifts[at | 256 | ((sum >>> 8) & 0xff)] as number) ^
-      (shifts[at | 512 | ((sum >>> 16) & 0xff)] as number) ^
-      (shifts[at | 768 | (sum >>> 24)] as number);
-  }
-  return sum ^ second;
-}
-
 function makeTables(): readonly [
   Int32Array,
   Int32Array,
@@ -108,39 +68,4 @@ function makeTables(): readonly [
   const t5 = behind(t4);
   const t6 = behind(t5);
   return [first, t1, t2, t3, t4, t5, t6, behind(t6)];
-}
-
-/**
- * Per hexadecimal digit of a number of zeros, and its value: what the four bytes of a sum become under so many, 1024 numbers each.
- * 256 KiB, made when first needed.
- */
-let shifts: Int32Array | null = null;
-
-function makeShifts(): Int32Array {
-  const made = new Int32Array(4 * 16 * 1024);
-  // A linear map is the images of the 32 bits.
-  const apply = (map: Int32Array, sum: number): number => {
-    let image = 0;
-    for (let bit = 0; bit < 32; bit++) if (((sum >>> bit) & 1) === 1) image ^= map[bit] as number;
-    return image;
-  };
-  let unit = Int32Array.from({ length: 32 }, (_, bit) => {
-    const sum = (1 << bit) >>> 0;
-    return (T0[sum & 0xff] as number) ^ (sum >>> 8);
-  });
-  for (let digit = 0; digit < 4; digit++) {
-    let map = unit;
-    for (let value = 1; value < 16; value++) {
-      const at = ((digit << 4) | value) << 10;
-      for (let byte = 0; byte < 4; byte++)
-        for (let bits = 1; bits < 256; bits++) {
-          const lowest = bits & -bits;
-          const rest = made[at + byte * 256 + (bits ^ lowest)] as number;
-          made[at + byte * 256 + bits] = rest ^ (map[8 * byte + 31 - Math.clz32(lowest)] as number);
-        }
-      map = map.map((image) => apply(unit, image)) as typeof map;
-    }
-    unit = map;
-  }
-  return made;
 }
