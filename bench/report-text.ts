@@ -84,8 +84,10 @@ measured in the run. Bytes are those that crossed it, all connections together.
     bounds: `Distance does. A change crosses the link once (half a round trip), and then Transform's hand-over, which is also its claim and Load's, goes to the
 voters and back (a whole one): 300 ms of 200 ms round trip, before the far node may commit. The rest is the source's side (two writes to the
 ensemble there), the target's commit, and the wait for a place in the window: a batch is in flight until its receipt has come back, two round
-trips in all, so that the six of the window leave a sixth of that apart. Payloads are sent ahead, so they do not add to it until
-the bandwidth does. With a backlog, what is in flight (six full batches) over two round trips bounds the rate.
+trips in all, so that the six of the window leave a sixth of that apart. Small payloads are sent ahead and do not add to it. A full batch of a
+backlog is fetched, which is a round trip more, and what is in flight (six of them) over three round trips bounds the rate of catching up. Before
+that, the new reign begins with a raise, whose statements go to the distant target one after another: about twenty round trips, some
+seconds that a short backlog feels.
 `,
   },
   BACKLOG_SECTION(

@@ -35,6 +35,8 @@ export const AHEAD_ROUTE = '/pipe/v1/ahead';
 /** POST: the header of a task that stands. */
 export const ANNOUNCEMENT_ROUTE = '/pipe/v1/announcement';
 
+/** A larger payload is not sent ahead: compressing it takes longer than the word of its task, and it would cross the link twice. */
+const MAX_AHEAD_PAYLOAD_BYTES = 512 * 1024;
 /** Compressed bytes on their way unasked: enough for what a long link holds, and little enough for what else crosses it. */
 const MAX_AHEAD_BYTES = 8 * 1024 * 1024;
 /** A slow link may hold much before the answer comes. */
@@ -142,6 +144,12 @@ export class NodePipe implements Pipe {
     const to = present().find((one) => one.node === header.hint);
     const payload = this.#store.get(keyOf(header));
     if (to === undefined || to.node === node || payload === null) return () => {};
+    const tell = () => {
+      this.#announce(header, to.address).catch((error: unknown) =>
+        this.#unsent('pipe:announcement:failed', header, error),
+      );
+    };
+    if (payload.length > MAX_AHEAD_PAYLOAD_BYTES) return tell;
     let isAnswered = false;
     this.#sendAhead(header, payload, to.address)
       .catch((error: unknown) => this.#unsent('pipe:ahead:failed', header, error))
@@ -150,10 +158,7 @@ export class NodePipe implements Pipe {
       });
     return () => {
       // Whoever answers that fast sees the task as soon as we could tell of it.
-      if (isAnswered) return;
-      this.#announce(header, to.address).catch((error: unknown) =>
-        this.#unsent('pipe:announcement:failed', header, error),
-      );
+      if (!isAnswered) tell();
     };
   }
 
@@ -200,7 +205,7 @@ export class NodePipe implements Pipe {
     if (this.#arriving.has(identity)) begun.resolve();
     const over = new AbortController();
     try {
-      if (header.hint === this.#options.node)
+      if (header.hint === this.#options.node && header.payload.bytes <= MAX_AHEAD_PAYLOAD_BYTES)
         await abortable(Promise.race([begun.promise, setTimeout(BEHIND_MS, null, { ref: false })]), signal);
       const sent = this.#arriving.has(identity) ? await this.#arrival(key, signal) : this.#store.get(key);
       if (sent !== null) return sent;

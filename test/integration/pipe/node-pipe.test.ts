@@ -262,6 +262,27 @@ describe('NodePipe', () => {
       expect((await got).equals(bytes)).toBe(true);
     });
 
+    test('a large payload crosses the link once: only word of its task is sent', async () => {
+      const { east, west } = await sites();
+      const bytes = randomBytes(600_000);
+      const place = await east.pipe.put({ pipeline, tenure, seq: 2n, part: 0 }, bytes, never);
+      const announced = { ...header(place, '2'), hint: nodeId('west-1') };
+      const heard: string[] = [];
+      west.pipe.onAnnounced(({ seq }) => heard.push(seq));
+      let sent = 0;
+      west.largeRoutes[`POST ${AHEAD_ROUTE}`] = {
+        maxBytes: 1 << 24,
+        begin: () => {
+          sent += 1;
+          return () => Promise.resolve({ kind: 'json', value: {} });
+        },
+      };
+      east.pipe.sendAhead(announced)();
+      await waitFor(() => heard.length === 1, { ...soon, what: 'the announcement' });
+      expect((await west.pipe.get(announced, never)).equals(bytes)).toBe(true);
+      expect(sent).toBe(0);
+    });
+
     test('what does not come is fetched', async () => {
       const { east, west, bytes, announced } = await sites();
       west.pipe.ruling(pipeline, newTenure());
