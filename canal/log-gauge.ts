@@ -66,6 +66,8 @@ export class LogGauge implements Service {
   /** Of the present measurement of the clock. */
   #probesLeft = 0;
   #filesDueMs = 0;
+  /** The present session is not to be used any more. */
+  #isOld = false;
 
   constructor(options: LogGaugeOptions) {
     this.#options = options;
@@ -89,10 +91,16 @@ export class LogGauge implements Service {
     await this.#done;
   }
 
+  /** Goes on over a new connection: the one there is may lead to a server that is the source no more. */
+  renew(): void {
+    this.#isOld = true;
+  }
+
   async #loop(): Promise<void> {
     while (this.#state.shouldRun()) {
       let session: GaugeSession | null = null;
       try {
+        this.#isOld = false;
         session = await this.#options.connect(this.#state.signal);
         await this.#ask(session, TIME_SESSION_SQL);
         this.#timeDueMs = 0;
@@ -109,10 +117,10 @@ export class LogGauge implements Service {
     }
   }
 
-  /** Until the session fails or the gauge stops. */
+  /** Until the session fails or is old, or the gauge stops. */
   async #look(session: GaugeSession): Promise<void> {
     const { onLook, wantsFiles, lookEveryMs = 100, timeEveryMs = 30_000 } = this.#options;
-    while (this.#state.shouldRun()) {
+    while (this.#state.shouldRun() && !this.#isOld) {
       const askedMs = this.#clock.monotonicMs();
       const [row] = await this.#ask(session, this.#options.statusSql());
       const answeredMs = this.#clock.monotonicMs();

@@ -304,6 +304,7 @@ class PipelineDesk {
       })),
     ]);
     let hint: NodeId | null = null;
+    this.#sight.renew();
     this.#lag.begin(reign.position.at, clock.monotonicMs());
     const unwatch = store.receipt.watch((reading) => {
       if (reading.kind !== 'value') return;

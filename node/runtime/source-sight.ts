@@ -1,7 +1,7 @@
 /** What is seen of a source while this node leads it: where its log ended when, its clock, its files, its heartbeat. */
 import type { BinlogEngine } from '../../canal/engine.ts';
 import type { HeartbeatWriter } from '../../canal/heartbeat.ts';
-import { LogGauge } from '../../canal/log-gauge.ts';
+import { type GaugeSession, LogGauge } from '../../canal/log-gauge.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { DataSourceConfig } from '../../model/config.ts';
@@ -25,6 +25,8 @@ export interface SourceSightOptions {
 
 /** A row is written and committed within this, mostly: what is before it in the log may be younger than it says. */
 const HEARTBEAT_COMMIT_MS = 20;
+/** Which server this is, behind whatever address. */
+const SERVER_SQL = 'SELECT @@hostname, @@port, @@server_id, @@datadir';
 
 export class SourceSight {
   readonly #options: SourceSightOptions;
@@ -36,6 +38,9 @@ export class SourceSight {
   #heartbeatBytes: number | null = null;
   #engine: BinlogEngine | null = null;
   #heartbeat: HeartbeatWriter | null = null;
+  #gauge: LogGauge | null = null;
+  /** The server that is looked at; null before the first. */
+  #server: string | null = null;
 
   constructor(options: SourceSightOptions) {
     this.#options = options;
@@ -46,18 +51,24 @@ export class SourceSight {
   /** Looks begin anew: this may be another server. */
   gauge(engine: BinlogEngine, heartbeat: HeartbeatWriter): LogGauge {
     const { source, clocks, clock, log, readingAt, onLook } = this.#options;
-    const timeline = new SourceTimeline();
-    this.#timeline = timeline;
-    this.#sinceMs = clock.monotonicMs();
-    this.#files = [];
-    this.#heartbeatBytes = null;
+    this.#forget();
+    this.#server = null;
     this.#engine = engine;
     this.#heartbeat = heartbeat;
-    return new LogGauge({
-      connect: (signal) => timeSession(source, signal, 'end of the log'),
+    const gauge = new LogGauge({
+      connect: async (signal) => {
+        const session = await timeSession(source, signal, 'end of the log');
+        try {
+          await this.#meet(session);
+          return session;
+        } catch (error) {
+          await session.close().catch(() => {});
+          throw error;
+        }
+      },
       statusSql: () => engine.logStatusSql,
       onLook: (place, fromMs, toMs) => {
-        timeline.look(place, fromMs, toMs);
+        this.#timeline.look(place, fromMs, toMs);
         onLook();
       },
       onTime: (answer) => clocks.add(this.#party, answer),
@@ -68,10 +79,33 @@ export class SourceSight {
       logger: log,
       clock,
     });
+    this.#gauge = gauge;
+    return gauge;
+  }
+
+  /** Reading begins anew, at what is the source now: what is looked at must be the same. */
+  renew(): void {
+    this.#gauge?.renew();
+  }
+
+  /** Places in the log of another server say nothing of those in this one's. */
+  async #meet(session: GaugeSession): Promise<void> {
+    const [row] = await session.query(SERVER_SQL);
+    const server = row?.join(' ') ?? '';
+    if (this.#server !== null && this.#server !== server) this.#forget();
+    this.#server = server;
+  }
+
+  #forget(): void {
+    this.#timeline = new SourceTimeline();
+    this.#sinceMs = this.#options.clock.monotonicMs();
+    this.#files = [];
+    this.#heartbeatBytes = null;
   }
 
   /** Nobody here reads the source any more. */
   close(): void {
+    this.#gauge = null;
     this.#engine = null;
     this.#heartbeat = null;
   }

@@ -36,3 +36,36 @@ it('measures the clock between looks: over a long way nobody is left without one
   expect(told.slice(2 * TIME_PROBES)).not.toContain('time');
   expect(answers).toEqual(Array.from({ length: TIME_PROBES }, () => 1_700_000_000_500));
 });
+
+it('goes on over a new connection when told to, without a pause', async () => {
+  let connections = 0;
+  const open = new Set<number>();
+  const gauge = new LogGauge({
+    connect: () => {
+      const number = ++connections;
+      open.add(number);
+      return Promise.resolve({
+        query: async (sql) => (sql === 'STATUS' ? [['bin.000001', String(number)]] : []),
+        close: async () => {
+          open.delete(number);
+        },
+      });
+    },
+    statusSql: () => 'STATUS',
+    onLook: ({ offset }) => seen.push(offset),
+    onTime: () => {},
+    onFiles: () => {},
+    wantsFiles: () => false,
+    lookEveryMs: 1,
+  });
+  const seen: number[] = [];
+  const over = gauge.run();
+  await waitFor(() => seen.includes(1), { timeoutMs: 10_000, what: 'a look' });
+  gauge.renew();
+  await waitFor(() => seen.includes(2), { timeoutMs: 10_000, what: 'a look over the next' });
+  expect([...open]).toEqual([2]);
+  expect(gauge.trouble).toBeNull();
+  await gauge.stop();
+  await over;
+  expect(open.size).toBe(0);
+});
