@@ -49,10 +49,16 @@ describeBrowser('the console with five hundred pipelines, twenty of which move',
       zookeeper: `127.0.0.1:${zookeeper.port}`,
       sessionTimeout: '10s',
       nodes: { 'east-1': 'east', 'west-1': 'west' },
-      pipelines: Object.fromEntries(
+      pipelines: null,
+      // A channel each: they have nothing to do with one another.
+      channels: Object.fromEntries(
         names.map((name) => [
-          name,
-          { source: 'east-db', target: 'west-db', start: 'now', tables: [`${schemaOf(name)}.*`] },
+          `channel-${name}`,
+          {
+            pipelines: {
+              [name]: { source: 'east-db', target: 'west-db', start: 'now', tables: [`${schemaOf(name)}.*`] },
+            },
+          },
         ]),
       ),
     });
