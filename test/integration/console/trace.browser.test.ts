@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { HoltError } from '../../../lib/errors.ts';
 import type { TraceRequest, TraceView } from '../../../node/trace/trace.ts';
 import { ConsoleBench } from '../../support/console-bench.ts';
 import { MadeUpInstallation } from '../../support/made-up-installation.ts';
 import { madeUpTrace } from '../../support/made-up-trace.ts';
+import { describeBrowser } from '../../support/shared-servers.ts';
 
 const PIPELINE = 'orders-frankfurt-oregon';
 
-describe('the page Trace', () => {
+describeBrowser('the page Trace', () => {
   let bench: ConsoleBench;
   const asked: { readonly pipeline: string; readonly request: TraceRequest }[] = [];
   const cancelled: string[] = [];
@@ -35,7 +36,7 @@ describe('the page Trace', () => {
       },
     });
     bench = await ConsoleBench.start({ installation });
-  });
+  }, 240_000);
   afterAll(() => bench?.[Symbol.asyncDispose]());
 
   it('asks for a key, and tells what has become of it', async () => {
@@ -61,7 +62,7 @@ describe('the page Trace', () => {
     expect(url.hash).toBe('#key=4711&key=3');
     expect(await bench.axe(page)).toEqual([]);
     expect(bench.takeTrouble()).toEqual([]);
-    await page.close();
+    await page.context().close();
   });
 
   it('a link asks by itself, in both themes', async () => {
@@ -82,7 +83,7 @@ describe('the page Trace', () => {
         lastMs: 21_600_000,
       });
       expect(await bench.axe(page)).toEqual([]);
-      await page.close();
+      await page.context().close();
     }
     expect(bench.takeTrouble()).toEqual([]);
   });
@@ -98,7 +99,7 @@ describe('the page Trace', () => {
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByRole('button', { name: 'Trace' }).waitFor();
     await expect.poll(() => cancelled.length, { timeout: 30_000 }).toBe(1);
-    await page.close();
+    await page.context().close();
   });
 
   it('says what is wrong with a question, with its code and what to do', async () => {
@@ -108,14 +109,14 @@ describe('the page Trace', () => {
     });
     await page.getByText('HOLT_TRACE_KEY').waitFor();
     expect(await bench.axe(page)).toEqual([]);
-    await page.close();
+    await page.context().close();
   });
 
   it('is not for viewers', async () => {
     const page = await bench.open('/trace', { role: 'viewer' });
     await page.getByText('This page is for the role operator.').waitFor();
     expect(await page.getByRole('link', { name: 'Trace' }).count()).toBe(0);
-    await page.close();
+    await page.context().close();
     const refused = bench.api
       .client('not-a-token')
       .startTrace(PIPELINE, { table: 'a.b', key: ['1'], lastMs: 1_000, maxBytes: 1 });
