@@ -38,8 +38,7 @@ a row change), about a tenth is the kernel's, for the copy out of the socket; a 
 checksums, one call a read; a fifth is garbage collection, most of it marking on other threads, which the memory that the socket is read into
 sets off every 35 to 70 MB of log (\`--trace-gc\`; with \`--initial-old-space-size=200\` it does not, and no gain could be told from the noise); and
 half is code of ours, of which a quarter makes the values, and none takes more than 4 % by itself. Reading as the pipeline does
-(\`raw\`) is a tenth of what a node spends on a row change that is caught up, so that a thread of its own for it would gain less than handing over
-to it costs.
+(\`raw\`) is about a tenth of what nodes spend on a row change that is caught up: a thread of its own for it could take off no more than that.
 `,
   },
   {
