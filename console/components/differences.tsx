@@ -4,7 +4,7 @@ import { Empty } from './problem.tsx';
 import { Table, type TableColumn } from './table.tsx';
 
 const COLUMNS: readonly TableColumn<ConfigDifference>[] = [
-  { key: 'path', title: 'Place', cell: ({ path }) => <code>{path}</code> },
+  { key: 'path', title: 'Place', sort: ({ path }) => path, cell: ({ path }) => <code>{path}</code> },
   {
     key: 'before',
     title: 'Before',
@@ -24,6 +24,7 @@ export function Differences({
   return (
     <Table
       label="Differences"
+      word="places"
       rows={differences}
       columns={COLUMNS}
       rowKey={({ path }) => path}

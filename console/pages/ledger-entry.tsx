@@ -168,7 +168,8 @@ function Images({ entry: { before, after, found } }: { readonly entry: LedgerDet
           : `${count} of ${columns.length} columns differ between the change and the target`
       }
     >
-      <div class="table-frame">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls where it is wide, and must with the keyboard, too. */}
+      <section class="table-frame" tabIndex={0} aria-label="Images of the row">
         <table class="table images" aria-label="The row, side by side">
           <thead>
             <tr>
@@ -212,7 +213,7 @@ function Images({ entry: { before, after, found } }: { readonly entry: LedgerDet
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </Section>
   );
 }
