@@ -100,6 +100,8 @@ export class ReconnectingDump implements EventFeed {
       }
       if (this.#closed) {
         await this.#stream.close();
+        // Closed and told to stop while the link was opened: a stop, no failure.
+        signal.throwIfAborted();
         this.#failure = new HoltError('HOLT_SOURCE_LINK_LOST', 'the dump was closed here', {
           disposition: 'retry',
         });

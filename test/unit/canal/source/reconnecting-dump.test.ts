@@ -196,4 +196,18 @@ describe('ReconnectingDump', () => {
     await expect(dump.fill(stop.signal)).rejects.toThrow('stopped');
     expect(dump.next()).toBe(null);
   });
+
+  it('a stop while the link is opened is an abort, no failure', async () => {
+    const stop = new AbortController();
+    const stream = new ScriptedStream([], retry('HOLT_SOURCE_LINK_LOST'));
+    const { dump } = dumpOver([], {
+      open: async () => {
+        stop.abort(new Error('stopped'));
+        await dump.close();
+        return stream;
+      },
+    });
+    await expect(dump.fill(stop.signal)).rejects.toThrow('stopped');
+    expect(dump.next()).toBe(null);
+  });
 });
