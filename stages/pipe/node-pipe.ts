@@ -229,7 +229,8 @@ export class NodePipe implements Pipe {
   /** The channel's route that takes what is sent ahead. */
   get aheadRoute(): LargeRoute {
     return {
-      maxBytes: 2 * this.#options.maxPayloadBytes,
+      // No more than is ever sent so, and what packing may add to it: bodies stand in memory before the store counts them (G6).
+      maxBytes: 2 * MAX_AHEAD_PAYLOAD_BYTES,
       begin: ({ query }) => {
         const key = parseKey(query);
         const over = deferred<void>();
@@ -252,7 +253,7 @@ export class NodePipe implements Pipe {
   async #takeAhead(key: PayloadKey, body: Buffer, query: URLSearchParams): Promise<boolean> {
     const codec = query.get('codec') ?? '';
     const size = Number(query.get('bytes'));
-    if (!isCodec(codec) || !(size <= this.#options.maxPayloadBytes)) return false;
+    if (!isCodec(codec) || !(size <= MAX_AHEAD_PAYLOAD_BYTES)) return false;
     const payload = await collected(decompressor(codec), body, size);
     if (payload.length !== size || (await sha256Of(payload)) !== key.sha256) return false;
     return this.#store.putAhead(key, payload);

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../../../lib/abort.ts';
 import { deferred } from '../../../lib/deferred.ts';
@@ -298,6 +298,21 @@ describe('NodePipe', () => {
       const options = { signal: never, silenceMs: 5_000 };
       expect(await client.send(west.url, target, Buffer.from('other'), options)).toEqual({ kept: false });
       expect(west.pipe.heldBytes).toBe(0);
+      client.close();
+    });
+
+    test('more than is ever sent so is not kept, whoever sends it', async () => {
+      const { west } = await sites();
+      const client = new ChannelClient({ node: 'east-1', key: KEY, tls: null, nowMs: Date.now });
+      const options = { signal: never, silenceMs: 5_000 };
+      const send = (bytes: Buffer) => {
+        const sha256 = createHash('sha256').update(bytes).digest('hex');
+        const target = `${AHEAD_ROUTE}?pipeline=p&tenure=${tenure}&seq=1&part=0&sha256=${sha256}&codec=identity&bytes=${bytes.length}`;
+        return client.send(west.url, target, bytes, options);
+      };
+      expect(await send(randomBytes(512 * 1024 + 1))).toEqual({ kept: false });
+      expect(west.pipe.heldBytes).toBe(0);
+      expect(await send(randomBytes(512 * 1024))).toEqual({ kept: true });
       client.close();
     });
 
