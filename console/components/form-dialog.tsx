@@ -9,13 +9,23 @@ interface FormDialogProps {
   /** On the button. */
   readonly verb: string;
   readonly isReady?: boolean;
+  /** There is no way back, or it hurts. */
+  readonly isDanger?: boolean;
   readonly children: ComponentChildren;
   /** Closes the dialog when it is done. */
   act(): Promise<unknown>;
   close(): void;
 }
 
-export function FormDialog({ title, verb, isReady = true, children, act, close }: FormDialogProps) {
+export function FormDialog({
+  title,
+  verb,
+  isReady = true,
+  isDanger = false,
+  children,
+  act,
+  close,
+}: FormDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
@@ -61,7 +71,11 @@ export function FormDialog({ title, verb, isReady = true, children, act, close }
           <button type="button" class="button" disabled={busy} onClick={close}>
             Cancel
           </button>
-          <button type="submit" class="button button-primary" disabled={busy || !isReady}>
+          <button
+            type="submit"
+            class={`button ${isDanger ? 'button-danger' : 'button-primary'}`}
+            disabled={busy || !isReady}
+          >
             {busy ? 'One moment…' : verb}
           </button>
         </div>
